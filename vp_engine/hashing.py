@@ -1,0 +1,55 @@
+"""Addresses: what a derived thing is, as a sha256 over canonical JSON.
+
+`address = sha256({kind, code version, resolved parameters, addresses of inputs})`. Time, host and names never enter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SHORT = 12  # hex digits of an address in names people read
+_CHUNK = 1 << 20
+
+
+def _checked(value: Any) -> Any:
+    """The value as JSON can hold it exactly; floats that are whole numbers stay floats (1.0 is not 1)."""
+    if isinstance(value, Mapping):
+        return {str(key): _checked(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_checked(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} has no place in an address")
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in an address")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(_checked(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def sha256_text(text: str) -> str:
+    """Hex sha256 of UTF-8 text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def address(kind: str, code_version: str, params: Mapping[str, Any], inputs: Sequence[str]) -> str:
+    """64 hex digits that name one derived thing; order of `inputs` counts."""
+    return sha256_text(
+        canonical_json({"kind": kind, "code_version": code_version, "params": params, "inputs": list(inputs)})
+    )
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of a file's bytes, read in bounded memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
