@@ -1,0 +1,157 @@
+"""All specs at hand: authored ones below a config folder, promoted ones in the lake, under one name space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.specs.base import SpecModel, load_yaml_spec
+from vp_engine.specs.experiment import ExperimentSpec
+from vp_engine.specs.pipeline import PipelineSpec
+from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
+from vp_engine.specs.serving import ServingSpec
+
+Spec = TypeVar("Spec", bound=SpecModel)
+
+
+class Skipped(NamedTuple):
+    """A spec that is not of this instrument, and why."""
+
+    name: str
+    reason: str
+
+
+class SpecNames(dict[str, Spec]):
+    """Specs of one kind by name; asking for an unknown one is a NotFoundError that lists what there is."""
+
+    def __init__(self, kind: str, skipped: list[Skipped]) -> None:
+        super().__init__()
+        self.kind = kind
+        self._skipped = skipped
+
+    def __missing__(self, name: str) -> Spec:
+        for other, reason in self._skipped:
+            if other == name:
+                raise NotFoundError(f"{self.kind} `{name}` is skipped: {reason}")
+        known = ", ".join(sorted(self)) or "none"
+        raise NotFoundError(f"no {self.kind} named `{name}`; there are: {known}")
+
+
+class SpecBook:
+    """Specs of the locked instrument, checked against each other; the rest is listed in `skipped`."""
+
+    def __init__(self, lock: VPRuntimeConfig) -> None:
+        self.lock = lock
+        self.skipped: list[Skipped] = []
+        self.pipelines: SpecNames[PipelineSpec] = SpecNames("pipeline", self.skipped)
+        self.serving: SpecNames[ServingSpec] = SpecNames("serving spec", self.skipped)
+        self.experiments: SpecNames[ExperimentSpec] = SpecNames("experiment", self.skipped)
+        self._paths: dict[str, Path] = {}
+
+    @classmethod
+    def load(cls, config_dir: Path, promoted_dir: Path | None, lock: VPRuntimeConfig) -> SpecBook:
+        """Read every spec; ConfigError on a bad file, a name used twice or a reference to nothing."""
+        if not config_dir.is_dir():
+            raise NotFoundError(f"{config_dir}: no such folder of specs; VP_CONFIG_DIR names it")
+        book = cls(lock)
+        for path in _yaml_files(config_dir / "pipelines"):
+            book._add_pipeline(path)
+        for path in _yaml_files(config_dir / "serving"):
+            book._add_serving(path)
+        for path in _yaml_files(promoted_dir) if promoted_dir is not None else ():
+            book._add_serving(path)
+        for path in _yaml_files(config_dir / "experiments"):
+            book._add_experiment(path)
+        return book
+
+    def path(self, name: str) -> Path:
+        """File of a spec, a skipped one too."""
+        if name not in self._paths:
+            raise NotFoundError(f"no spec named `{name}`; there are: {', '.join(sorted(self._paths)) or 'none'}")
+        return self._paths[name]
+
+    def serving_path(self, name: str) -> Path:
+        """File of a serving spec; NotFoundError if there is none of this instrument."""
+        return self._paths[self.serving[name].name]
+
+    def pipeline_of(self, name: str) -> PipelineSpec:
+        """The pipeline below a serving spec or an experiment."""
+        serving = self.experiments[name].serving if name in self.experiments else name
+        return self.pipelines[self.serving[serving].pipeline]
+
+    def serving_config(self, name: str) -> VPRuntimeConfig:
+        """Resolved configuration of a serving spec."""
+        return self.serving[name].config(self.lock, self.pipeline_of(name))
+
+    def _register(self, name: str, path: Path) -> None:
+        if name in self._paths:
+            raise ConfigError(f"{path}: the name `{name}` is taken by {self._paths[name]}; rename one")
+        self._paths[name] = path
+
+    def _reason(self, name: str) -> str | None:
+        return next((reason for other, reason in self.skipped if other == name), None)
+
+    def _add_pipeline(self, path: Path) -> None:
+        spec = load_yaml_spec(path, PipelineSpec)
+        self._register(spec.name, path)
+        capture = spec.capture
+        if (capture.product_type, capture.symbol) != (self.lock.product_type, self.lock.symbol):
+            self.skipped.append(Skipped(spec.name, f"it is of {capture.symbol}, the instrument is {self.lock.symbol}"))
+            return
+        _check(path, lambda: spec.resolve(self.lock, None if capture.dt else "2026-02-06"))
+        self.pipelines[spec.name] = spec
+
+    def _add_serving(self, path: Path) -> None:
+        spec = load_yaml_spec(path, ServingSpec)
+        self._register(spec.name, path)
+        if spec.pipeline in self.pipelines:
+            _check(path, lambda: spec.config(self.lock, self.pipelines[spec.pipeline]))
+            self.serving[spec.name] = spec
+        elif (reason := self._reason(spec.pipeline)) is not None:
+            self.skipped.append(Skipped(spec.name, reason))
+        elif spec.promoted is not None:  # a pipeline that was renamed must not silence every other spec
+            self.skipped.append(Skipped(spec.name, f"its pipeline `{spec.pipeline}` is gone"))
+        else:
+            raise ConfigError(f"{path}: `pipeline` names `{spec.pipeline}`, which is no pipeline")
+
+    def _add_experiment(self, path: Path) -> None:
+        spec = load_yaml_spec(path, ExperimentSpec)
+        self._register(spec.name, path)
+        if spec.serving in self.serving:
+            _check(path, lambda: self._check_axes(spec))
+            self.experiments[spec.name] = spec
+        elif (reason := self._reason(spec.serving)) is not None:
+            self.skipped.append(Skipped(spec.name, reason))
+        else:
+            raise ConfigError(f"{path}: `serving` names `{spec.serving}`, which is no serving spec")
+
+    def _check_axes(self, spec: ExperimentSpec) -> None:
+        """Each value of each scoring axis alone must be a valid configuration, but for the window's minimum."""
+        config = self.serving_config(spec.serving)
+        for key, values in spec.sweep.scoring.items():
+            for value in values:
+                extra: dict[str, Any] = {"zscore_min_periods": 1} if key == "zscore_window_bins" else {}
+                if key == "zscore_min_periods":
+                    extra = {
+                        "zscore_window_bins": max(
+                            config.zscore_window_bins, *spec.sweep.scoring.get("zscore_window_bins", (1,))
+                        )
+                    }
+                build_config_with_overrides(config, {**extra, key: value})
+
+
+def _yaml_files(folder: Path) -> Iterable[Path]:
+    """YAML files of a folder in order of name; none if it is missing. Temporary names are hidden ones."""
+    if not folder.is_dir():
+        return ()
+    return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name[0] != ".")
+
+
+def _check(path: Path, action: Any) -> None:
+    """Run a check; a ConfigError gets the file's name in front."""
+    try:
+        action()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
