@@ -1,0 +1,101 @@
+"""Names in a lake, relative to its root. Names of people's things are checked before they touch a path."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import PurePosixPath
+
+from vp_engine.errors import ConfigError
+from vp_engine.hashing import SHORT
+from vp_engine.specs.base import NAME_PATTERN
+from vp_engine.specs.capture import Capture
+from vp_engine.specs.runtime import VPRuntimeConfig
+
+RAW = PurePosixPath("raw")
+BOOKS = PurePosixPath("cache/vp_book")
+DATASETS = PurePosixPath("research/vp_immutable")
+HARNESS = PurePosixPath("research/vp_harness")
+RUNS_META = HARNESS / "results/runs_meta"
+RUNS = HARNESS / "results/runs"
+PROMOTED_SERVING = HARNESS / "configs/serving"
+
+BINS_FILE = "bins.parquet"
+GRID_FILE = "grid_clean.parquet"
+BOOK_SHORT = 16  # hex digits of an address in a book cache's name
+
+_NAME = re.compile(NAME_PATTERN)
+_ADDRESS = re.compile(r"[0-9a-f]{12,64}")
+_DATASET_ID = re.compile(r"[A-Z0-9.]+_\d{8}_\d{4,6}_\d{4,6}__[a-z0-9_]+__[0-9a-f]{12}")
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """The name, if it is one; ConfigError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"`{what}` must be lower-case letters, digits and underscores, was {name!r}")
+    return name
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an address or a beginning of one (12 to 64 hex digits)."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def is_dataset_id(text: str) -> bool:
+    """Whether the text has the form of a dataset id."""
+    return _DATASET_ID.fullmatch(text) is not None
+
+
+def raw_folder(config: VPRuntimeConfig, source: str) -> PurePosixPath:
+    """Folder of raw days of one root symbol from one source (`databento`, `synthetic`)."""
+    return (
+        RAW
+        / f"source={check_name(source, 'source')}"
+        / f"product_type={config.product_type}"
+        / f"symbol={config.symbol_root}"
+        / "table=market_by_order_dbn"
+    )
+
+
+def raw_path(config: VPRuntimeConfig, utc_day: dt.date, source: str, compressed: bool = True) -> PurePosixPath:
+    """The raw file of one UTC day of the locked contract."""
+    dataset = config.dataset.lower().replace(".", "-")
+    suffix = "dbn.zst" if compressed else "dbn"
+    return raw_folder(config, source) / f"{dataset}-{utc_day:%Y%m%d}.{config.symbol}.mbo.{suffix}"
+
+
+def manifest_path(raw: PurePosixPath) -> PurePosixPath:
+    """The manifest beside a raw file."""
+    return raw.with_name(raw.name + ".manifest.json")
+
+
+def book_path(capture: Capture, address: str) -> PurePosixPath:
+    """The book cache before one capture."""
+    return BOOKS / f"{capture.symbol}_{capture.dt.isoformat()}_{address[:BOOK_SHORT]}.arrow"
+
+
+def dataset_id(capture: Capture, pipeline: str, address: str) -> str:
+    """Name of a dataset and of its folder."""
+    return f"{capture.symbol}_{capture.label()}__{check_name(pipeline, 'pipeline')}__{address[:SHORT]}"
+
+
+def dataset_dir(name: str) -> PurePosixPath:
+    """Folder of a dataset by its id; ConfigError if it is not the form of one."""
+    if not is_dataset_id(name):
+        raise ConfigError(f"`dataset` must be an id such as MNQH6_20260206_0925_1025__name__0123456789ab, was {name!r}")
+    return DATASETS / name
+
+
+def results_paths(sweep_address: str) -> tuple[PurePosixPath, PurePosixPath]:
+    """(runs_meta, runs) files of one sweep."""
+    return RUNS_META / f"{sweep_address}.parquet", RUNS / f"{sweep_address}.parquet"
+
+
+def promoted_serving_dir() -> PurePosixPath:
+    """Folder of promoted serving specs."""
+    return PROMOTED_SERVING
+
+
+def promoted_serving_path(name: str) -> PurePosixPath:
+    """File of one promoted serving spec."""
+    return PROMOTED_SERVING / f"{check_name(name, 'serving')}.yaml"

@@ -1,0 +1,229 @@
+"""Raw days: one DBN file per UTC day and contract, admitted after a read to its end, with a manifest beside it.
+
+The manifest's presence means the day is there. Times in ns UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from vp_engine.errors import ConfigError, DataError, LakeError, VPError
+from vp_engine.feed import scan
+from vp_engine.hashing import sha256_file
+from vp_engine.lake import paths
+from vp_engine.lake.store import Lake, json_bytes, temporary_name
+from vp_engine.schema import SCHEMA_VERSION
+from vp_engine.specs.base import SpecModel
+from vp_engine.specs.runtime import VPRuntimeConfig
+from vp_engine.units import NS_PER_S, utc_date, utc_midnight_ns
+
+SOURCES = ("databento", "synthetic")  # where a day is looked for, in this order; others follow by name
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_LATENESS_NS = 5 * NS_PER_S  # a day is cut by receive time: its first event may be this much older
+_DATE = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
+
+
+class RawManifest(SpecModel):
+    """What is known of one raw file. Counts of the contract's records except `records`, which is all of them."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: str = "raw"
+    file: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int
+    source: str
+    dataset: str
+    symbol: str
+    day: dt.date
+    dbn_version: int
+    records: int
+    kept: int
+    first_ts_ns: int
+    last_ts_ns: int
+    has_snapshot: bool
+    n_bad_flags: int
+    instrument_ids: tuple[int, ...]
+    condition: str | None = None  # the vendor's word on the day, where it was asked
+
+    @property
+    def address(self) -> str:
+        """Address of the file: the sha256 of its bytes."""
+        return self.sha256
+
+
+class RawDay(NamedTuple):
+    """A raw file in the lake."""
+
+    path: Path
+    manifest: RawManifest
+
+
+class Imported(NamedTuple):
+    """Outcome of an import; `hit` if these very bytes were there already."""
+
+    path: Path
+    manifest: RawManifest
+    hit: bool
+
+
+def import_raw(
+    lake: Lake,
+    config: VPRuntimeConfig,
+    file: Path,
+    source: str = "databento",
+    *,
+    day: dt.date | None = None,
+    condition: str | None = None,
+    replace: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> Imported:
+    """Admit one file of the locked contract as a raw day of the lake.
+
+    The day is that of the records, and must agree with `day` and with a date in the file's name, where there is one.
+    DataError for a file that is foreign, cut, corrupt, of another contract or of another day; LakeError where the day
+    is there with other bytes and `replace` is not set. Nothing is left behind on an error.
+    """
+    paths.check_name(source, "source")
+    if not file.is_file():
+        raise DataError(f"{file}: no such file; give the path of a .dbn or .dbn.zst file")
+    folder = lake.path(paths.raw_folder(config, source))
+    lake.make_folder(folder)
+    temporary = folder / temporary_name("import")
+    try:
+        if on_progress is not None:
+            on_progress("copy")
+        shutil.copyfile(file, temporary)
+        if on_progress is not None:
+            on_progress("scan")
+        manifest = _admit(temporary, file.name, config, source, day, condition)
+        target = folder / manifest.file
+        with lake.locked(folder):
+            present = _read(lake, target)
+            if present is not None and present.manifest.sha256 == manifest.sha256:
+                return Imported(present.path, present.manifest, True)
+            if present is not None and not replace:
+                raise LakeError(
+                    f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
+                    f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); replace it on purpose only"
+                )
+            _commit(lake, temporary, target, manifest)
+        return Imported(target, manifest, False)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _admit(
+    copy: Path, name: str, config: VPRuntimeConfig, source: str, day: dt.date | None, condition: str | None
+) -> RawManifest:
+    """Manifest of a file that may come in; DataError with the original's name otherwise."""
+    try:
+        info = scan(copy, config.symbol)
+    except VPError as error:
+        raise type(error)(str(error).replace(str(copy), name).replace(copy.name, name)) from None
+    if info.dataset != config.dataset:
+        raise DataError(f"{name}: is of dataset {info.dataset}, the instrument's is {config.dataset}")
+    held = utc_date(info.last_ts_ns)
+    if info.first_ts_ns < utc_midnight_ns(held) - _LATENESS_NS:
+        raise DataError(f"{name}: holds {utc_date(info.first_ts_ns)} to {held}, a raw file is one UTC day")
+    if day is not None and day != held:
+        raise DataError(f"{name}: holds records of {held}, not of {day}")
+    dated = _DATE.search(name)
+    if dated and dated[1] != f"{held:%Y%m%d}":
+        raise DataError(f"{name}: holds records of {held}, not of the day in its name")
+    with copy.open("rb") as head:
+        compressed = head.read(4) == _ZSTD_MAGIC
+    return RawManifest(
+        file=paths.raw_path(config, held, source, compressed).name,
+        sha256=info.sha256,
+        bytes=info.bytes,
+        source=source,
+        dataset=info.dataset,
+        symbol=config.symbol,
+        day=held,
+        dbn_version=info.version,
+        records=info.records,
+        kept=info.kept,
+        first_ts_ns=info.first_ts_ns,
+        last_ts_ns=info.last_ts_ns,
+        has_snapshot=info.has_snapshot,
+        n_bad_flags=info.n_bad_flags,
+        instrument_ids=info.instrument_ids,
+        condition=condition,
+    )
+
+
+def _commit(lake: Lake, temporary: Path, target: Path, manifest: RawManifest) -> None:
+    """File first, manifest last; a replaced day, compressed or not, is invisible in between."""
+    plain = target.with_name(target.name.removesuffix(".zst"))
+    for old in (plain, plain.with_name(plain.name + ".zst")):
+        lake.remove(_manifest_of(old))
+        if old != target:
+            lake.remove(old)
+    with lake.commit_file(target) as place:
+        temporary.replace(place)
+    lake.commit_bytes(_manifest_of(target), json_bytes(manifest.model_dump(mode="json")))
+
+
+def _manifest_of(path: Path) -> Path:
+    return path.with_name(path.name + ".manifest.json")
+
+
+def _read(lake: Lake, path: Path) -> RawDay | None:
+    """The day at this path, or its compressed or plain brother; None if no manifest is there."""
+    plain = path.with_name(path.name.removesuffix(".zst"))
+    for candidate in (plain.with_name(plain.name + ".zst"), plain):
+        where = _manifest_of(candidate)
+        if not lake.exists(where):
+            continue
+        try:
+            manifest = RawManifest.parse(lake.read_json(where), str(where))
+        except ConfigError as error:
+            raise LakeError(str(error)) from None
+        if lake.size(candidate) != manifest.bytes:
+            raise LakeError(f"{candidate}: its size is not the {manifest.bytes} bytes of the manifest; import it again")
+        return RawDay(candidate, manifest)
+    return None
+
+
+def find_raw(lake: Lake, config: VPRuntimeConfig, utc_day: dt.date, source: str | None = None) -> RawDay | None:
+    """The raw file of one UTC day of the locked contract, or None. Without `source`, a bought day beats a made one."""
+    for name in [source] if source is not None else _sources(lake):
+        found = _read(lake, lake.path(paths.raw_path(config, utc_day, name)))
+        if found is not None:
+            return found
+    return None
+
+
+def _sources(lake: Lake) -> list[str]:
+    """Sources that the lake holds, in order of preference; synthetic last."""
+    there = [path.name.removeprefix("source=") for path in lake.entries(lake.path(paths.RAW), "source=*")]
+    known = {name: rank for rank, name in enumerate(SOURCES[:-1])}
+    return sorted(there, key=lambda name: (name == SOURCES[-1], known.get(name, len(known)), name))
+
+
+def list_raw(lake: Lake, config: VPRuntimeConfig | None = None) -> list[RawDay]:
+    """Every raw day in the lake, of one contract if `config` is given."""
+    found = []
+    for where in lake.entries(lake.path(paths.RAW), "*/*/*/*/*.manifest.json"):
+        day = _read(lake, where.with_name(where.name.removesuffix(".manifest.json")))
+        if day is not None and (config is None or day.manifest.symbol == config.symbol):
+            found.append(day)
+    return found
+
+
+def verify_raw(day: RawDay) -> None:
+    """Hash a raw file again; LakeError if its bytes are not those that were admitted."""
+    if sha256_file(day.path) != day.manifest.sha256:
+        raise LakeError(f"{day.path}: bytes differ from the manifest; import the day again")
+
+
+def raw_metadata(manifest: RawManifest) -> dict[str, Any]:
+    """The manifest as plain data."""
+    return manifest.model_dump(mode="json")
