@@ -147,9 +147,8 @@ class _Engine:
     def grid(self, ts: int) -> tuple[np.ndarray, np.ndarray]:
         """Fields (field, rows) in float64 and last_event_id (rows,) of a valid book at ts, after its spectrum."""
         radius, spot = self.config.grid_radius_ticks, self.book.spot
-        rows = range(2 * radius + 1)
-        out = np.zeros((len(GRID_F32_NAMES), len(rows)))
-        events = np.zeros(len(rows), np.int64)
+        ticks = range(spot - radius, spot + radius + 1)
+        row = np.array([self.sums.row_of.get(tick, -1) for tick in ticks])
         fields = tick_fields(self.sums.at(ts), self.config.taus, self.config.forces)
         by_name = {"pressure_variant": fields.pressure, "vacuum_variant": fields.vacuum}
         for channel, values in fields.channels.items():
@@ -158,19 +157,17 @@ class _Engine:
                 by_name[f"{channel}_mass"] = values.mass
         now = self.spectrum.last
         by_name |= {"composite": now.composite, "composite_d1": now.d1, "composite_d2": now.d2, "composite_d3": now.d3}
-        for i in rows:
-            tick = spot + i - radius
-            row = self.sums.row_of.get(tick)
-            bid, ask = (self.book.levels[side].get(tick, 0) for side in ("B", "A"))
-            depths = {"bid_depth": bid, "ask_depth": ask, "rest_depth": bid + ask, "fill_size": self.fills.get(tick, 0)}
-            for f, name in enumerate(GRID_F32_NAMES):
-                if name in depths:
-                    out[f, i] = depths[name]
-                elif row is not None:
-                    out[f, i] = by_name[name][row]
-            events[i] = self.last_event.get(tick, 0)
+        values = {
+            name: np.where(row >= 0, column[row], 0.0) if self.sums.n else 0.0 for name, column in by_name.items()
+        }
+        bid, ask = (np.array([self.book.levels[side].get(tick, 0) for tick in ticks]) for side in ("B", "A"))
+        fill_size = np.array([self.fills.get(tick, 0) for tick in ticks])
+        values |= {"bid_depth": bid, "ask_depth": ask, "rest_depth": bid + ask, "fill_size": fill_size}
+        out = np.zeros((len(GRID_F32_NAMES), len(ticks)))
+        for f, name in enumerate(GRID_F32_NAMES):
+            out[f] = values[name]
         out[np.abs(out) < TINY] = 0.0
-        return out, events
+        return out, np.array([self.last_event.get(tick, 0) for tick in ticks], np.int64)
 
 
 def state5_row(ask_sign: int, bid_sign: int, radius: int, rule: str) -> np.ndarray:
