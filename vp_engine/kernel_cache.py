@@ -10,8 +10,12 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numba
+from numba.core import config as _config
+
+numba_config: Any = _config  # its fields are set at run time, unknown to type checkers
 
 _PACKAGE = Path(__file__).parent
 
@@ -29,7 +33,7 @@ def kernel_digest(package: Path = _PACKAGE) -> str:
 
 def kernel_cache_dir() -> Path:
     """A folder beside the package, or below the temporary folder where the package is read-only."""
-    name = kernel_digest() + ("-checked" if numba.config.BOUNDSCHECK else "")
+    name = kernel_digest() + ("-checked" if numba_config.BOUNDSCHECK else "")
     beside = _PACKAGE / "__pycache__"
     writable = os.access(beside if beside.exists() else _PACKAGE, os.W_OK)
     root = beside if writable else Path(tempfile.gettempdir()) / f"spymaster-{os.getuid()}"
@@ -38,4 +42,4 @@ def kernel_cache_dir() -> Path:
 
 def use_kernel_cache() -> None:
     """Point numba at the folder; must run before the first kernel is imported."""
-    numba.config.CACHE_DIR = str(kernel_cache_dir())
+    numba_config.CACHE_DIR = str(kernel_cache_dir())

@@ -171,7 +171,8 @@ class BinBlock(NamedTuple):
             return self.state5
         if name == "last_event_id":
             return self.last_event_id
-        return self.grid[GRID_F32_NAMES.index(name)]
+        column: np.ndarray = self.grid[GRID_F32_NAMES.index(name)]
+        return column
 
     def part(self, first: int, last: int) -> BinBlock:
         """Bins [first, last) as views."""
@@ -181,7 +182,7 @@ class BinBlock(NamedTuple):
     @property
     def radius(self) -> int:
         """R: rows are k = -R..+R."""
-        return self.state5.shape[1] // 2
+        return int(self.state5.shape[1]) // 2
 
 
 def empty_block(n_bins: int, radius: int) -> BinBlock:

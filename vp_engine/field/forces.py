@@ -1,0 +1,34 @@
+"""Two forces at a tick: pressure, liquidity building; vacuum, liquidity draining. lots/s."""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from numba import njit
+
+from vp_engine.field.kinetics import (
+    ADD,
+    ASK_DEPTH,
+    BID_DEPTH,
+    FILL,
+    PULL,
+    acceleration_nb,
+    velocity_nb,
+)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def forces_nb(sums, chain, weights):
+    """(pressure, vacuum) of one tick. sums (5, 4) float64 scaled sums; chain (7,) from chain_at_nb; weights c1..c7."""
+    v_rest = velocity_nb(sums[BID_DEPTH], chain) + velocity_nb(sums[ASK_DEPTH], chain)
+    pressure = (
+        weights[0] * velocity_nb(sums[ADD], chain)
+        + weights[1] * max(v_rest, 0.0)
+        + weights[2] * max(acceleration_nb(sums[ADD], chain), 0.0)
+    )
+    vacuum = (
+        weights[3] * velocity_nb(sums[PULL], chain)
+        + weights[4] * velocity_nb(sums[FILL], chain)
+        + weights[5] * max(-v_rest, 0.0)
+        + weights[6] * max(acceleration_nb(sums[PULL], chain), 0.0)
+    )
+    return pressure, vacuum

@@ -1,0 +1,262 @@
+"""One capture to bins: feed, book, field, spectrum, bins, composed once. Research and the live stream both run this.
+
+A capture of D seconds has exactly D·1000/cell_width_ms bins, whatever the data does. Records before the warm-up move
+the book alone; the warm-up moves book and kinetics; from the start on, bins are emitted.
+"""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+from vp_engine.book.checkpoint import BookCheckpoint, reanchor_to_bbo
+from vp_engine.book.order_book import (
+    ANCHOR,
+    ANCHORED,
+    COUNTER_NAMES,
+    EVENT_ID,
+    REANCHORS,
+    BookState,
+    anchor_due_nb,
+    anchor_nb,
+    new_book,
+    pass_time_nb,
+    spot_tick_nb,
+)
+from vp_engine.book.order_table import copy_orders_nb, new_order_table
+from vp_engine.errors import BookError, DataError
+from vp_engine.feed.dbn import DbnFile
+from vp_engine.feed.records import MBO_DTYPE
+from vp_engine.field.tick_engine import (
+    BAD_DEPTH,
+    FLOW_ON,
+    GROW_TABLE,
+    LAY_SLOTS,
+    OUT_OF_RECORDS,
+    STOPPED,
+    consume_nb,
+    new_ticks,
+    shift_slots,
+    start_bin_nb,
+)
+from vp_engine.schema import BinBlock, empty_block
+from vp_engine.specs.capture import Capture
+from vp_engine.specs.runtime import VPRuntimeConfig
+from vp_engine.spectrum.bins import BinShape, BinState, close_bin_nb
+from vp_engine.spectrum.rollup import new_rollup, shift_rollup
+from vp_engine.spectrum.state5 import state5_codes
+
+BINS_CODE_VERSION = "1"
+DEFAULT_BLOCK_BINS = 600  # a minute of 100 ms bins: 8 MB a block
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_block_nb(records, first, final, state, shape, bin_seq, filled, rows, grid, state5, last_event_id):
+    """Consume records and close bins until the block is full. `final` says no record comes after these.
+
+    Returns (code of consume_nb, next record, bins filled); STOPPED means the block is full.
+    """
+    ticks = state.ticks
+    while filled < rows.size:
+        end_ns = shape.start_ns + (bin_seq + 1) * shape.bin_ns
+        code, first = consume_nb(records, first, end_ns, shape.tick_int, ticks)
+        if code != STOPPED and not (code == OUT_OF_RECORDS and final):
+            return code, first, filled
+        pass_time_nb(ticks.book, end_ns)
+        if anchor_due_nb(ticks.book):
+            return LAY_SLOTS, first, filled
+        close_bin_nb(state, shape, bin_seq, rows, filled, grid, state5, last_event_id)
+        start_bin_nb(ticks)
+        bin_seq += 1
+        filled += 1
+    return STOPPED, first, filled
+
+
+class _Records:
+    """The records of a capture in order, batch by batch, and where in them the engine stands."""
+
+    def __init__(self, raw_paths: Sequence[Path], symbol: str, skip: int = 0) -> None:
+        self._batches = self._all(raw_paths, symbol)
+        self.batch = np.zeros(0, MBO_DTYPE)
+        self.batch.setflags(write=False)
+        self.at = 0
+        self.ended = False
+        while skip:
+            if not self.refill():
+                raise DataError(f"raw data ends {skip} records before the book cache does; delete the cache")
+            self.at = min(skip, self.batch.size)
+            skip -= self.at
+
+    @staticmethod
+    def _all(raw_paths: Sequence[Path], symbol: str) -> Iterator[np.ndarray]:
+        for path in raw_paths:
+            source = DbnFile(path)
+            for batch in source.batches(source.instrument_ids(symbol)):
+                batch.setflags(write=False)  # one array type, one compiled kernel
+                yield batch
+
+    def refill(self) -> bool:
+        """Go to the next batch; False when there is none."""
+        batch = next(self._batches, None)
+        if batch is None:
+            self.ended = True
+            return False
+        self.batch, self.at = batch, 0
+        return True
+
+
+class _Chain:
+    """The engine's state between kernels, and what the kernels cannot do: grow, shift, raise."""
+
+    def __init__(self, config: VPRuntimeConfig, start_ns: int, book: BookState) -> None:
+        self.state = BinState(
+            ticks=new_ticks(config.n_absolute_ticks, config.taus, book),
+            rollup=new_rollup(config.n_absolute_ticks, config.spectrum_windows, config.spectrum_weights),
+            chain=np.zeros(7),
+            quotes=np.zeros(3, np.int64),
+            state5_codes=state5_codes(config.state5_rule),
+            forces=np.array(config.forces),
+        )
+        self.shape = BinShape(config.tick_int, config.bin_ns, config.dt_s, config.grid_radius_ticks, start_ns)
+
+    @property
+    def book(self) -> BookState:
+        """The live book; another object once its table has grown."""
+        return self.state.ticks.book
+
+    def settle(self, code: int, records: _Records) -> None:
+        """Do what a kernel came back for."""
+        if code == GROW_TABLE:
+            self._grow_table()
+        elif code == LAY_SLOTS:
+            self._lay_slots()
+        elif code == BAD_DEPTH:
+            record = records.batch[records.at]
+            raise BookError(
+                f"depth below zero at record {int(self.book.scalars[EVENT_ID]) - 1}: order_id={record['order_id']}, "
+                f"sequence={record['sequence']}, ts={record['ts_event']}"
+            )
+
+    def consume_until(self, records: _Records, limit_ns: int) -> None:
+        """Take every record whose clock is before `limit_ns`."""
+        while True:
+            code, records.at = consume_nb(records.batch, records.at, limit_ns, self.shape.tick_int, self.state.ticks)
+            self.settle(code, records)
+            if code == STOPPED or (code == OUT_OF_RECORDS and not records.refill()):
+                return
+
+    def start_flow(self) -> None:
+        """From here on records move the kinetics too."""
+        self.state.ticks.tally[FLOW_ON] = 1
+
+    def start_bins(self) -> None:
+        """From here on bins count."""
+        start_bin_nb(self.state.ticks)
+
+    def fill(self, records: _Records, bin_seq: int, block: BinBlock) -> None:
+        """Fill a block of zeros with the bins from `bin_seq` on."""
+        filled = 0
+        while filled < block.bins.size:
+            code, records.at, filled = fill_block_nb(
+                records.batch, records.at, records.ended, self.state, self.shape, bin_seq + filled, filled,
+                block.bins, block.grid, block.state5, block.last_event_id,
+            )  # fmt: skip
+            self.settle(code, records)
+            if code == OUT_OF_RECORDS and not records.ended:
+                records.refill()
+
+    def _grow_table(self) -> None:
+        book = self.book
+        orders = new_order_table(book.orders.size)
+        copy_orders_nb(book.orders, orders)
+        ticks = self.state.ticks._replace(book=book._replace(orders=orders))
+        self.state = self.state._replace(ticks=ticks)
+
+    def _lay_slots(self) -> None:
+        book = self.book
+        anchor = int(spot_tick_nb(book))
+        if book.scalars[ANCHORED]:
+            shift = anchor - int(book.scalars[ANCHOR])
+            shift_slots(self.state.ticks, shift)
+            shift_rollup(self.state.rollup, shift)
+            book.counters[REANCHORS] += 1
+        anchor_nb(book, anchor)
+
+
+def build_checkpoint(raw_path: Path, config: VPRuntimeConfig, capture: Capture) -> BookCheckpoint:
+    """The book at the warm-up's start, from the day's first record. Raises DataError or BookError."""
+    chain = _Chain(config, capture.start_ns, new_book(config.n_absolute_ticks))
+    chain.consume_until(_Records([raw_path], capture.symbol), capture.warmup_start_ns)
+    pass_time_nb(chain.book, capture.warmup_start_ns)
+    return BookCheckpoint.of(chain.book)
+
+
+class EventStream:
+    """One capture as blocks of bins. Iterate once; `counters` and `seconds` hold totals from then on."""
+
+    def __init__(
+        self,
+        raw_paths: Sequence[Path],
+        config: VPRuntimeConfig,
+        capture: Capture,
+        checkpoint: BookCheckpoint | None = None,
+        block_bins: int = DEFAULT_BLOCK_BINS,
+    ) -> None:
+        if not raw_paths:
+            raise DataError("no raw day was given")
+        self._raw_paths = list(raw_paths)
+        self._config = config
+        self._capture = capture
+        self._checkpoint = checkpoint
+        self._block_bins = block_bins
+        self.counters: dict[str, int] = {}
+        self.n_events = 0
+        self.seconds = 0.0
+
+    @property
+    def n_bins(self) -> int:
+        """Bins the capture has."""
+        return self._capture.n_bins
+
+    def __iter__(self) -> Iterator[BinBlock]:
+        began = time.perf_counter()
+        capture, config = self._capture, self._config
+        checkpoint = self._checkpoint or build_checkpoint(self._raw_paths[0], config, capture)
+        book = checkpoint.restore(config.n_absolute_ticks)
+        reanchor_to_bbo(book)
+        chain = _Chain(config, capture.start_ns, book)
+        records = _Records(self._raw_paths, capture.symbol, skip=checkpoint.n_records)
+        chain.start_flow()
+        chain.consume_until(records, capture.start_ns)
+        chain.start_bins()
+        for first in range(0, capture.n_bins, self._block_bins):
+            block = empty_block(min(self._block_bins, capture.n_bins - first), config.grid_radius_ticks)
+            chain.fill(records, first, block)
+            self._count(chain, checkpoint, time.perf_counter() - began)
+            yield block
+
+    def _count(self, chain: _Chain, checkpoint: BookCheckpoint, seconds: float) -> None:
+        book = chain.book
+        self.counters = dict(zip(COUNTER_NAMES, book.counters.tolist(), strict=True))
+        self.counters["events_kept"] = int(book.scalars[EVENT_ID])
+        self.n_events = int(book.scalars[EVENT_ID]) - checkpoint.n_records
+        self.seconds = seconds
+
+
+def stream_events(
+    raw_paths: Sequence[Path],
+    config: VPRuntimeConfig,
+    capture: Capture,
+    checkpoint: BookCheckpoint | None = None,
+    block_bins: int = DEFAULT_BLOCK_BINS,
+) -> EventStream:
+    """Bins of a capture from the raw days it touches, in order, the first holding the warm-up's start.
+
+    checkpoint: the book at the warm-up's start, from `build_checkpoint` (made on the way if None).
+    """
+    return EventStream(raw_paths, config, capture, checkpoint, block_bins)
