@@ -1,5 +1,5 @@
-"""Addresses of derived things. Each covers exactly what its numbers depend on; code versions come from the caller,
-since each stage keeps its own constant beside its code. Raw files are the roots: their address is their sha256.
+"""Addresses of derived things. Each covers exactly what its numbers depend on; each stage keeps its
+code version as a constant beside its code, and the stages above the lake pass theirs in. Raw files are the roots: their address is their sha256.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vp_engine.book.checkpoint import BOOK_CODE_VERSION
 from vp_engine.hashing import address
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.experiment import ExperimentSpec
@@ -14,7 +15,9 @@ from vp_engine.specs.runtime import VPRuntimeConfig
 from vp_engine.specs.serving import ServingSpec
 
 
-def book_address(config: VPRuntimeConfig, capture: Capture, raw_address: str, *, code_version: str) -> str:
+def book_address(
+    config: VPRuntimeConfig, capture: Capture, raw_address: str, *, code_version: str = BOOK_CODE_VERSION
+) -> str:
     """The book at the warm-up's start, from the raw file of `capture.book_day()`."""
     params = {
         "symbol": config.symbol,

@@ -1,0 +1,278 @@
+"""Results of sweeps: what was run (`runs_meta`, one row per run) and how it went (`runs`, one per run and threshold).
+
+One Parquet file of each per sweep, named by its address, written once and never again; the meta file comes last, and
+a sweep exists when it is there. A run is the same run in every sweep that holds it (`run_id`), but corrections for
+many trials belong to a sweep: of the same row in several sweeps the one among the most trials is shown.
+Floats are NaN where a figure is not defined. Pnl in ticks, rates as shares of the kept trades.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from vp_engine.errors import ConfigError, LakeError, NotFoundError
+from vp_engine.lake import paths
+from vp_engine.lake.store import Lake
+from vp_engine.schema import Field
+
+RUNS_META_FIELDS: tuple[Field, ...] = (
+    Field("run_id", "str", "", "16 hex of dataset address, signal, parameters and evaluation"),
+    Field("sweep_address", "str", "", "address of the sweep this row was written by"),
+    Field("trial_id", "str", "", "16 hex of signal, parameters and evaluation: the same on every day"),
+    Field("experiment", "str", "", "experiment spec that asked first"),
+    Field("serving", "str", "", "serving spec of the experiment"),
+    Field("pipeline", "str", "", "pipeline spec of the dataset"),
+    Field("dataset_id", "str", "", "dataset the run was judged on"),
+    Field("dataset_address", "str", "", "its address, 64 hex"),
+    Field("symbol", "str", "", "contract"),
+    Field("dt", "str", "", "Eastern date of the capture"),
+    Field("signal", "str", "", "signal"),
+    Field("signal_kind", "str", "", "statistical or ml"),
+    Field("prediction", "str", "", "score, probability or decision"),
+    Field("parameters", "str", "", "JSON of every parameter of the signal, defaults included"),
+    Field("evaluation", "str", "", "JSON of the evaluation: barriers, detection, costs"),
+    Field("serving_spec", "str", "", "JSON of the serving spec, so that any row can be streamed"),
+    Field("tp_ticks", "f8", "ticks", "take-profit distance of the mid"),
+    Field("sl_ticks", "f8", "ticks", "stop-loss distance of the mid"),
+    Field("max_hold_bins", "i8", "bins", "a trade is left max_hold_bins - 1 bins after entry at the latest"),
+    Field("warmup_bins", "i8", "bins", "bins at the start in which nothing fires"),
+    Field("cooldown_bins", "i8", "bins", "least distance of two firings"),
+    Field("entry_delay_bins", "i8", "bins", "bins from the firing to the entry"),
+    Field("fill", "str", "", "mid, or cross: enter and leave at the far quote"),
+    Field("fee_ticks", "f8", "ticks", "fee per side"),
+    Field("first_bin", "i8", "", "first evaluated bin: warm-up and calibration lie before it"),
+    Field("n_bins", "i8", "", "bins of the dataset"),
+    Field("n_valid_bins", "i8", "", "evaluated bins with a valid book"),
+    Field("evaluated_hours", "f8", "h", "span from first_bin to the dataset's end"),
+    Field("n_thresholds", "i8", "", "rows of this run"),
+    Field("n_trials", "i8", "", "rows of the sweep that are corrected for: those with enough signals to be judged"),
+    Field("spa_p_value", "f8", "", "Hansen's SPA over the sweep; not computed yet, NaN"),
+    Field("code_version", "str", "", "versions of the evaluation and the signal that wrote the row"),
+)
+
+_OUTCOMES = tuple(
+    Field(f"n_{side}_{exit_}", "i8", "", f"{side} trades that ended at {word}")
+    for side in ("up", "down")
+    for exit_, word in (("tp", "take-profit"), ("sl", "stop-loss"), ("timeout", "the time limit"))
+)
+RUNS_FIELDS: tuple[Field, ...] = (
+    Field("run_id", "str", "", "run this row belongs to"),
+    Field("sweep_address", "str", "", "sweep this row was written by"),
+    Field("threshold", "f8", "", "threshold of the signal"),
+    Field("n_signals", "i8", "", "kept trades"),
+    Field("n_up", "i8", "", "of these, long"),
+    Field("n_down", "i8", "", "of these, short"),
+    Field("n_dropped", "i8", "", "firings without a valid book at the entry"),
+    *_OUTCOMES,
+    Field("tp_rate", "f8", "", "share that ended at take-profit"),
+    Field("sl_rate", "f8", "", "share that ended at stop-loss"),
+    Field("timeout_rate", "f8", "", "share that ended at the time limit"),
+    Field("tp_rate_low", "f8", "", "lower end of the Wilson 95 % interval of tp_rate, before correction"),
+    Field("tp_rate_high", "f8", "", "upper end"),
+    Field("break_even_rate", "f8", "", "tp_rate at which trades that end at a barrier earn nothing after fees"),
+    Field("events_per_hour", "f8", "1/h", "kept trades over the evaluated span"),
+    Field("median_time_to_outcome_ms", "f8", "ms", "entry to barrier, timeouts left out"),
+    Field("mean_pnl_ticks", "f8", "ticks", "mean move in the trade's direction, before fees"),
+    Field("net_mean_pnl_ticks", "f8", "ticks", "the same after fees"),
+    Field("net_total_pnl_ticks", "f8", "ticks", "sum after fees"),
+    Field("net_std_pnl_ticks", "f8", "ticks", "standard deviation after fees, ddof 1"),
+    Field("sharpe", "f8", "", "net mean over standard deviation, per trade"),
+    Field("skew", "f8", "", "skewness of the net pnl"),
+    Field("kurtosis", "f8", "", "kurtosis of the net pnl, normal 3"),
+    Field("n_independent", "i8", "", "largest number of trades of which no two overlap"),
+    Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction"),
+    Field("p_binomial", "f8", "", "binomial p of tp_rate against break-even: shown, does not decide"),
+    Field("p_holm", "f8", "", "p_value after Holm's correction over the sweep"),
+    Field("deflated_sharpe", "f8", "", "P(true Sharpe above what the best of n_trials shows by luck)"),
+)
+
+LESS_IS_BETTER = frozenset(
+    {"sl_rate", "timeout_rate", "p_value", "p_binomial", "p_holm", "spa_p_value", "median_time_to_outcome_ms",
+     "net_std_pnl_ticks", "break_even_rate", "n_dropped", "n_up_sl", "n_down_sl", "n_up_timeout", "n_down_timeout"}
+)  # fmt: skip
+SORTABLE = tuple(field.name for field in RUNS_FIELDS if field.dtype in ("f8", "i8"))
+_ARROW = {"str": pa.string(), "f8": pa.float64(), "i8": pa.int64()}
+_JSON = ("parameters", "evaluation", "serving_spec")
+
+
+def results_schema(fields: Iterable[Field]) -> pa.Schema:
+    """Arrow schema with each column's unit and meaning in its metadata; none nullable."""
+    return pa.schema(
+        [
+            pa.field(field.name, _ARROW[field.dtype], False, {"unit": field.unit, "meaning": field.meaning})
+            for field in fields
+        ]
+    )
+
+
+RUNS_META_SCHEMA = results_schema(RUNS_META_FIELDS)
+RUNS_SCHEMA = results_schema(RUNS_FIELDS)
+
+
+def rank(table: pa.Table, sort: str, min_signals: int = 0) -> pa.Table:
+    """Rows with at least `min_signals` trades, best by column `sort` first, undefined ones last. Ties: more trades,
+    then run_id and threshold. ConfigError for a column that cannot be sorted by."""
+    if sort not in SORTABLE:
+        raise ConfigError(f"`sort` must be one of {', '.join(SORTABLE)}, was {sort!r}")
+    table = table.filter(pc.greater_equal(table["n_signals"], min_signals))
+    keys = table[sort].to_numpy().astype(float)
+    keys = keys if sort in LESS_IS_BETTER else -keys
+    order = np.lexsort(
+        (
+            table["threshold"].to_numpy(),
+            table["run_id"].to_numpy(zero_copy_only=False).astype(str),
+            -table["n_signals"].to_numpy(),
+            keys,  # numpy sorts NaN last
+        )
+    )
+    return table.take(pa.array(order))
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of either table for JSON: NaN becomes None, JSON columns become objects."""
+    result: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            result[name] = None
+        else:
+            result[name] = json.loads(value) if name in _JSON and isinstance(value, str) else value
+    return result
+
+
+class ResultsDB:
+    """All sweeps of a lake, for reading and for adding one."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+
+    def exists(self, sweep_address: str) -> bool:
+        """Whether the sweep's results are committed."""
+        return self.lake.exists(self.lake.path(paths.results_paths(sweep_address)[0]))
+
+    def write(self, sweep_address: str, meta: pa.Table, runs: pa.Table) -> None:
+        """Commit one sweep; a sweep that is there stays as it is. LakeError where the tables do not belong together."""
+        if not meta.schema.equals(RUNS_META_SCHEMA) or not runs.schema.equals(RUNS_SCHEMA):
+            raise LakeError(f"sweep {sweep_address[:12]}: tables do not have the columns of runs_meta and runs")
+        ids = meta["run_id"].to_pylist()
+        if len(set(ids)) != len(ids):
+            raise LakeError(f"sweep {sweep_address[:12]}: a run stands twice in runs_meta")
+        if set(runs["run_id"].to_pylist()) - set(ids):
+            raise LakeError(f"sweep {sweep_address[:12]}: runs names a run that runs_meta lacks")
+        if self.exists(sweep_address):
+            return
+        meta_path, runs_path = (self.lake.path(part) for part in paths.results_paths(sweep_address))
+        for table, target in ((runs, runs_path), (meta, meta_path)):
+            with self.lake.commit_file(target) as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+
+    def sweeps(self) -> list[str]:
+        """Addresses of the committed sweeps."""
+        return [path.stem for path in self.lake.entries(self.lake.path(paths.RUNS_META), "*.parquet")]
+
+    def read(self, sweep_address: str) -> tuple[pa.Table, pa.Table]:
+        """(runs_meta, runs) of one sweep; NotFoundError if there is none, LakeError if it cannot be read."""
+        if not self.exists(sweep_address):
+            raise NotFoundError(f"no results of sweep {sweep_address[:12]}; run the experiment first")
+        try:
+            tables = [pq.read_table(self.lake.path(part)) for part in paths.results_paths(sweep_address)]
+        except (OSError, pa.ArrowInvalid) as error:
+            raise LakeError(f"results of sweep {sweep_address[:12]} cannot be read ({error}); run it again") from None
+        return tables[0], tables[1]
+
+    def _joined(self, sweeps: Iterable[str] | None = None) -> pa.Table:
+        """Rows of `runs` with their meta columns, each (run_id, threshold) once."""
+        parts = []
+        for address in self.sweeps() if sweeps is None else sweeps:
+            meta, runs = self.read(address)
+            parts.append(runs.join(meta.drop_columns(["sweep_address"]), keys="run_id", join_type="inner"))
+        if not parts:
+            return pa.schema(
+                [*RUNS_SCHEMA, *(field for field in RUNS_META_SCHEMA if field.name not in ("run_id", "sweep_address"))]
+            ).empty_table()
+        table = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+        table = table.sort_by([("n_trials", "descending"), ("sweep_address", "ascending")])
+        return _first_of(table, ("run_id", "threshold"))
+
+    def query_runs(
+        self,
+        signal: str | None = None,
+        dataset_id: str | None = None,
+        sort: str = "tp_rate",
+        min_signals: int = 5,
+        top_n: int | None = 50,
+        *,
+        sweep_address: str | None = None,
+        experiment: str | None = None,
+        best_per_run: bool = False,
+    ) -> pa.Table:
+        """Rows of `runs` with the columns of `runs_meta`, best by `sort` first (`rank`). top_n None: all.
+        best_per_run keeps the best threshold of each run. ConfigError for a bad sort, NotFoundError for a sweep that
+        is not there; no match gives an empty table."""
+        table = self._joined(None if sweep_address is None else [sweep_address])
+        for name, wanted in (("signal", signal), ("dataset_id", dataset_id), ("experiment", experiment)):
+            if wanted is not None:
+                table = table.filter(pc.equal(table[name], wanted))
+        table = rank(table, sort, min_signals)
+        if best_per_run:
+            table = _first_of(table, ("run_id",))
+        return table if top_n is None else table.slice(0, top_n)
+
+    def query_best(
+        self,
+        signal: str | None = None,
+        dataset_id: str | None = None,
+        sort: str = "net_mean_pnl_ticks",
+        min_signals: int = 5,
+        top_n: int | None = 50,
+    ) -> pa.Table:
+        """The best threshold of each run, best run first; as `query_runs`."""
+        return self.query_runs(signal, dataset_id, sort, min_signals, top_n, best_per_run=True)
+
+    def detail(self, run_id: str) -> dict[str, Any]:
+        """One run for JSON: its runs_meta columns (JSON columns as objects) and `rows`, its rows of `runs` by
+        threshold; undefined figures are None. NotFoundError if no sweep holds the run."""
+        best: tuple[dict[str, Any], pa.Table] | None = None
+        for address in self.sweeps():
+            path = self.lake.path(paths.results_paths(address)[0])
+            found = pq.read_table(path, filters=[("run_id", "=", run_id)]).to_pylist()
+            if found and (best is None or found[0]["n_trials"] > best[0]["n_trials"]):
+                best = (
+                    found[0],
+                    pq.read_table(self.lake.path(paths.results_paths(address)[1]), filters=[("run_id", "=", run_id)]),
+                )
+        if best is None:
+            raise NotFoundError(f"no run `{run_id}` in the results; `vp compare` lists what there is")
+        rows = best[1].sort_by("threshold").to_pylist()
+        return {**plain(best[0]), "rows": [plain(row) for row in rows]}
+
+    def best_row(self, run_id: str, sort: str = "net_mean_pnl_ticks", min_signals: int = 5) -> dict[str, Any]:
+        """The row of `detail(run_id)` that ranks first; NotFoundError where no row has enough signals."""
+        detail = self.detail(run_id)
+        rows = pa.Table.from_pylist([_with_nan(row) for row in detail["rows"]], RUNS_SCHEMA)
+        ranked = rank(rows, sort, min_signals).to_pylist()
+        if not ranked:
+            raise NotFoundError(f"no threshold of run `{run_id}` has {min_signals} signals; name one by `threshold`")
+        return plain(ranked[0])
+
+
+def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: float("nan") if value is None else value for name, value in row.items()}
+
+
+def _first_of(table: pa.Table, keys: tuple[str, ...]) -> pa.Table:
+    """The first row of each distinct key, in the table's order."""
+    seen: set[tuple[Any, ...]] = set()
+    kept = []
+    for index, key in enumerate(zip(*(table[name].to_pylist() for name in keys), strict=True)):
+        if key not in seen:
+            seen.add(key)
+            kept.append(index)
+    return table.take(pa.array(kept, pa.int64()))

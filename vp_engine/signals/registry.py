@@ -1,0 +1,76 @@
+"""Every signal by name. Built-in ones are listed here; own ones register themselves on import."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, NamedTuple, TypeVar
+
+from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.signals.base import COLUMNS, Prediction, Signal, SignalKind
+from vp_engine.signals.derivative import DerivativeSignal
+
+
+class SignalInfo(NamedTuple):
+    """What a listing shows: params are the defaults, by name."""
+
+    name: str
+    kind: SignalKind
+    prediction: Prediction
+    description: str
+    columns: tuple[str, ...]
+    params: dict[str, Any]
+    default_thresholds: tuple[float, ...]
+    code_version: str
+
+
+_SIGNALS: dict[str, type[Signal]] = {}
+_Class = TypeVar("_Class", bound=type[Signal])
+
+
+def register_signal(signal: _Class) -> _Class:
+    """Make a signal known by its name; also a class decorator. ConfigError for a name already taken by another
+    class, or for columns that no grid has."""
+    known = _SIGNALS.get(signal.name)
+    if known is not None and (known.__module__, known.__qualname__) != (signal.__module__, signal.__qualname__):
+        raise ConfigError(f"signal `{signal.name}` is already {known.__module__}.{known.__qualname__}; choose a name")
+    unknown = [column for column in signal.columns if column not in COLUMNS]
+    if unknown:
+        raise ConfigError(f"signal `{signal.name}` reads `{unknown[0]}`, which no grid has")
+    _SIGNALS[signal.name] = signal
+    return signal
+
+
+def get_signal(name: str) -> type[Signal]:
+    """The signal of this name; NotFoundError that lists what there is."""
+    if name not in _SIGNALS:
+        near = difflib.get_close_matches(name, _SIGNALS, n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
+        raise NotFoundError(f"no signal `{name}`; {hint}there are {', '.join(sorted(_SIGNALS))}")
+    return _SIGNALS[name]
+
+
+def make_signal(name: str, params: dict[str, Any], config: Any) -> Signal:
+    """A fresh signal from plain parameters; NotFoundError or ConfigError naming the parameter."""
+    signal = get_signal(name)
+    return signal(signal.Params.parse(params, f"signal `{name}`"), config)
+
+
+def list_signals() -> list[SignalInfo]:
+    """All signals, by name."""
+    return [
+        SignalInfo(
+            name=signal.name,
+            kind=signal.kind,
+            prediction=signal.prediction,
+            description=(signal.__doc__ or "").strip().split("\n")[0],
+            columns=signal.columns,
+            params=signal.Params().model_dump(mode="json"),
+            default_thresholds=signal.default_thresholds,
+            code_version=signal.code_version,
+        )
+        for _, signal in sorted(_SIGNALS.items())
+    ]
+
+
+for _signal in (DerivativeSignal,):
+    register_signal(_signal)
