@@ -1,5 +1,7 @@
-"""Addresses of derived things. Each covers exactly what its numbers depend on; each stage keeps its
-code version as a constant beside its code, and the stages above the lake pass theirs in. Raw files are the roots: their address is their sha256.
+"""Addresses of derived things. Each covers exactly what its numbers depend on.
+
+A stage's code version is a constant beside its code; stages above the lake pass theirs in. Raw files are the roots:
+their address is their sha256.
 """
 
 from __future__ import annotations

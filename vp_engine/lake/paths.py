@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from vp_engine.errors import ConfigError
 from vp_engine.hashing import SHORT
+from vp_engine.lake.store import Lake
 from vp_engine.specs.base import NAME_PATTERN
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -64,7 +65,7 @@ def raw_path(config: VPRuntimeConfig, utc_day: dt.date, source: str, compressed:
     return raw_folder(config, source) / f"{dataset}-{utc_day:%Y%m%d}.{config.symbol}.mbo.{suffix}"
 
 
-def manifest_path(raw: PurePosixPath) -> PurePosixPath:
+def manifest_path(raw: Path) -> Path:
     """The manifest beside a raw file."""
     return raw.with_name(raw.name + ".manifest.json")
 
@@ -91,11 +92,11 @@ def results_paths(sweep_address: str) -> tuple[PurePosixPath, PurePosixPath]:
     return RUNS_META / f"{sweep_address}.parquet", RUNS / f"{sweep_address}.parquet"
 
 
-def promoted_serving_dir() -> PurePosixPath:
-    """Folder of promoted serving specs."""
-    return PROMOTED_SERVING
+def promoted_serving_dir(lake: Lake) -> Path:
+    """Folder of promoted serving specs, in full."""
+    return lake.path(PROMOTED_SERVING)
 
 
-def promoted_serving_path(name: str) -> PurePosixPath:
-    """File of one promoted serving spec."""
-    return PROMOTED_SERVING / f"{check_name(name, 'serving')}.yaml"
+def promoted_serving_path(lake: Lake, name: str) -> Path:
+    """File of one promoted serving spec, in full."""
+    return promoted_serving_dir(lake) / f"{check_name(name, 'serving')}.yaml"

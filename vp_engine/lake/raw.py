@@ -163,23 +163,19 @@ def _commit(lake: Lake, temporary: Path, target: Path, manifest: RawManifest) ->
     """File first, manifest last; a replaced day, compressed or not, is invisible in between."""
     plain = target.with_name(target.name.removesuffix(".zst"))
     for old in (plain, plain.with_name(plain.name + ".zst")):
-        lake.remove(_manifest_of(old))
+        lake.remove(paths.manifest_path(old))
         if old != target:
             lake.remove(old)
     with lake.commit_file(target) as place:
         temporary.replace(place)
-    lake.commit_bytes(_manifest_of(target), json_bytes(manifest.model_dump(mode="json")))
-
-
-def _manifest_of(path: Path) -> Path:
-    return path.with_name(path.name + ".manifest.json")
+    lake.commit_bytes(paths.manifest_path(target), json_bytes(manifest.model_dump(mode="json")))
 
 
 def _read(lake: Lake, path: Path) -> RawDay | None:
     """The day at this path, or its compressed or plain brother; None if no manifest is there."""
     plain = path.with_name(path.name.removesuffix(".zst"))
     for candidate in (plain.with_name(plain.name + ".zst"), plain):
-        where = _manifest_of(candidate)
+        where = paths.manifest_path(candidate)
         if not lake.exists(where):
             continue
         try:
