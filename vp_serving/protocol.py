@@ -19,7 +19,7 @@ SUBPROTOCOL = "vp.v1"  # what the server selects; a client adds TOKEN_SUBPROTOCO
 TOKEN_SUBPROTOCOL = "vp.token."
 CLOSE_NORMAL, CLOSE_REFUSED, CLOSE_INTERNAL, CLOSE_TRY_LATER = 1000, 1008, 1011, 1013
 
-Int64 = Annotated[str, Field(pattern=r"^-?\d+$", description="64-bit integer as a decimal string")]
+Int64 = Annotated[str, Field(pattern=r"^-?\d{1,19}$", description="64-bit integer as a decimal string")]
 
 ErrorCode = Literal[
     "unknown_parameter",  # a query parameter that does not exist
@@ -115,7 +115,7 @@ class Addresses(Wire):
 
 
 class Needed(Wire):
-    """Valid bins that a value needs before it can differ from 0."""
+    """Bins that a value needs before it can differ from 0 (of a signal: before it can fire)."""
 
     needed: int
 

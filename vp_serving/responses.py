@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from vp_engine.lake.results import RUNS_FIELDS, RUNS_META_FIELDS, SORTABLE
+from vp_engine.schema import Field as SchemaField
+from vp_engine.specs.base import NAME_PATTERN
 from vp_serving.protocol import Int64, Wire, config_fields
 
 
@@ -42,9 +45,10 @@ class SignalEntry(Wire):
     name: str
     kind: str
     prediction: str
+    description: str
     columns: list[str]
-    params: dict[str, Any]
-    thresholds: list[float]
+    params: dict[str, Any] = Field(description="parameters and their defaults")
+    default_thresholds: list[float] = Field(description="empty: quantiles of the calibration part")
 
 
 class Signals(Wire):
@@ -119,60 +123,72 @@ class ServingDetail(ServingEntry):
     yaml: str
 
 
-class RunRow(Wire):
-    """One threshold of one run. Rates and figures are null where there were no trades."""
+def _column(field: SchemaField) -> Any:
+    if field.name in _JSON_COLUMNS:
+        kind: Any = dict[str, Any]
+    else:
+        kind = {"str": str, "i8": int, "f8": float | None}[field.dtype]
+    return kind, Field(description=field.meaning)
 
-    run_id: str
-    signal: str
-    experiment: str
-    serving: str
-    dataset_id: str
-    threshold: float
-    cooldown_bins: int
-    n_signals: int
-    n_up: int
-    n_down: int
-    tp_rate: float | None
-    tp_rate_low: float | None
-    tp_rate_high: float | None
-    sl_rate: float | None
-    timeout_rate: float | None
-    break_even_rate: float | None
-    events_per_hour: float | None
-    median_time_to_outcome_ms: float | None
-    mean_pnl_ticks: float | None
-    net_mean_pnl_ticks: float | None
-    sharpe: float | None
-    p_value: float | None
-    p_holm: float | None
-    deflated_sharpe: float | None
-    can_stream: bool
-    streaming_url: str
+
+_JSON_COLUMNS = ("parameters", "evaluation", "serving_spec")
+_THRESHOLD_COLUMNS = {field.name: _column(field) for field in RUNS_FIELDS}
+_META_COLUMNS = {field.name: _column(field) for field in RUNS_META_FIELDS}
+_STREAM = {
+    "can_stream": (bool, Field(description="whether the data behind the row is in the lake")),
+    "streaming_url": (str, Field(description="path and query of its stream")),
+}
+
+ThresholdRow: type[Wire] = create_model(
+    "ThresholdRow",
+    __base__=Wire,
+    __doc__="One threshold of one run. Figures are null where they are not defined, as without trades.",
+    **_THRESHOLD_COLUMNS,
+    streaming_url=_STREAM["streaming_url"],
+)
+
+RunRow: type[Wire] = create_model(
+    "RunRow",
+    __base__=Wire,
+    __doc__="One threshold of one run, with what was tried.",
+    **{name: column for name, column in _META_COLUMNS.items() if name != "serving_spec"},
+    **{name: column for name, column in _THRESHOLD_COLUMNS.items() if name not in _META_COLUMNS},
+    **_STREAM,
+)
+
+
+class RunsQuery(BaseModel):
+    """What rows of the results are asked for, and how they are sorted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signal: str | None = Field(None, pattern=NAME_PATTERN, max_length=100)
+    dataset_id: str | None = Field(None, max_length=200)
+    experiment: str | None = Field(None, pattern=NAME_PATTERN, max_length=100)
+    sort: Literal[SORTABLE] = "tp_rate"  # type: ignore[valid-type]
+    min_signals: int = Field(5, ge=0)
+    top_n: int = Field(50, ge=1, le=10_000)
+    best_per_run: bool = Field(False, description="only the best threshold of each run")
 
 
 class Runs(Wire):
-    """Best threshold row of each run, sorted as asked."""
+    """Rows of the results, best first as sorted; `total` counts those that match, `runs` holds the first of them."""
 
-    runs: list[RunRow]
+    runs: list[RunRow]  # type: ignore[valid-type]
     total: int
 
 
-class RunDetail(Wire):
-    """One run: all threshold rows, what was tried, and how to stream it."""
-
-    run_id: str
-    signal: str
-    experiment: str
-    serving: str
-    dataset_id: str
-    parameters: dict[str, Any]
-    evaluation: dict[str, Any]
-    meta: dict[str, Any]
-    rows: list[RunRow]
-    best_threshold: float | None
-    can_stream: bool
-    reason: str | None
-    streaming_url: str
+RunDetail: type[Wire] = create_model(
+    "RunDetail",
+    __base__=Wire,
+    __doc__="One run: what was tried, all its threshold rows, and how to stream it.",
+    **_META_COLUMNS,
+    rows=(list[ThresholdRow], ...),
+    best_threshold=(float | None, Field(description="by the experiment's selection; null where no row qualifies")),
+    reason=(str | None, Field(description="why it cannot be streamed")),
+    yaml=(str | None, Field(description="the serving spec of its best row")),
+    **_STREAM,
+)
 
 
 Instrument: type[Wire] = create_model(

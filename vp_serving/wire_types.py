@@ -76,7 +76,7 @@ def _grid() -> Iterator[str]:
     yield f"export const SUBPROTOCOL = {json.dumps(protocol.SUBPROTOCOL)};"
     yield f"export const TOKEN_SUBPROTOCOL = {json.dumps(protocol.TOKEN_SUBPROTOCOL)};"
     yield ""
-    yield "/** Fixed columns of a bin's Arrow table, in order; a proj_score_h<ms> float32 column per horizon follows. */"
+    yield "/** Fixed columns of a bin's Arrow table, in order; one float32 proj_score_h<ms> per horizon follows. */"
     yield "export const GRID_FIELDS = ["
     for field in GRID_WIRE:
         entry = {"name": field.name, "dtype": _DTYPES[field.dtype], "unit": field.unit, "meaning": field.meaning}

@@ -5,7 +5,7 @@ export const SCHEMA_VERSION = 1;
 export const SUBPROTOCOL = "vp.v1";
 export const TOKEN_SUBPROTOCOL = "vp.token.";
 
-/** Fixed columns of a bin's Arrow table, in order; one proj_score_h<ms> float32 column per horizon follows. */
+/** Fixed columns of a bin's Arrow table, in order; one float32 proj_score_h<ms> per horizon follows. */
 export const GRID_FIELDS = [
   {"name": "k", "dtype": "int32", "unit": "ticks", "meaning": "row's distance from spot"},
   {"name": "pressure_variant", "dtype": "float32", "unit": "lots/s", "meaning": "force of liquidity building"},
@@ -142,20 +142,18 @@ export interface End {
 /** One bin; the binary message that follows is its grid as an Arrow IPC stream of `grid_rows` rows. */
 export interface GridUpdate {
   type: "grid_update";
+  /** instant the values hold at: the bin's end */
+  ts_ns: string;
   /** bin number from the capture's start */
   bin_seq: number;
   /** first instant of the bin */
   bin_start_ns: string;
   /** first instant after the bin */
   bin_end_ns: string;
-  /** instant the values hold at: the bin's end */
-  ts_ns: string;
   /** records kept for the symbol in the bin */
   bin_event_count: number;
   /** records kept since the engine's start */
   event_id: string;
-  /** 1 when both sides quote, bid < ask, and no snapshot is under way */
-  book_valid: boolean;
   /** (bid + ask)/2, 0 while the book is invalid */
   mid_price: number;
   /** price of row k = 0 */
@@ -164,6 +162,8 @@ export interface GridUpdate {
   best_bid_price_int: string;
   /** best ask, 0 while the book is invalid */
   best_ask_price_int: string;
+  /** 1 when both sides quote, bid < ask, and no snapshot is under way */
+  book_valid: boolean;
   /** T records in the bin */
   trade_count: number;
   /** contracts traded by buying aggressors */
@@ -268,7 +268,7 @@ export interface Instrument {
   config_version: string;
 }
 
-/** Valid bins that a value needs before it can differ from 0. */
+/** Bins that a value needs before it can differ from 0 (of a signal: before it can fire). */
 export interface Needed {
   needed: number;
 }
@@ -311,54 +311,218 @@ export interface Resume {
   type: "resume";
 }
 
-/** One run: all threshold rows, what was tried, and how to stream it. */
+/** One run: what was tried, all its threshold rows, and how to stream it. */
 export interface RunDetail {
+  /** 16 hex of dataset address, signal, parameters and evaluation */
   run_id: string;
-  signal: string;
+  /** address of the sweep this row was written by */
+  sweep_address: string;
+  /** 16 hex of signal, parameters and evaluation: the same on every day */
+  trial_id: string;
+  /** experiment spec that asked first */
   experiment: string;
+  /** serving spec of the experiment */
   serving: string;
+  /** pipeline spec of the dataset */
+  pipeline: string;
+  /** dataset the run was judged on */
   dataset_id: string;
+  /** its address, 64 hex */
+  dataset_address: string;
+  /** contract */
+  symbol: string;
+  /** Eastern date of the capture */
+  dt: string;
+  /** signal */
+  signal: string;
+  /** statistical or ml */
+  signal_kind: string;
+  /** score, probability or decision */
+  prediction: string;
+  /** JSON of every parameter of the signal, defaults included */
   parameters: Record<string, unknown>;
+  /** JSON of the evaluation: barriers, detection, costs */
   evaluation: Record<string, unknown>;
-  meta: Record<string, unknown>;
-  rows: RunRow[];
-  best_threshold: number | null;
-  can_stream: boolean;
-  reason: string | null;
-  streaming_url: string;
-}
-
-/** One threshold of one run. Rates and figures are null where there were no trades. */
-export interface RunRow {
-  run_id: string;
-  signal: string;
-  experiment: string;
-  serving: string;
-  dataset_id: string;
-  threshold: number;
+  /** JSON of the serving spec, so that any row can be streamed */
+  serving_spec: Record<string, unknown>;
+  /** take-profit distance of the mid */
+  tp_ticks: number | null;
+  /** stop-loss distance of the mid */
+  sl_ticks: number | null;
+  /** a trade is left max_hold_bins - 1 bins after entry at the latest */
+  max_hold_bins: number;
+  /** bins at the start in which nothing fires */
+  warmup_bins: number;
+  /** least distance of two firings */
   cooldown_bins: number;
-  n_signals: number;
-  n_up: number;
-  n_down: number;
-  tp_rate: number | null;
-  tp_rate_low: number | null;
-  tp_rate_high: number | null;
-  sl_rate: number | null;
-  timeout_rate: number | null;
-  break_even_rate: number | null;
-  events_per_hour: number | null;
-  median_time_to_outcome_ms: number | null;
-  mean_pnl_ticks: number | null;
-  net_mean_pnl_ticks: number | null;
-  sharpe: number | null;
-  p_value: number | null;
-  p_holm: number | null;
-  deflated_sharpe: number | null;
+  /** bins from the firing to the entry */
+  entry_delay_bins: number;
+  /** mid, or cross: enter and leave at the far quote */
+  fill: string;
+  /** fee per side */
+  fee_ticks: number | null;
+  /** first evaluated bin: warm-up and calibration lie before it */
+  first_bin: number;
+  /** bins of the dataset */
+  n_bins: number;
+  /** evaluated bins with a valid book */
+  n_valid_bins: number;
+  /** span from first_bin to the dataset's end */
+  evaluated_hours: number | null;
+  /** rows of this run */
+  n_thresholds: number;
+  /** rows of the sweep that are corrected for: those with enough signals to be judged */
+  n_trials: number;
+  /** Hansen's SPA over the sweep; not computed yet, NaN */
+  spa_p_value: number | null;
+  /** versions of the evaluation and the signal that wrote the row */
+  code_version: string;
+  rows: ThresholdRow[];
+  /** by the experiment's selection; null where no row qualifies */
+  best_threshold: number | null;
+  /** why it cannot be streamed */
+  reason: string | null;
+  /** the serving spec of its best row */
+  yaml: string | null;
+  /** whether the data behind the row is in the lake */
   can_stream: boolean;
+  /** path and query of its stream */
   streaming_url: string;
 }
 
-/** Best threshold row of each run, sorted as asked. */
+/** One threshold of one run, with what was tried. */
+export interface RunRow {
+  /** 16 hex of dataset address, signal, parameters and evaluation */
+  run_id: string;
+  /** address of the sweep this row was written by */
+  sweep_address: string;
+  /** 16 hex of signal, parameters and evaluation: the same on every day */
+  trial_id: string;
+  /** experiment spec that asked first */
+  experiment: string;
+  /** serving spec of the experiment */
+  serving: string;
+  /** pipeline spec of the dataset */
+  pipeline: string;
+  /** dataset the run was judged on */
+  dataset_id: string;
+  /** its address, 64 hex */
+  dataset_address: string;
+  /** contract */
+  symbol: string;
+  /** Eastern date of the capture */
+  dt: string;
+  /** signal */
+  signal: string;
+  /** statistical or ml */
+  signal_kind: string;
+  /** score, probability or decision */
+  prediction: string;
+  /** JSON of every parameter of the signal, defaults included */
+  parameters: Record<string, unknown>;
+  /** JSON of the evaluation: barriers, detection, costs */
+  evaluation: Record<string, unknown>;
+  /** take-profit distance of the mid */
+  tp_ticks: number | null;
+  /** stop-loss distance of the mid */
+  sl_ticks: number | null;
+  /** a trade is left max_hold_bins - 1 bins after entry at the latest */
+  max_hold_bins: number;
+  /** bins at the start in which nothing fires */
+  warmup_bins: number;
+  /** least distance of two firings */
+  cooldown_bins: number;
+  /** bins from the firing to the entry */
+  entry_delay_bins: number;
+  /** mid, or cross: enter and leave at the far quote */
+  fill: string;
+  /** fee per side */
+  fee_ticks: number | null;
+  /** first evaluated bin: warm-up and calibration lie before it */
+  first_bin: number;
+  /** bins of the dataset */
+  n_bins: number;
+  /** evaluated bins with a valid book */
+  n_valid_bins: number;
+  /** span from first_bin to the dataset's end */
+  evaluated_hours: number | null;
+  /** rows of this run */
+  n_thresholds: number;
+  /** rows of the sweep that are corrected for: those with enough signals to be judged */
+  n_trials: number;
+  /** Hansen's SPA over the sweep; not computed yet, NaN */
+  spa_p_value: number | null;
+  /** versions of the evaluation and the signal that wrote the row */
+  code_version: string;
+  /** threshold of the signal */
+  threshold: number | null;
+  /** kept trades */
+  n_signals: number;
+  /** of these, long */
+  n_up: number;
+  /** of these, short */
+  n_down: number;
+  /** firings without a valid book at the entry */
+  n_dropped: number;
+  /** up trades that ended at take-profit */
+  n_up_tp: number;
+  /** up trades that ended at stop-loss */
+  n_up_sl: number;
+  /** up trades that ended at the time limit */
+  n_up_timeout: number;
+  /** down trades that ended at take-profit */
+  n_down_tp: number;
+  /** down trades that ended at stop-loss */
+  n_down_sl: number;
+  /** down trades that ended at the time limit */
+  n_down_timeout: number;
+  /** share that ended at take-profit */
+  tp_rate: number | null;
+  /** share that ended at stop-loss */
+  sl_rate: number | null;
+  /** share that ended at the time limit */
+  timeout_rate: number | null;
+  /** lower end of the Wilson 95 % interval of tp_rate, before correction */
+  tp_rate_low: number | null;
+  /** upper end */
+  tp_rate_high: number | null;
+  /** tp_rate at which trades that end at a barrier earn nothing after fees */
+  break_even_rate: number | null;
+  /** kept trades over the evaluated span */
+  events_per_hour: number | null;
+  /** entry to barrier, timeouts left out */
+  median_time_to_outcome_ms: number | null;
+  /** mean move in the trade's direction, before fees */
+  mean_pnl_ticks: number | null;
+  /** the same after fees */
+  net_mean_pnl_ticks: number | null;
+  /** sum after fees */
+  net_total_pnl_ticks: number | null;
+  /** standard deviation after fees, ddof 1 */
+  net_std_pnl_ticks: number | null;
+  /** net mean over standard deviation, per trade */
+  sharpe: number | null;
+  /** skewness of the net pnl */
+  skew: number | null;
+  /** kurtosis of the net pnl, normal 3 */
+  kurtosis: number | null;
+  /** largest number of trades of which no two overlap */
+  n_independent: number;
+  /** one-sided stationary bootstrap of the net pnl, before correction */
+  p_value: number | null;
+  /** binomial p of tp_rate against break-even: shown, does not decide */
+  p_binomial: number | null;
+  /** p_value after Holm's correction over the sweep */
+  p_holm: number | null;
+  /** P(true Sharpe above what the best of n_trials shows by luck) */
+  deflated_sharpe: number | null;
+  /** whether the data behind the row is in the lake */
+  can_stream: boolean;
+  /** path and query of its stream */
+  streaming_url: string;
+}
+
+/** Rows of the results, best first as sorted; `total` counts those that match, `runs` holds the first of them. */
 export interface Runs {
   runs: RunRow[];
   total: number;
@@ -489,9 +653,12 @@ export interface SignalEntry {
   name: string;
   kind: string;
   prediction: string;
+  description: string;
   columns: string[];
+  /** parameters and their defaults */
   params: Record<string, unknown>;
-  thresholds: number[];
+  /** empty: quantiles of the calibration part */
+  default_thresholds: number[];
 }
 
 /** The active signal in this bin; value is null where it has none. `fired` is the direction of a firing. */
@@ -544,6 +711,78 @@ export interface StreamError {
   code: "unknown_parameter" | "bad_value" | "unsupported" | "not_found" | "bad_config" | "bad_data" | "bad_book" | "bad_lake" | "error" | "unauthorized" | "too_many_streams" | "bad_message" | "internal";
   message: string;
   parameter: string | null;
+}
+
+/** One threshold of one run. Figures are null where they are not defined, as without trades. */
+export interface ThresholdRow {
+  /** run this row belongs to */
+  run_id: string;
+  /** sweep this row was written by */
+  sweep_address: string;
+  /** threshold of the signal */
+  threshold: number | null;
+  /** kept trades */
+  n_signals: number;
+  /** of these, long */
+  n_up: number;
+  /** of these, short */
+  n_down: number;
+  /** firings without a valid book at the entry */
+  n_dropped: number;
+  /** up trades that ended at take-profit */
+  n_up_tp: number;
+  /** up trades that ended at stop-loss */
+  n_up_sl: number;
+  /** up trades that ended at the time limit */
+  n_up_timeout: number;
+  /** down trades that ended at take-profit */
+  n_down_tp: number;
+  /** down trades that ended at stop-loss */
+  n_down_sl: number;
+  /** down trades that ended at the time limit */
+  n_down_timeout: number;
+  /** share that ended at take-profit */
+  tp_rate: number | null;
+  /** share that ended at stop-loss */
+  sl_rate: number | null;
+  /** share that ended at the time limit */
+  timeout_rate: number | null;
+  /** lower end of the Wilson 95 % interval of tp_rate, before correction */
+  tp_rate_low: number | null;
+  /** upper end */
+  tp_rate_high: number | null;
+  /** tp_rate at which trades that end at a barrier earn nothing after fees */
+  break_even_rate: number | null;
+  /** kept trades over the evaluated span */
+  events_per_hour: number | null;
+  /** entry to barrier, timeouts left out */
+  median_time_to_outcome_ms: number | null;
+  /** mean move in the trade's direction, before fees */
+  mean_pnl_ticks: number | null;
+  /** the same after fees */
+  net_mean_pnl_ticks: number | null;
+  /** sum after fees */
+  net_total_pnl_ticks: number | null;
+  /** standard deviation after fees, ddof 1 */
+  net_std_pnl_ticks: number | null;
+  /** net mean over standard deviation, per trade */
+  sharpe: number | null;
+  /** skewness of the net pnl */
+  skew: number | null;
+  /** kurtosis of the net pnl, normal 3 */
+  kurtosis: number | null;
+  /** largest number of trades of which no two overlap */
+  n_independent: number;
+  /** one-sided stationary bootstrap of the net pnl, before correction */
+  p_value: number | null;
+  /** binomial p of tp_rate against break-even: shown, does not decide */
+  p_binomial: number | null;
+  /** p_value after Holm's correction over the sweep */
+  p_holm: number | null;
+  /** P(true Sharpe above what the best of n_trials shows by luck) */
+  deflated_sharpe: number | null;
+  /** path and query of its stream */
+  streaming_url: string;
 }
 
 /** Warm-up of each value on the stream; `signal` is null when none is active. */

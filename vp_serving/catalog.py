@@ -1,0 +1,195 @@
+"""What there is to stream: specs, datasets and results of one lake, read anew for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from vp_engine.errors import NotFoundError, VPError
+from vp_engine.evaluation.promotion import promoted_spec
+from vp_engine.lake import DatasetInfo, Lake, list_datasets, open_dataset
+from vp_engine.lake.paths import promoted_serving_dir
+from vp_engine.lake.results import ResultsDB, plain
+from vp_engine.specs import ServingSpec, SpecBook, VPRuntimeConfig, dump_yaml
+from vp_engine.specs.experiment import ExperimentSpec
+from vp_engine.units import ns_to_et
+from vp_serving import responses
+from vp_serving.query import QueryError
+from vp_serving.settings import ServingSettings
+
+STREAM_PATH = "/v1/vacuum-pressure/stream"
+
+
+def stream_url(**query: Any) -> str:
+    """Path and query of a stream."""
+    return f"{STREAM_PATH}?{urlencode(query)}"
+
+
+class Catalog:
+    """Read-only view of specs and lake. Every method may block."""
+
+    def __init__(self, settings: ServingSettings) -> None:
+        self.settings = settings
+        self.lake = Lake(settings.lake_root)
+
+    @property
+    def base(self) -> VPRuntimeConfig:
+        """The instrument with the service's flags applied."""
+        return self.settings.base
+
+    def specs(self) -> SpecBook:
+        """All specs of the instrument, promoted ones included."""
+        return SpecBook.load(Path(self.settings.config_dir), self.lake.path(promoted_serving_dir()), self.base)
+
+    def serving_of_run(self, run_id: str, threshold: float | None) -> tuple[ServingSpec, str]:
+        """(serving spec, dataset address) of a result row: the threshold asked for, else the run's best."""
+        results = ResultsDB(self.lake)
+        try:
+            detail = results.detail(run_id)
+        except NotFoundError as error:
+            raise QueryError("run_id", str(error), "not_found") from None
+        experiment = self._experiment(detail)
+        if threshold is None:
+            selection = experiment.selection
+            row = results.best_row(run_id, selection.sort, selection.min_signals)
+        else:
+            row = _row_at(detail["rows"], threshold)
+        base = ServingSpec.parse(detail["serving_spec"], f"serving spec of run `{run_id}`")
+        return promoted_spec(base, detail, row, experiment), detail["dataset_address"]
+
+    def _experiment(self, detail: dict[str, Any]) -> ExperimentSpec:
+        """The experiment behind a run; one with its name and the default selection where its file is gone."""
+        name = detail["experiment"]
+        experiments = self.specs().experiments
+        return experiments[name] if name in experiments else ExperimentSpec(name=name, serving=detail["serving"])
+
+    def datasets(self) -> list[responses.DatasetEntry]:
+        """Every dataset, newest capture first."""
+        infos = sorted(list_datasets(self.lake), key=lambda info: info.capture.start_ns, reverse=True)
+        return [responses.DatasetEntry(**_dataset_fields(info)) for info in infos]
+
+    def dataset(self, dataset_id: str) -> responses.DatasetDetail:
+        """One dataset with its manifest; NotFoundError if there is none."""
+        info = open_dataset(self.lake, dataset_id).info
+        return responses.DatasetDetail(**_dataset_fields(info), manifest=_texts_of_int64(info.manifest))
+
+    def serving_specs(self, reason: Callable[[ServingSpec], str | None]) -> responses.ServingSpecs:
+        """Every serving spec; `reason` says why one cannot be streamed, None if it can."""
+        specs = self.specs()
+        return responses.ServingSpecs(
+            serving=[responses.ServingEntry(**_serving_fields(spec, reason(spec))) for spec in specs.serving.values()],
+            skipped=[responses.SkippedSpec(name=name, reason=why) for name, why in specs.skipped],
+        )
+
+    def serving_spec(self, name: str, reason: Callable[[ServingSpec], str | None]) -> responses.ServingDetail:
+        """One serving spec; NotFoundError if there is none of this instrument."""
+        spec = self.specs().serving[name]
+        return responses.ServingDetail(
+            **_serving_fields(spec, reason(spec)), spec=spec.model_dump(mode="json"), yaml=dump_yaml(spec)
+        )
+
+    def runs(self, query: responses.RunsQuery) -> responses.Runs:
+        """Result rows as asked for."""
+        table = ResultsDB(self.lake).query_runs(
+            query.signal,
+            query.dataset_id,
+            query.sort,
+            query.min_signals,
+            None,
+            experiment=query.experiment,
+            best_per_run=query.best_per_run,
+        )
+        held = self._dataset_addresses()
+        rows = [plain(row) for row in table.slice(0, query.top_n).to_pylist()]
+        return responses.Runs(
+            runs=[_run_row(row, can_stream=row["dataset_address"] in held) for row in rows], total=table.num_rows
+        )
+
+    def run_detail(self, run_id: str, reason: Callable[[str], str | None]) -> Any:
+        """One run with all its threshold rows (RunDetail); NotFoundError if there is none."""
+        detail = ResultsDB(self.lake).detail(run_id)
+        rows = detail.pop("rows")
+        best, yaml = None, None
+        try:
+            spec, _ = self.serving_of_run(run_id, None)
+            best, yaml = spec.signal.threshold if spec.signal else None, dump_yaml(spec)
+        except VPError:
+            pass
+        why = reason(run_id)
+        return responses.RunDetail(
+            **detail,
+            rows=[
+                responses.ThresholdRow(**row, streaming_url=stream_url(run_id=run_id, threshold=row["threshold"]))
+                for row in rows
+            ],
+            best_threshold=best,
+            reason=why,
+            yaml=yaml,
+            can_stream=why is None,
+            streaming_url=stream_url(run_id=run_id),
+        )
+
+    def _dataset_addresses(self) -> set[str]:
+        return {info.address for info in list_datasets(self.lake)}
+
+
+def _row_at(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
+    for row in rows:
+        if row["threshold"] == threshold:
+            return row
+    known = ", ".join(f"{row['threshold']:g}" for row in rows)
+    raise QueryError("threshold", f"`threshold` must be one of the run's, {known}, was {threshold:g}")
+
+
+def _dataset_fields(info: DatasetInfo) -> dict[str, Any]:
+    capture, config = info.capture, info.config
+    start, end = ns_to_et(capture.start_ns), ns_to_et(capture.end_ns)
+    return {
+        "dataset_id": info.dataset_id,
+        "address": info.address,
+        "pipeline": info.pipeline,
+        "product_type": config.product_type,
+        "symbol": capture.symbol,
+        "dt": capture.dt.isoformat(),
+        "start_time": f"{start:%H:%M:%S}",
+        "end_time": f"{end:%H:%M:%S}",
+        "start_ns": str(capture.start_ns),
+        "end_ns": str(capture.end_ns),
+        "n_bins": info.n_bins,
+        "rows": int(info.manifest["rows"]["grid"]),
+        "bytes": sum(info.manifest["bytes"].values()),
+        "streaming_url": stream_url(dataset=info.dataset_id),
+    }
+
+
+def _serving_fields(spec: ServingSpec, reason: str | None) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "description": spec.description,
+        "origin": "authored" if spec.promoted is None else "promoted",
+        "pipeline": spec.pipeline,
+        "signal": spec.signal.name if spec.signal is not None else None,
+        "threshold": spec.signal.threshold if spec.signal is not None else None,
+        "can_stream": reason is None,
+        "reason": reason,
+        "streaming_url": stream_url(serving=spec.name),
+    }
+
+
+def _run_row(row: dict[str, Any], can_stream: bool) -> Any:
+    row.pop("serving_spec")
+    url = stream_url(run_id=row["run_id"], threshold=row["threshold"])
+    return responses.RunRow(**row, can_stream=can_stream, streaming_url=url)
+
+
+def _texts_of_int64(value: Any) -> Any:
+    """Plain data with integers that JavaScript would round as decimal strings."""
+    if isinstance(value, dict):
+        return {key: _texts_of_int64(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_texts_of_int64(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
+        return str(value)
+    return value

@@ -1,0 +1,97 @@
+"""Who may talk to the service. Only names of this machine are accepted as Host on a loopback bind, so that no foreign
+page can reach it under a name of its own; browsers must come from an allowed origin; a token, where one is set, is
+wanted by everything but the screens, `/health` and `/ready`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vp_serving.problems import problem_response
+from vp_serving.protocol import SUBPROTOCOL, TOKEN_SUBPROTOCOL
+from vp_serving.settings import LOOPBACK_NAMES, VITE_ORIGINS, ServingSettings
+
+_GUARDED = ("/v1/", "/metrics")
+
+
+def _host_name(netloc: str) -> str:
+    return (urlsplit(f"//{netloc}").hostname or "").lower()
+
+
+class Guard:
+    """ASGI middleware in front of everything."""
+
+    def __init__(self, app: ASGIApp, settings: ServingSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._hosts = LOOPBACK_NAMES | {_host_name(urlsplit(origin).netloc) for origin in settings.allowed_origins}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer why not."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[2]})  # before accept: HTTP 403
+        else:
+            status, code, detail = refusal
+            await problem_response(status, code, detail, scope["path"])(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        """(status, code, detail) of a refusal. A WebSocket's token is checked after accept, where it can be told."""
+        host = headers.get("host", "")
+        if self._settings.loopback and _host_name(host) not in self._hosts:
+            return 421, "bad_host", "this service answers under the names of this machine only; see VP_ALLOWED_ORIGINS"
+        origin = headers.get("origin")
+        if scope["type"] == "websocket":
+            if origin is not None and not self._origin_allowed(origin, host):
+                return 403, "bad_origin", f"origin {origin[:100]} is not allowed; see VP_ALLOWED_ORIGINS"
+            return None
+        if not scope["path"].startswith(_GUARDED) or scope.get("method") == "OPTIONS":
+            return None
+        if not token_matches(self._settings, _bearer(headers)):
+            return 401, "unauthorized", "this service wants a token: Authorization: Bearer <VP_API_TOKEN>"
+        return None
+
+    def _origin_allowed(self, origin: str, host: str) -> bool:
+        """Listed origins, the development server, and the service's own pages."""
+        if origin in self._settings.allowed_origins or origin in VITE_ORIGINS:
+            return True
+        parts = urlsplit(origin)
+        return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == host.lower()
+
+
+def cors_origins(settings: ServingSettings) -> list[str]:
+    """Origins whose pages may read REST answers."""
+    return [*settings.allowed_origins, *VITE_ORIGINS]
+
+
+def token_matches(settings: ServingSettings, given: str | None) -> bool:
+    """Whether a token is not wanted or is the right one, in constant time."""
+    if settings.api_token is None:
+        return True
+    return given is not None and hmac.compare_digest(given.encode(), settings.api_token.encode())
+
+
+def socket_token(scope: Scope) -> tuple[str | None, str | None]:
+    """(token, subprotocol to select) of a WebSocket: from the subprotocols, or the bearer header outside browsers."""
+    offered: list[Any] = scope.get("subprotocols", [])
+    selected = SUBPROTOCOL if SUBPROTOCOL in offered else None
+    for entry in offered:
+        if entry.startswith(TOKEN_SUBPROTOCOL):
+            return entry.removeprefix(TOKEN_SUBPROTOCOL), selected
+    return _bearer(Headers(scope=scope)), selected
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token else None

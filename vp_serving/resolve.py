@@ -1,0 +1,202 @@
+"""A request to a plan: which configuration, which capture, and where its bins come from.
+
+Precedence: instrument file < flags < serving spec < query. The lake is read, never written: a book that is not cached
+is made again in memory. Everything here may block; it runs in worker threads.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vp_engine.book.checkpoint import BOOK_CODE_VERSION
+from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.lake import (
+    Dataset,
+    Lake,
+    book_address,
+    dataset_address,
+    find_dataset,
+    find_raw,
+    open_dataset,
+)
+from vp_engine.lake.books import find_book
+from vp_engine.schema import BinBlock
+from vp_engine.specs import (
+    Capture,
+    PipelineSpec,
+    ServingSpec,
+    VPRuntimeConfig,
+    build_config_with_overrides,
+    resolve_capture,
+)
+from vp_engine.specs.runtime import PIPELINE_FIELDS, check_instrument
+from vp_engine.stream import BINS_CODE_VERSION, build_checkpoint, stream_events
+from vp_engine.units import et_to_ns, parse_clock
+from vp_serving.catalog import Catalog
+from vp_serving.protocol import Addresses
+from vp_serving.query import QueryError, StreamRequest
+from vp_serving.replay import BLOCK_BINS, Plan
+
+DEFAULT_MINUTES = 60  # length of a capture that is given a start only
+
+
+class _Choice(NamedTuple):
+    """What a request names. `address` is that of a dataset which the serving spec was judged on, if any."""
+
+    serving: ServingSpec | None = None
+    pipeline: PipelineSpec | None = None
+    run_id: str | None = None
+    address: str | None = None
+
+
+def resolve(catalog: Catalog, request: StreamRequest) -> Plan:
+    """The plan of a request; QueryError, ConfigError, NotFoundError or DataError saying what is wrong."""
+    _check_instrument(catalog.base, request)
+    choice = _choose(catalog, request)
+    config = catalog.base
+    if choice.serving is not None and choice.pipeline is not None:
+        config = choice.serving.config(config, choice.pipeline)
+    config = build_config_with_overrides(config, request.overrides)
+    if request.dataset is not None:
+        plan = _of_dataset(_open(catalog.lake, request.dataset), config, choice)
+        _check_window(request, plan.capture)
+    else:
+        plan = _of_capture(catalog.lake, config, _window(catalog, config, request, choice), choice)
+    if request.from_bin >= plan.capture.n_bins:
+        raise QueryError("from_bin", f"`from_bin` must be below {plan.capture.n_bins}, was {request.from_bin}")
+    return plan
+
+
+def _check_instrument(lock: VPRuntimeConfig, request: StreamRequest) -> None:
+    for name in ("product_type", "symbol"):
+        given = {field: getattr(lock, field) for field in ("product_type", "symbol")}
+        if (asked := getattr(request, name)) is not None:
+            try:
+                check_instrument(lock, **{**given, name: asked})
+            except ConfigError as error:
+                raise QueryError(name, str(error)) from None
+
+
+def _choose(catalog: Catalog, request: StreamRequest) -> _Choice:
+    if request.run_id is not None:
+        serving, dataset = catalog.serving_of_run(request.run_id, request.threshold)
+        pipeline = catalog.specs().pipelines[serving.pipeline]
+        return _Choice(serving, pipeline, request.run_id, dataset)
+    if request.serving is None:
+        return _Choice()
+    specs = catalog.specs()
+    try:
+        serving = specs.serving[request.serving]
+    except NotFoundError as error:
+        raise QueryError("serving", str(error), "not_found") from None
+    judged = serving.promoted.dataset_address if serving.promoted is not None else None
+    return _Choice(serving, specs.pipelines[serving.pipeline], None, judged)
+
+
+def _open(lake: Lake, dataset_id: str) -> Dataset:
+    try:
+        return open_dataset(lake, dataset_id)
+    except NotFoundError as error:
+        raise QueryError("dataset", str(error), "not_found") from None
+
+
+def _check_window(request: StreamRequest, capture: Capture) -> None:
+    """A dataset brings its own window; a query may repeat it but not differ."""
+    start, end = request.start_time, request.end_time
+    if request.dt is not None and request.dt != capture.dt.isoformat():
+        raise QueryError("dt", f"`dt` is {request.dt}, the dataset is of {capture.dt}; leave it out")
+    for name, text, held in (("start_time", start, capture.start_ns), ("end_time", end, capture.end_ns)):
+        if text is not None and et_to_ns(capture.dt, parse_clock(text, name)) != held:
+            raise QueryError(name, f"`{name}` {text} is not that of the dataset; leave it out")
+
+
+def _window(catalog: Catalog, config: VPRuntimeConfig, request: StreamRequest, choice: _Choice) -> Capture:
+    """The capture asked for: the query's times over the pipeline's over the flags'."""
+    spec = choice.pipeline.capture if choice.pipeline is not None else None
+    day = request.dt or (spec.dt if spec is not None else None) or catalog.settings.dt
+    start = request.start_time or (spec.start_time if spec is not None else None) or catalog.settings.start_time
+    if day is None or start is None:
+        missing = "dt" if day is None else "start_time"
+        raise QueryError(missing, f"`{missing}` is missing; give dt and start_time, or serving, dataset or run_id")
+    end = request.end_time or (spec.end_time if spec is not None else None) or _default_end(start)
+    return resolve_capture(config, day, start, end)
+
+
+def _default_end(start: str) -> str:
+    clock = parse_clock(start)
+    end = dt.datetime.combine(dt.date.min, clock) + dt.timedelta(minutes=DEFAULT_MINUTES)
+    return f"{end:%H:%M:%S}" if end.day == 1 else "23:59"
+
+
+def _of_dataset(dataset: Dataset, config: VPRuntimeConfig, choice: _Choice) -> Plan:
+    """A plan that reads a dataset. What its bins depend on is the dataset's own, the rest is the request's."""
+    held = dataset.config
+    if (held.symbol, held.tick_int) != (config.symbol, config.tick_int):
+        raise QueryError("dataset", f"`dataset` is of {held.symbol}, the instrument is {config.symbol}")
+    config = build_config_with_overrides(config, {name: getattr(held, name) for name in PIPELINE_FIELDS})
+    inputs = dataset.manifest.get("inputs", {})
+    return Plan(
+        config=config,
+        capture=dataset.capture,
+        serving=choice.serving,
+        run_id=choice.run_id,
+        source="dataset",
+        dataset_id=dataset.dataset_id,
+        addresses=Addresses(
+            dataset=dataset.address, book=_first_text(inputs.get("book")), raw=_texts(inputs.get("raw"))
+        ),
+        blocks=lambda: dataset.blocks(block_bins=BLOCK_BINS),
+    )
+
+
+def _first_text(value: object) -> str | None:
+    found = _texts(value)
+    return found[0] if found else None
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _Choice) -> Plan:
+    """A plan for a capture: its dataset if there is one, else the engine over its raw days."""
+    judged = find_dataset(lake, choice.address) if choice.address is not None else None
+    days = [find_raw(lake, config, day) for day in capture.utc_days()]
+    raws = [day for day in days if day is not None]
+    if len(raws) < len(days):
+        if judged is not None and judged.capture == capture and _same_bins(judged.config, config):
+            return _of_dataset(Dataset(judged), config, choice)
+        absent = [day.isoformat() for day, raw in zip(capture.utc_days(), days, strict=True) if raw is None]
+        raise NotFoundError(
+            f"no raw data of {config.symbol} for {', '.join(absent)} (UTC) in {lake.root}, which "
+            f"{capture.dt} {capture.label()[9:]} ET needs; bring it in with `vp import` or `vp sample`"
+        )
+    raw_addresses = [raw.manifest.address for raw in raws]
+    book = book_address(config, capture, raw_addresses[0], code_version=BOOK_CODE_VERSION)
+    address = dataset_address(config, capture, book, raw_addresses, code_version=BINS_CODE_VERSION)
+    info = find_dataset(lake, address)
+    if info is not None:
+        return _of_dataset(Dataset(info), config, choice)
+
+    def blocks() -> Iterable[BinBlock]:
+        checkpoint = find_book(lake, capture, book) or build_checkpoint(raws[0].path, config, capture)
+        return stream_events([raw.path for raw in raws], config, capture, checkpoint, BLOCK_BINS)
+
+    return Plan(
+        config=config,
+        capture=capture,
+        serving=choice.serving,
+        run_id=choice.run_id,
+        source="engine",
+        dataset_id=None,
+        addresses=Addresses(dataset=address, book=book, raw=raw_addresses),
+        blocks=blocks,
+    )
+
+
+def _same_bins(held: VPRuntimeConfig, config: VPRuntimeConfig) -> bool:
+    return held.dataset_params() == config.dataset_params()
