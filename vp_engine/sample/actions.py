@@ -1,0 +1,263 @@
+"""What participants do: one function per kind of event, each changes the book and writes its records.
+
+Every function takes (ex, out, n, ...) and returns the new n; a choice that finds nothing to act on writes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from vp_engine.sample.exchange import (
+    ASK,
+    AWAY,
+    BID,
+    N_PARKED,
+    N_TICKS,
+    N_WORKING,
+    PARKED,
+    WORKING,
+    A,
+    C,
+    M,
+    aggress_nb,
+    emit_order_nb,
+    enter_nb,
+    leave_nb,
+    move_nb,
+    shrink_nb,
+)
+from vp_engine.sample.intensities import LEVELS, choose_level_nb
+from vp_engine.sample.rng import below_nb, exponential_nb, geometric_nb, uniform_nb
+
+DEPTH_TICKS = 150  # working orders rest within this distance of the touch
+_SLOPE = 0.7  # share of orders that the far end of the depth lacks against its near end
+MOVE_CHANCE = 0.35  # that an arrival is an order moved there
+SHRINK_CHANCE, GROW_CHANCE = 0.10, 0.02  # that a pull only changes the size
+ICEBERG_CHANCE = 0.012
+WALL_CHANCE = 0.002  # that a deep order is a large one
+WALL_LOTS = 10  # from here on an order is seldom withdrawn or moved
+WALL_STAYS = 0.9
+NEAREST_PARKED = 60
+FARTHEST_PARKED = 40_000
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def order_lots_nb(rng):
+    """Lots of a working order: mostly one, now and then ten or more; mean about 1.9."""
+    u = uniform_nb(rng)
+    if u < 0.66:
+        return 1
+    if u < 0.82:
+        return 2
+    if u < 0.90:
+        return 3
+    if u < 0.97:
+        return 4 + below_nb(rng, 2)
+    if u < 0.993:
+        return 10
+    return 10 + below_nb(rng, 20)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def parked_lots_nb(rng):
+    """Lots of an order that stays: mean about 4."""
+    if uniform_nb(rng) < 0.8:
+        return 1 + geometric_nb(rng, 0.6, 9)
+    return 5 * (1 + geometric_nb(rng, 0.5, 9))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rounded_nb(rng, tick):
+    """People like round prices: the tick, or one divisible by 4, 20 or 40 near it."""
+    u = uniform_nb(rng)
+    step = 1 if u < 0.75 else (4 if u < 0.90 else (20 if u < 0.97 else 40))
+    return (tick + step // 2) // step * step
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def behind_nb(ex, side, distance):
+    """Tick at about `distance` from the touch of `side`, never through it and inside the table."""
+    best = ex.best[side]
+    tick = rounded_nb(ex.rng, best + AWAY[side] * distance)
+    if (tick - best) * AWAY[side] < 1:
+        tick = best + AWAY[side] * distance
+    return min(max(tick, 1), N_TICKS - 2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def deep_tick_nb(ex, side):
+    """Tick for a working order behind the levels near the touch; fewer with distance."""
+    while True:
+        distance = LEVELS + below_nb(ex.rng, DEPTH_TICKS - LEVELS)
+        if uniform_nb(ex.rng) * DEPTH_TICKS > _SLOPE * distance:
+            return behind_nb(ex, side, distance)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def parked_tick_nb(ex, side):
+    """Tick for an order that stays: distance log-uniform, so every scale has some."""
+    farthest = min(FARTHEST_PARKED, ex.best[side] // 2, N_TICKS - 2 - ex.best[side])
+    spans = np.log(max(farthest, NEAREST_PARKED + 1) / NEAREST_PARKED)
+    return behind_nb(ex, side, np.int64(NEAREST_PARKED * np.exp(spans * uniform_nb(ex.rng))))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fickle_nb(ex, slot):
+    """Whether the owner of a working order would touch it now."""
+    order = ex.orders[slot]
+    return order.kind == WORKING and (order.lots < WALL_LOTS or uniform_nb(ex.rng) > WALL_STAYS)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def place_nb(ex, out, n, side, tick):
+    """An order arrives at `tick`: a new one, or (M) a working order of that side moved there."""
+    if uniform_nb(ex.rng) < MOVE_CHANCE and ex.ints[N_WORKING] > 0:
+        for _ in range(4):
+            slot = np.int64(ex.lists[WORKING, below_nb(ex.rng, ex.ints[N_WORKING])])
+            order = ex.orders[slot]
+            if order.side == side and order.tick != tick and fickle_nb(ex, slot):
+                move_nb(ex, slot, tick, order.lots)
+                return emit_order_nb(ex, out, n, M, slot)
+    lots = order_lots_nb(ex.rng)
+    hidden, peak = 0, 0
+    if uniform_nb(ex.rng) < ICEBERG_CHANCE:
+        peak = 1 + below_nb(ex.rng, 4)
+        lots, hidden = peak, 5 + below_nb(ex.rng, 30)
+    slot = enter_nb(ex, side, tick, lots, hidden, peak, WORKING, 0)
+    return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def improve_nb(ex, out, n, side):
+    """An order inside the spread, most often one tick better than the touch."""
+    gap = ex.best[ASK] - ex.best[BID] - 1
+    if gap < 1:
+        return n
+    better = 1 + geometric_nb(ex.rng, 0.35, gap - 1)
+    return place_nb(ex, out, n, side, ex.best[side] - AWAY[side] * better)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_nb(ex, out, n, side, layered):
+    """An order at a level near the touch; `layered`: new orders at six levels in a row, one event."""
+    if not layered:
+        tick = ex.best[side] + AWAY[side] * choose_level_nb(ex, side, False)
+        return place_nb(ex, out, n, side, tick)
+    touch = ex.best[side]
+    for level in range(6):
+        slot = enter_nb(ex, side, touch + AWAY[side] * level, order_lots_nb(ex.rng), 0, 0, WORKING, 0)
+        if slot >= 0:
+            n = emit_order_nb(ex, out, n, A, slot)
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cancel_nb(ex, out, n, slot):
+    """The order goes: one C of all that rests."""
+    n = emit_order_nb(ex, out, n, C, slot)
+    leave_nb(ex, slot)
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def young_order_nb(ex, tick):
+    """A working order at `tick`, the later ones likelier; -1 if the queue has none among its last."""
+    slot = np.int64(ex.tail[tick])
+    skip = geometric_nb(ex.rng, 0.6, 12)
+    found = np.int64(-1)
+    for _ in range(16):
+        if slot < 0:
+            break
+        if fickle_nb(ex, slot):
+            found = slot
+            if skip == 0:
+                break
+            skip -= 1
+        slot = np.int64(ex.orders[slot].ahead)
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pull_nb(ex, out, n, side, layered):
+    """An order near the touch goes or changes its size; `layered`: one order at each of six levels, one event."""
+    touch = ex.best[side]
+    if layered:
+        for level in range(6):
+            slot = young_order_nb(ex, touch + AWAY[side] * level)
+            if slot >= 0 and uniform_nb(ex.rng) < 0.7:
+                n = cancel_nb(ex, out, n, slot)
+        return n
+    slot = young_order_nb(ex, touch + AWAY[side] * choose_level_nb(ex, side, True))
+    if slot < 0:
+        return n
+    order = ex.orders[slot]
+    u = uniform_nb(ex.rng)
+    if u < SHRINK_CHANCE and order.lots > 1:
+        shrink_nb(ex, slot, 1 + below_nb(ex.rng, order.lots - 1))
+        return emit_order_nb(ex, out, n, M, slot)
+    if u > 1.0 - GROW_CHANCE:
+        move_nb(ex, slot, order.tick, order.lots + order_lots_nb(ex.rng))
+        return emit_order_nb(ex, out, n, M, slot)
+    return cancel_nb(ex, out, n, slot)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def deepen_nb(ex, out, n, side):
+    """An order behind the levels near the touch; some are large."""
+    tick = deep_tick_nb(ex, side)
+    if uniform_nb(ex.rng) >= WALL_CHANCE:
+        return place_nb(ex, out, n, side, tick)
+    slot = enter_nb(ex, side, tick, 10 + below_nb(ex.rng, 40), 0, 0, WORKING, 0)
+    return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_nb(ex, out, n, side):
+    """An aggressor: most take what they see at the touch, some sweep, some leave a rest on their limit."""
+    passive = 1 - side
+    touch = ex.best[passive]
+    u = uniform_nb(ex.rng)
+    lots = order_lots_nb(ex.rng)
+    rests = False
+    limit = touch
+    if u < 0.10:
+        rests = True
+        lots = 1 + below_nb(ex.rng, 2 * ex.lots[touch])
+    elif u < 0.20:
+        limit = touch + AWAY[passive] * (1 + geometric_nb(ex.rng, 0.6, 8))
+        lots = 2 + np.int64(2.0 * (1.0 / np.sqrt(1.0 - 0.999 * uniform_nb(ex.rng)))) + ex.lots[touch]
+    elif u < 0.42:
+        lots = ex.lots[touch]
+    return aggress_nb(ex, out, n, side, lots, limit, rests, 40_000.0 * exponential_nb(ex.rng))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cancel_any_nb(ex, out, n):
+    """Any working order goes, wherever it rests."""
+    if ex.ints[N_WORKING] == 0:
+        return n
+    slot = np.int64(ex.lists[WORKING, below_nb(ex.rng, ex.ints[N_WORKING])])
+    return cancel_nb(ex, out, n, slot) if fickle_nb(ex, slot) else n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def churn_nb(ex, out, n, wanted):
+    """One order that stays is added, resized or cancelled; their number keeps near `wanted`."""
+    held = ex.ints[N_PARKED]
+    if held < wanted:
+        side = below_nb(ex.rng, 2)
+        slot = enter_nb(ex, side, parked_tick_nb(ex, side), parked_lots_nb(ex.rng), 0, 0, PARKED, 0)
+        return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
+    if held == 0:
+        return n
+    slot = np.int64(ex.lists[PARKED, below_nb(ex.rng, held)])
+    order = ex.orders[slot]
+    u = uniform_nb(ex.rng)
+    if u < 0.3 and order.lots > 1:
+        shrink_nb(ex, slot, 1)
+        return emit_order_nb(ex, out, n, M, slot)
+    if u < 0.4:
+        move_nb(ex, slot, order.tick, order.lots + 1)
+        return emit_order_nb(ex, out, n, M, slot)
+    return cancel_nb(ex, out, n, slot)
