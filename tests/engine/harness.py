@@ -96,6 +96,16 @@ def assert_bins_equal(actual: np.ndarray, expected: np.ndarray) -> None:
             np.testing.assert_array_equal(actual[name], expected[name], err_msg=name)
 
 
+def assert_same_bits(one: BinBlock, other: BinBlock) -> None:
+    """Equal in every bit of every field (padding between the fields of a bin is nobody's business)."""
+    for name in BIN_DTYPE.names or ():
+        assert one.bins[name].tobytes() == other.bins[name].tobytes(), name
+    for name in GRID_F32_NAMES:
+        assert one.field(name).tobytes() == other.field(name).tobytes(), name
+    assert one.state5.tobytes() == other.state5.tobytes()
+    assert one.last_event_id.tobytes() == other.last_event_id.tobytes()
+
+
 def assert_grids_agree(block: BinBlock, twin: TwinResult) -> None:
     """The emitted bins of the twin against the same bins of the engine's block."""
     np.testing.assert_array_equal(block.state5, twin.state5, err_msg="state5_code")

@@ -261,6 +261,7 @@ def _end_bin(
     row["trade_count"] = engine.n_trades
     row["buy_volume"], row["sell_volume"] = engine.trades["B"], engine.trades["A"]
     row["book_valid"] = book.valid
+    row["microstate_id"] = 3 * (0 + 1) + (0 + 1)  # an invalid bin has no moves: both signs are 0
     if not book.valid:
         return
     bid, ask = book.best("B"), book.best("A")

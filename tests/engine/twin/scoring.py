@@ -43,21 +43,20 @@ def twin_scores(
     out = TwinScores(
         np.zeros((n, rows)), np.zeros((n, rows), np.int8), np.zeros((len(config.projection_horizons_ms), n, rows))
     )
-    samples: dict[int, list[tuple[float, float, float]]] = {}  # by tick, the last `size`
+    samples: dict[int, np.ndarray] = {}  # by tick, the last `size` of (d1, d2, d3)
     before: dict[int, Differences] = {}  # ticks scored in the previous valid bin
     inputs = np.stack([d1, d2, d3], axis=-1).astype(np.float64)
     for b in np.flatnonzero(valid):
         ticks = [int(spot_ticks[b]) + row - rows // 2 for row in range(rows)]
         for row, tick in enumerate(ticks):
-            window = samples.setdefault(tick, [])
-            window.append(tuple(inputs[b, row]))
-            del window[:-size]
+            past = samples.get(tick, inputs[b, :0])
+            samples[tick] = np.concatenate([past, inputs[b, row][None]])[-size:]
         now: dict[int, Differences] = {}
         for count in {len(samples[tick]) for tick in ticks}:
             if count < minimum:
                 continue
             alike = [row for row, tick in enumerate(ticks) if len(samples[tick]) == count]
-            windows = np.array([samples[ticks[row]] for row in alike])
+            windows = np.stack([samples[ticks[row]] for row in alike])
             score = np.zeros(len(alike))
             for i in range(3):
                 z = robust_z(windows[:, :, i], FLOOR / config.dt_s ** (i + 1))
