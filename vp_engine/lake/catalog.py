@@ -1,0 +1,159 @@
+"""SQL over the lake: an in-memory DuckDB whose views read the files that manifests list.
+
+Views: days, datasets, bins, grid, runs_meta, runs, best, serving_specs. Nothing is stored, so nothing can be stale
+but the list of files, which `refresh` reads again. Times in ns UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from vp_engine.errors import ConfigError
+from vp_engine.lake import paths
+from vp_engine.lake.datasets import DatasetInfo, list_datasets
+from vp_engine.lake.raw import RawDay, list_raw
+from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA, ResultsDB
+from vp_engine.lake.store import Lake
+from vp_engine.schema import BIN_FIELDS, GRID_STORED, arrow_schema
+from vp_engine.specs.book import SpecBook
+
+VIEWS = ("days", "datasets", "bins", "grid", "runs_meta", "runs", "best", "serving_specs")
+
+_TEXT, _INT = pa.string(), pa.int64()
+_DAYS = pa.schema(
+    [("day", pa.date32()), ("symbol", _TEXT), ("source", _TEXT), ("dataset", _TEXT), ("records", _INT), ("kept", _INT),
+     ("first_ts_ns", _INT), ("last_ts_ns", _INT), ("has_snapshot", pa.bool_()), ("n_bad_flags", _INT),
+     ("dbn_version", _INT), ("condition", _TEXT), ("bytes", _INT), ("address", _TEXT), ("path", _TEXT)]
+)  # fmt: skip
+_DATASETS = pa.schema(
+    [("dataset_id", _TEXT), ("pipeline", _TEXT), ("symbol", _TEXT), ("dt", pa.date32()), ("start_ns", _INT),
+     ("end_ns", _INT), ("bin_ns", _INT), ("n_bins", _INT), ("valid_bins", _INT), ("events", _INT), ("trades", _INT),
+     ("volume", _INT), ("bytes", _INT), ("counters", _TEXT), ("params", _TEXT), ("address", _TEXT), ("path", _TEXT)]
+)  # fmt: skip
+_SERVING = pa.schema(
+    [("name", _TEXT), ("description", _TEXT), ("pipeline", _TEXT), ("signal", _TEXT), ("threshold", pa.float64()),
+     ("promoted", pa.bool_()), ("experiment", _TEXT), ("run_id", _TEXT), ("dataset_address", _TEXT), ("path", _TEXT)]
+)  # fmt: skip
+
+# The best threshold row of each signal on each dataset; a NaN would sort above every number.
+_BEST = """
+CREATE OR REPLACE VIEW best AS
+SELECT m.dataset_id, m.signal, m.experiment, r.* FROM runs r JOIN runs_meta m USING (run_id, sweep_address)
+WHERE r.n_signals >= 5 AND NOT isnan(r.net_mean_pnl_ticks)
+QUALIFY row_number() OVER (
+    PARTITION BY m.dataset_id, m.signal
+    ORDER BY r.net_mean_pnl_ticks DESC, r.n_signals DESC, m.n_trials DESC, r.run_id, r.threshold
+) = 1
+"""
+
+
+class Catalog:
+    """A DuckDB connection with the lake's views. One thread at a time; `with` closes it."""
+
+    def __init__(self, lake: Lake, specs: SpecBook | None = None) -> None:
+        self.lake = lake
+        self.specs = specs
+        self.connection = duckdb.connect(":memory:")
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self.refresh()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.connection.close()
+
+    def refresh(self) -> None:
+        """Read anew what is committed."""
+        datasets = list_datasets(self.lake)
+        sweeps = [paths.results_paths(sweep) for sweep in ResultsDB(self.lake).sweeps()]
+        self._table("days", _DAYS, (_day_row(day) for day in list_raw(self.lake)))
+        self._table("datasets", _DATASETS, (_dataset_row(info) for info in datasets))
+        self._table("serving_specs", _SERVING, self._serving_rows())
+        self._files("bins", arrow_schema(BIN_FIELDS), [info.path / paths.BINS_FILE for info in datasets], by_id=True)
+        self._files("grid", arrow_schema(GRID_STORED), [info.path / paths.GRID_FILE for info in datasets], by_id=True)
+        self._files("runs_meta", RUNS_META_SCHEMA, [self.lake.path(meta) for meta, _ in sweeps])
+        self._files("runs", RUNS_SCHEMA, [self.lake.path(runs) for _, runs in sweeps])
+        self.connection.execute(_BEST)
+
+    def sql(self, query: str) -> pa.Table:
+        """Result of a query, empty for a statement without one; ConfigError with DuckDB's own words in one line if it is wrong."""
+        try:
+            result = self.connection.sql(query)
+            return result.to_arrow_table() if result is not None else pa.table({})
+        except duckdb.Error as error:
+            raise ConfigError(f"SQL: {' '.join(str(error).split())}") from None
+
+    def _table(self, name: str, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> None:
+        """A view of rows in memory."""
+        self.connection.register(f"{name}_rows", pa.Table.from_pylist(list(rows), schema))
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {name}_rows")
+
+    def _files(self, name: str, schema: pa.Schema, files: Sequence[Path], by_id: bool = False) -> None:
+        """A view of Parquet files; with `by_id` the folder's name is a column `dataset_id` in front."""
+        if not files:
+            columns = [pa.field("dataset_id", _TEXT), *schema] if by_id else [*schema]
+            self._table(name, pa.schema(columns), ())
+            return
+        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+        folder = "split_part(filename, '/', -2) AS dataset_id, " if by_id else ""
+        self.connection.execute(
+            f"CREATE OR REPLACE VIEW {name} AS SELECT {folder}* EXCLUDE (filename) "
+            f"FROM read_parquet([{listed}], filename = true, hive_partitioning = false)"
+        )
+
+    def _serving_rows(self) -> Iterable[dict[str, Any]]:
+        if self.specs is None:
+            return
+        for name, spec in sorted(self.specs.serving.items()):
+            record = spec.promoted
+            yield {
+                "name": name,
+                "description": spec.description,
+                "pipeline": spec.pipeline,
+                "signal": spec.signal.name if spec.signal else None,
+                "threshold": spec.signal.threshold if spec.signal else None,
+                "promoted": record is not None,
+                "experiment": record.experiment if record else None,
+                "run_id": record.run_id if record else None,
+                "dataset_address": record.dataset_address if record else None,
+                "path": str(self.specs.serving_path(name)),
+            }
+
+
+def _day_row(day: RawDay) -> dict[str, Any]:
+    manifest = day.manifest
+    return {**manifest.model_dump(include=set(_DAYS.names)), "address": manifest.address, "path": str(day.path)}
+
+
+def _dataset_row(info: DatasetInfo) -> dict[str, Any]:
+    manifest, capture = info.manifest, info.capture
+    return {
+        **manifest["summary"],
+        "dataset_id": info.dataset_id,
+        "pipeline": info.pipeline,
+        "symbol": capture.symbol,
+        "dt": capture.dt,
+        "start_ns": capture.start_ns,
+        "end_ns": capture.end_ns,
+        "bin_ns": capture.bin_ns,
+        "n_bins": info.n_bins,
+        "bytes": sum(manifest["bytes"].values()),
+        "counters": json.dumps(manifest["counters"], sort_keys=True),
+        "params": json.dumps(manifest["params"], sort_keys=True),
+        "address": info.address,
+        "path": str(info.path),
+    }
