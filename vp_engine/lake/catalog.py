@@ -90,7 +90,7 @@ class Catalog:
         self.connection.execute(_BEST)
 
     def sql(self, query: str) -> pa.Table:
-        """Result of a query, empty for a statement without one; ConfigError with DuckDB's own words in one line if it is wrong."""
+        """Result of a query, empty for a statement without one; ConfigError in DuckDB's own words if it is wrong."""
         try:
             result = self.connection.sql(query)
             return result.to_arrow_table() if result is not None else pa.table({})

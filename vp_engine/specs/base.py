@@ -172,9 +172,8 @@ def load_yaml_spec(path: Path, model: type[Model]) -> Model:
 
 def dump_yaml(spec: SpecModel) -> str:
     """A spec as YAML that `load_yaml_spec` reads back to an equal spec."""
-    text: str = yaml.dump(
-        spec.model_dump(mode="json", exclude_none=True), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
-    )
+    plain = spec.model_dump(mode="json", exclude_computed_fields=True)
+    text: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 
