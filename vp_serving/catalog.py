@@ -41,7 +41,7 @@ class Catalog:
 
     def specs(self) -> SpecBook:
         """All specs of the instrument, promoted ones included."""
-        return SpecBook.load(Path(self.settings.config_dir), self.lake.path(promoted_serving_dir()), self.base)
+        return SpecBook.load(Path(self.settings.config_dir), promoted_serving_dir(self.lake), self.base)
 
     def serving_of_run(self, run_id: str, threshold: float | None) -> tuple[ServingSpec, str]:
         """(serving spec, dataset address) of a result row: the threshold asked for, else the run's best."""
@@ -50,6 +50,8 @@ class Catalog:
             detail = results.detail(run_id)
         except NotFoundError as error:
             raise QueryError("run_id", str(error), "not_found") from None
+        if detail["serving_spec"] is None:
+            raise QueryError("run_id", f"run `{run_id}` was judged without a serving spec and cannot be streamed")
         experiment = self._experiment(detail)
         if threshold is None:
             selection = experiment.selection

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -83,22 +84,43 @@ class Clock:
     """When each bin is due. Deadlines count from an anchor, so a late bin never makes the next one late."""
 
     def __init__(self, bin_s: float, speed: float) -> None:
-        self.bin_s, self.speed = bin_s, speed
+        self.bin_s = bin_s
+        self._speed = speed
         self.paused = False
         self._anchor: tuple[int, float] | None = None
+        self._earliest = -math.inf  # of the first bin after a new anchor
 
-    def release(self) -> None:
-        """Forget the anchor: the next bin asked about is due at once."""
-        self._anchor = None
+    @property
+    def speed(self) -> float:
+        """Market time per time, 0: no deadlines."""
+        return self._speed
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at another speed; the next bin keeps its distance from the last one."""
+        self._speed, self._anchor = speed, None
+
+    def pause(self) -> None:
+        """Hold."""
+        self.paused, self._anchor = True, None
+
+    def resume(self) -> None:
+        """Go on where it was held."""
+        self.paused = False
+
+    def jump(self) -> None:
+        """The next bin is another one than expected, and due at once."""
+        self._anchor, self._earliest = None, -math.inf
 
     def due(self, bin_seq: int, now: float) -> float:
         """Loop time at which a bin is due; `now` at speed 0."""
-        if self.speed == 0:
+        if self._speed == 0:
             return now
         if self._anchor is None:
-            self._anchor = (bin_seq, now)
+            self._anchor = (bin_seq, max(now, self._earliest))
         first, start = self._anchor
-        return start + (bin_seq - first) * self.bin_s / self.speed
+        due = start + (bin_seq - first) * self.bin_s / self._speed
+        self._earliest = due + self.bin_s / self._speed
+        return due
 
 
 class _Batches:
@@ -150,6 +172,7 @@ class Session:
         self._queue_bins = queue_bins
         self._replies: deque[StreamError] = deque()
         self._seek_to: int | None = None
+        self._show_one = False  # after a seek one bin is sent even while paused
         self._control = asyncio.Event()  # speed, pause or seek changed
         self._filled = asyncio.Event()
         self._space = asyncio.Event()
@@ -209,19 +232,21 @@ class Session:
             return False
         self._next_bin, self._seek_to = self._seek_to, None
         self._queue.clear()
-        self._clock.release()
+        self._clock.jump()
+        self._show_one = True
         return True
 
     async def _wait_due(self, bin_seq: int) -> float:
         """Wait for a bin's deadline, through pauses and changes of speed; returns early when a seek came."""
         loop = asyncio.get_running_loop()
         while self._seek_to is None:
-            if self._clock.paused:
+            if self._clock.paused and not self._show_one:
                 await self._changed()
                 continue
             now = loop.time()
             due = self._clock.due(bin_seq, now)
             if due <= now:
+                self._show_one = False
                 return due
             timer = loop.call_at(due, self._control.set)
             try:
@@ -236,7 +261,7 @@ class Session:
 
     async def _put(self, item: _Due) -> None:
         """Append; a full queue waits at speed 0 and loses its oldest bin otherwise."""
-        while len(self._queue) >= self._queue_bins:
+        while len(self._queue) >= self._queue_bins and self._seek_to is None:
             if self._clock.speed > 0:
                 self._queue.popleft()
                 self._skipped += 1
@@ -300,13 +325,11 @@ class Session:
             return
         match message:
             case Pause():
-                self._clock.paused = True
+                self._clock.pause()
             case Resume():
-                self._clock.paused = False
-                self._clock.release()
+                self._clock.resume()
             case Speed(value=value):
-                self._clock.speed = value
-                self._clock.release()
+                self._clock.set_speed(value)
             case Seek(ts_ns=ts_ns):
                 self._seek_to = self._replay.bin_at(int(ts_ns))
         self._control.set()

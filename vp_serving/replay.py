@@ -11,6 +11,7 @@ import numpy as np
 
 from vp_engine.errors import ConfigError
 from vp_engine.evaluation.detection import Detector
+from vp_engine.evaluation.trials import Evaluation
 from vp_engine.schema import BinBlock
 from vp_engine.signals.registry import get_signal, make_signal
 from vp_engine.specs import Capture, ServingSpec, VPRuntimeConfig
@@ -51,7 +52,8 @@ class Plan(NamedTuple):
 class Chain:
     """Scorer, state model and signal over consecutive blocks; state is carried from block to block."""
 
-    def __init__(self, config: VPRuntimeConfig, serving: ServingSpec | None) -> None:
+    def __init__(self, config: VPRuntimeConfig, serving: ServingSpec | None = None, first_bin: int = 0) -> None:
+        """`first_bin`: the first one in which the signal may fire."""
         self._scorer = SpectrumScorer(config)
         params = StateModelParams(**config.state_model)
         self._state = DerivativeRuntime(params, config.dt_s, config.grid_radius_ticks)
@@ -61,7 +63,7 @@ class Chain:
             self._signal = make_signal(spec.name, dict(spec.params), config)
             if spec.threshold is not None:
                 prediction = get_signal(spec.name).prediction
-                self._detector = Detector(spec.threshold, spec.cooldown_bins, warmup_bins(serving), prediction)
+                self._detector = Detector(spec.threshold, spec.cooldown_bins, first_bin, prediction)
 
     def score(self, block: BinBlock) -> ScoredBlock:
         """The next n bins with everything the wire says of them."""
@@ -83,10 +85,16 @@ class Chain:
         )
 
 
-def warmup_bins(serving: ServingSpec) -> int:
-    """Bins before which the signal does not fire: as in the run that was promoted, else the evaluation's default."""
-    judged = serving.promoted.eval if serving.promoted is not None else {}
-    return int(judged.get("warmup_bins", EvalSpec().warmup_bins))
+def first_firing_bin(plan: Plan) -> int:
+    """First bin in which the plan's signal may fire: as in the run it was promoted from; thresholds that came from a
+    calibration part of that very dataset fire after it."""
+    promoted = plan.serving.promoted if plan.serving is not None else None
+    if promoted is None:
+        return EvalSpec().warmup_bins
+    judged = Evaluation.parse(promoted.eval, f"serving spec `{plan.serving.name}`: promoted.eval")
+    if plan.addresses.dataset.startswith(promoted.dataset_address):
+        return judged.first_bin(plan.capture.n_bins)
+    return judged.warmup_bins
 
 
 class Replay:
@@ -97,12 +105,12 @@ class Replay:
         self.name = plan.dataset_id or f"{plan.capture.symbol}_{plan.capture.label()}"
         self.bin_s = plan.capture.bin_ns / NS_PER_S
         self.n_bins = plan.capture.n_bins
-        Chain(plan.config, plan.serving)  # what is wrong with a signal's parameters is said before the first bin
+        self._chain()  # what is wrong with a signal's parameters is said before the first bin
 
     def frames(self, from_bin: int) -> Iterator[list[Frame]]:
         """Frames from a bin on, in batches. Earlier bins are scored, not encoded: every history is as if from bin 0."""
         plan = self.plan
-        chain = Chain(plan.config, plan.serving)
+        chain = self._chain()
         encoder = self._encoder()
         for block in plan.blocks():
             scored = chain.score(block)
@@ -139,6 +147,9 @@ class Replay:
             serving=_serving(plan),
             warmup=_warmup(plan),
         )
+
+    def _chain(self) -> Chain:
+        return Chain(self.plan.config, self.plan.serving, first_firing_bin(self.plan))
 
     def _encoder(self) -> FrameEncoder:
         config, serving = self.plan.config, self.plan.serving
@@ -191,5 +202,5 @@ def _warmup(plan: Plan) -> Warmup:
     return Warmup(
         state_model=Needed(needed=config.state_model_zscore_min_periods),
         flow_score=Needed(needed=config.zscore_min_periods),
-        signal=Needed(needed=warmup_bins(serving)) if has_signal and serving is not None else None,
+        signal=Needed(needed=first_firing_bin(plan)) if has_signal else None,
     )

@@ -125,7 +125,7 @@ class ServingDetail(ServingEntry):
 
 def _column(field: SchemaField) -> Any:
     if field.name in _JSON_COLUMNS:
-        kind: Any = dict[str, Any]
+        kind: Any = dict[str, Any] | None if field.name == "serving_spec" else dict[str, Any]
     else:
         kind = {"str": str, "i8": int, "f8": float | None}[field.dtype]
     return kind, Field(description=field.meaning)

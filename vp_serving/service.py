@@ -58,7 +58,7 @@ class Service:
             config = self.settings.base
             block = empty_block(2, config.grid_radius_ticks)
             block.bins["book_valid"] = 1
-            Chain(config, None).score(block)
+            Chain(config).score(block)
             self.warm = "ok"
         except Exception as error:
             log.exception("kernels cannot be loaded")

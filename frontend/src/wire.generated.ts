@@ -344,7 +344,7 @@ export interface RunDetail {
   /** JSON of the evaluation: barriers, detection, costs */
   evaluation: Record<string, unknown>;
   /** JSON of the serving spec, so that any row can be streamed */
-  serving_spec: Record<string, unknown>;
+  serving_spec: Record<string, unknown> | null;
   /** take-profit distance of the mid */
   tp_ticks: number | null;
   /** stop-loss distance of the mid */
