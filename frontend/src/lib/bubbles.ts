@@ -1,0 +1,99 @@
+/** Trades as bubbles: fills of one side at one price within 300 ms are one bubble. */
+
+export type Side = 1 | -1 | 0;
+
+export interface Fill {
+  tick: number;
+  /** +1 bought (a buyer took), -1 sold, 0 unsided (an auction). */
+  side: Side;
+  lots: number;
+}
+
+export interface Bubble extends Fill {
+  /** Bin of its first and last fill. */
+  seq: number;
+  lastSeq: number;
+}
+
+export const MERGE_MS = 300;
+export const MIN_LOTS = 3;
+
+/** Radius in pixels: area grows with lots. */
+export function bubbleRadius(lots: number): number {
+  return 1.9 * Math.sqrt(lots);
+}
+
+/**
+ * Fills of one bin with their aggressor's side. `fillSize` counts resting contracts by row k = -R..+R. When only one
+ * side traded it is that side; otherwise fills at or above the previous mid were bought, those below sold.
+ */
+export function sidedFills(
+  fillSize: ArrayLike<number>,
+  spotTick: number,
+  buyVolume: number,
+  sellVolume: number,
+  previousMidTick: number,
+): Fill[] {
+  const fills: Fill[] = [];
+  const radius = (fillSize.length - 1) / 2;
+  for (let row = 0; row < fillSize.length; row += 1) {
+    const lots = fillSize[row];
+    if (!(lots > 0)) continue;
+    const tick = spotTick + row - radius;
+    let side: Side = 0;
+    if (buyVolume > 0 && sellVolume > 0) side = tick >= previousMidTick ? 1 : -1;
+    else if (buyVolume > 0) side = 1;
+    else if (sellVolume > 0) side = -1;
+    fills.push({ tick, side, lots });
+  }
+  return fills;
+}
+
+export class BubbleBook {
+  readonly #mergeBins: number;
+  #bubbles: Bubble[] = [];
+
+  constructor(binMs: number) {
+    this.#mergeBins = Math.max(0, Math.floor(MERGE_MS / binMs));
+  }
+
+  get size(): number {
+    return this.#bubbles.length;
+  }
+
+  /** Add the fills of bin `seq`; after a seek backwards, later bubbles are forgotten. */
+  add(seq: number, fills: readonly Fill[]): void {
+    const tail = this.#bubbles.at(-1);
+    if (tail && tail.lastSeq >= seq) this.#bubbles = this.#bubbles.filter((bubble) => bubble.lastSeq < seq);
+    for (const fill of fills) {
+      const open = this.#open(seq, fill);
+      if (open) {
+        open.lots += fill.lots;
+        open.lastSeq = seq;
+      } else this.#bubbles.push({ ...fill, seq, lastSeq: seq });
+    }
+  }
+
+  #open(seq: number, fill: Fill): Bubble | undefined {
+    for (let i = this.#bubbles.length - 1; i >= 0; i -= 1) {
+      const bubble = this.#bubbles[i];
+      if (seq - bubble.seq > this.#mergeBins) return undefined;
+      if (bubble.tick === fill.tick && bubble.side === fill.side) return bubble;
+    }
+    return undefined;
+  }
+
+  /** Forget bubbles older than `seq`. */
+  prune(seq: number): void {
+    if (this.#bubbles.length > 0 && this.#bubbles[0].lastSeq < seq) {
+      this.#bubbles = this.#bubbles.filter((bubble) => bubble.lastSeq >= seq);
+    }
+  }
+
+  /** Bubbles of at least MIN_LOTS within [from, to], large ones first, so that small ones are drawn on top. */
+  visible(from: number, to: number): Bubble[] {
+    return this.#bubbles
+      .filter((bubble) => bubble.lots >= MIN_LOTS && bubble.lastSeq >= from && bubble.seq <= to)
+      .sort((a, b) => b.lots - a.lots);
+  }
+}

@@ -1,0 +1,38 @@
+/** What a colour means now: title, unit, how the range is clipped, and the values along the ramp. */
+
+import { DIVERGING_LUT, SEQUENTIAL_LUT, lutGradient } from "../lib/colour";
+import { el, setStyle, setText } from "../lib/dom";
+import { digitsFor, fixed, signed } from "../lib/format";
+import { type Scale, valueAt } from "../lib/scale";
+import { type Layer, clipCaption } from "./layers";
+
+const STOPS = [0, 0.25, 0.5, 0.75, 1];
+
+export class Legend {
+  readonly root: HTMLElement;
+  readonly #title = el("b");
+  readonly #caption = el("span", { class: "third" });
+  readonly #ramp = el("div", { class: "ramp" });
+  readonly #labels = STOPS.map(() => el("span", { class: "num" }));
+
+  constructor() {
+    const text = el("div", { class: "legend-text" }, this.#title, this.#caption);
+    const scale = el("div", { class: "legend-scale" }, this.#ramp, el("div", { class: "legend-ticks" }, ...this.#labels));
+    this.root = el("div", { class: "legend" }, text, scale);
+  }
+
+  render(layer: Layer, scale: Scale): void {
+    setText(this.#title, layer.unit ? `${layer.title}, ${layer.unit}` : layer.title);
+    setText(this.#caption, clipCaption(layer));
+    setStyle(this.#ramp, "background", lutGradient(scale.diverging ? DIVERGING_LUT : SEQUENTIAL_LUT));
+    STOPS.forEach((t, i) => {
+      const label = this.#labels[i];
+      setStyle(label, "left", `${t * 100}%`);
+      const quarter = i === 1 || i === 3;
+      label.hidden = quarter && !scale.diverging;
+      const value = scale.diverging && i === 2 ? 0 : valueAt(t, scale);
+      const digits = digitsFor(value, Math.abs(value) < 1 ? 2 : 1);
+      setText(label, scale.diverging ? signed(value, digits) : fixed(value, digits));
+    });
+  }
+}

@@ -1,0 +1,200 @@
+/** Everything the page has to say about itself: cards when there is no map, notices when there is one. */
+
+import { etClock, isoDate } from "../lib/clock";
+import { copyText, el, setHidden, setStyle, setText } from "../lib/dom";
+import { age, count, ordinal } from "../lib/format";
+import { speedLabel } from "../lib/query";
+import type { Model } from "../stream/model";
+import type { DatasetEntry, StreamError } from "../wire.generated";
+
+export interface CardAction {
+  label: string;
+  run: () => void;
+}
+
+export interface Card {
+  /** Same key, same card: it is not built again. */
+  key: string;
+  title: string;
+  lines: string[];
+  spinner?: boolean;
+  choices?: { label: string; href: string }[];
+  commands?: string[];
+  action?: CardAction;
+  code?: string;
+}
+
+/** What each refusal means and what helps; the server's own sentence is always shown. */
+const TITLES: Record<string, string> = {
+  unknown_parameter: "This address has a parameter the service does not know",
+  bad_value: "This address has a value the service cannot use",
+  unsupported: "The service does not do this",
+  not_found: "Nothing to stream there",
+  bad_config: "The configuration does not work",
+  bad_data: "The data cannot be read",
+  bad_book: "The book does not add up",
+  bad_lake: "The lake is damaged",
+  unauthorized: "This service wants a token",
+  too_many_streams: "The service has no stream left",
+  internal: "The stream failed",
+};
+
+export function errorCard(error: StreamError, closeCode: number | null, datasets: readonly DatasetEntry[], retry: () => void): Card {
+  const lines = [error.message];
+  if (error.parameter) lines.push(`Parameter: ${error.parameter}`);
+  if (error.code === "unauthorized") lines.push("Open the page with #token=… at the end of its address; the tab keeps it.");
+  const helps = error.code === "not_found" || error.code === "bad_value" || error.code === "unknown_parameter";
+  if (helps && datasets.length > 0) lines.push("Stream a capture that is here:");
+  return {
+    key: `refused ${error.code} ${error.message} ${datasets.length}`,
+    title: TITLES[error.code] ?? "The service refused the stream",
+    lines,
+    choices: helps ? datasetChoices(datasets) : [],
+    commands: helps && datasets.length === 0 ? ["vp list-datasets", "vp generate --help"] : [],
+    action: { label: "Retry", run: retry },
+    code: closeCode === null ? error.code : `${error.code} · ${closeCode}`,
+  };
+}
+
+export function datasetChoices(datasets: readonly DatasetEntry[]): { label: string; href: string }[] {
+  return datasets.slice(0, 4).map((entry) => ({
+    label: `${entry.symbol} ${isoDate(entry.dt, false)} ${entry.start_time}–${entry.end_time}`,
+    href: `vacuum-pressure.html?dataset=${encodeURIComponent(entry.dataset_id)}`,
+  }));
+}
+
+export function connectingCard(host: string, attempt: number, retryInMs: number | null): Card {
+  const next = retryInMs === null ? "Waiting for an answer." : `The next follows in ${Math.ceil(retryInMs / 1000)} s.`;
+  const tries = retryInMs === null ? attempt : attempt - 1;
+  return { key: "connecting", title: "Connecting", lines: [`${host}, ${ordinal(Math.max(1, tries))} try.`, next], spinner: true };
+}
+
+export function unreachableCard(host: string, retryInMs: number | null, retry: () => void): Card {
+  const next = retryInMs === null ? "Trying again now." : `Trying again in ${Math.ceil(retryInMs / 1000)} s.`;
+  return {
+    key: "unreachable",
+    title: "No service answers",
+    lines: [`Nothing listens at ${host}, or it closed the connection without a reason.`, next, "Start the service:"],
+    commands: ["vp-serve"],
+    action: { label: "Retry now", run: retry },
+    code: "unreachable",
+  };
+}
+
+export const NOTHING_CARD: Card = {
+  key: "nothing",
+  title: "Nothing to stream yet",
+  lines: ["The service is running, but its lake has no dataset and no promoted spec. Make a first one:"],
+  commands: ["make demo"],
+  code: "empty_lake",
+};
+
+function command(text: string): HTMLElement {
+  const button = el(
+    "button",
+    {
+      type: "button", class: "copy",
+      onclick: async () => {
+        setText(button, (await copyText(text)) ? "Copied" : "Select and copy");
+        window.setTimeout(() => setText(button, "Copy"), 1500);
+      },
+    },
+    "Copy",
+  );
+  return el("div", { class: "command" }, el("code", {}, text), button);
+}
+
+export class States {
+  readonly #card = el("div", { class: "card", role: "alert", hidden: true });
+  readonly #notices = el("div", { class: "notices", role: "status" });
+  readonly #warm = el("div", { class: "warming", hidden: true });
+  #cardKey = "";
+  #noticeKey = "";
+
+  constructor(host: HTMLElement) {
+    host.append(this.#notices, this.#warm, this.#card);
+  }
+
+  /** Show a card, or none. A card of the same key only has its lines rewritten, so that focus stays. */
+  card(card: Card | null): void {
+    setHidden(this.#card, card === null);
+    if (!card) {
+      this.#cardKey = "";
+      return;
+    }
+    if (this.#cardKey !== card.key) this.#build(card);
+    this.#cardKey = card.key;
+    this.#card.querySelectorAll("p").forEach((line, i) => setText(line, card.lines[i] ?? ""));
+  }
+
+  #build({ title, lines, spinner, choices, commands, action, code }: Card): void {
+    const head = el("h2", {}, spinner ? el("i", { class: "spinner" }) : null, title);
+    const parts: (HTMLElement | null)[] = [head, ...lines.map(() => el("p"))];
+    if (choices?.length) parts.push(el("div", { class: "choices" }, ...choices.map(({ label, href }) => el("a", { class: "choice", href }, label))));
+    for (const text of commands ?? []) parts.push(command(text));
+    if (action || code) {
+      const button = action ? el("button", { type: "button", class: "button primary", onclick: action.run }, action.label) : null;
+      parts.push(el("footer", {}, button, el("code", { class: "third" }, code ?? "")));
+    }
+    this.#card.replaceChildren(...parts.filter((part) => part !== null));
+  }
+
+  /** Show a notice over the map, or none. */
+  notice(key: string, title: string, text: string, tone = "", action?: CardAction): void {
+    const full = `${key}|${title}|${text}|${tone}`;
+    if (full === this.#noticeKey) return;
+    this.#noticeKey = full;
+    if (!key) {
+      this.#notices.replaceChildren();
+      return;
+    }
+    const button = action ? el("button", { type: "button", class: "button", onclick: action.run }, action.label) : null;
+    const body = el("div", {}, el("b", {}, title), text ? el("span", { class: "second" }, text) : null);
+    this.#notices.replaceChildren(el("div", { class: `notice ${tone}` }, body, button));
+  }
+
+  /** How far the values are that need history; hidden once all are ready. */
+  warming(model: Model, live: boolean): void {
+    const { config, update, ring } = model;
+    const have = update?.state_model_sample_count ?? 0;
+    const rows = !config || !update ? [] : [
+      { name: "State model", have, needed: config.warmup.state_model.needed, ready: update.state_model_ready },
+      { name: "Flow score", have, needed: config.warmup.flow_score.needed, ready: have >= config.warmup.flow_score.needed },
+      ...(config.warmup.signal && config.serving?.signal
+        ? [{
+            name: `${config.serving.signal.name} signal`, have, needed: config.warmup.signal.needed,
+            ready: have >= config.warmup.signal.needed,
+          }]
+        : []),
+    ];
+    const waiting = live && rows.some((row) => !row.ready && row.needed > 0);
+    setHidden(this.#warm, !waiting);
+    if (!waiting || !config || !ring) return;
+    if (this.#warm.childElementCount !== rows.length + 1) {
+      this.#warm.replaceChildren(
+        el("header", {}, el("b", {}, "Warming up"), el("span", { class: "third num" })),
+        ...rows.map(() => el("div", {}, el("span", { class: "second" }), el("div", { class: "share-bar" }, el("i", { class: "mixed" })), el("span", { class: "num second" }))),
+      );
+    }
+    setText(this.#warm.querySelector("header span") as Element, `${age((have * config.cell_width_ms) / 1000)} of bins`);
+    rows.forEach((row, i) => {
+      const [name, bar, text] = this.#warm.children[i + 1].children;
+      setText(name, row.name);
+      setStyle(bar.firstElementChild as HTMLElement, "width", `${row.ready ? 100 : Math.min(100, (100 * row.have) / row.needed)}%`);
+      setText(text, row.ready ? "ready" : `${Math.min(row.have, row.needed)} of ${row.needed}`);
+    });
+  }
+}
+
+/** Notice for bins that the server skipped; offers the next slower pace. */
+export function lagNotice(states: States, dropped: number, speed: number, onSlower: (speed: number) => void): void {
+  const slower = speed > 10 ? 10 : speed > 2 ? 2 : speed > 1 ? 1 : null;
+  const title = `${count(dropped)} ${dropped === 1 ? "bin" : "bins"} dropped`;
+  const text = `This page could not keep up at ${speedLabel(speed)}.`;
+  const action = slower === null ? undefined : { label: `Use ${speedLabel(slower)}`, run: () => onSlower(slower) };
+  states.notice(`lag ${dropped}`, title, text, "warn", action);
+}
+
+export function pausedNotice(states: States, model: Model): void {
+  states.notice("paused", "Paused", Number.isFinite(model.tsMs) ? `at ${etClock(model.tsMs)}` : "", "row");
+}

@@ -1,0 +1,93 @@
+/** Head of both pages, and on the stream page: instrument, session, clock, mid, spread, book, what is replayed. */
+
+import { etTenth, etTime, isoDate } from "../lib/clock";
+import { el, setClass, setHidden, setText } from "../lib/dom";
+import { DASH, fixed, ticks } from "../lib/format";
+import type { Model } from "../stream/model";
+
+function mark(): SVGSVGElement {
+  const ns = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("class", "brand-mark");
+  svg.setAttribute("aria-hidden", "true");
+  for (const [d, fill] of [["M1 1h14v7h-3L8 4 4 8H1z", "#C07432"], ["M1 8h3l4 4 4-4h3v7H1z", "#478FCA"]]) {
+    const path = document.createElementNS(ns, "path");
+    path.setAttribute("d", d);
+    path.setAttribute("fill", fill);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/** Brand and the two tabs; `page` is the current one. */
+export function brandAndTabs(page: "stream" | "experiments"): HTMLElement[] {
+  const tab = (name: string, href: string, current: boolean): HTMLElement =>
+    el("a", { href, class: "tab", "aria-current": current ? "page" : undefined }, name);
+  return [
+    el("div", { class: "brand" }, mark(), el("span", {}, "Vacuum Pressure")),
+    el(
+      "nav", { class: "tabs", "aria-label": "Pages" },
+      tab("Stream", "vacuum-pressure.html", page === "stream"),
+      tab("Experiments", "experiments.html", page === "experiments"),
+    ),
+  ];
+}
+
+function fact(className = ""): { root: HTMLElement; label: HTMLElement; value: HTMLElement } {
+  const label = el("span", { class: "third" });
+  const value = el("b", { class: "num" });
+  return { root: el("div", { class: `fact ${className}` }, label, value), label, value };
+}
+
+export class TopBar {
+  readonly root: HTMLElement;
+  readonly #instrument = fact("ruled");
+  readonly #session = fact("ruled");
+  readonly #time = el("span", { class: "num" }, "--:--:--");
+  readonly #tenth = el("span", { class: "num third" });
+  readonly #mid = fact("ruled");
+  readonly #spread = fact();
+  readonly #book = fact();
+  readonly #source = fact("source");
+  readonly #facts: HTMLElement[];
+
+  constructor() {
+    const clock = el(
+      "div", { class: "clock ruled", role: "timer", "aria-label": "Exchange time" },
+      this.#time, this.#tenth, el("span", { class: "zone third" }, "ET"),
+    );
+    setText(this.#mid.label, "Mid");
+    setText(this.#spread.label, "Spread");
+    setText(this.#book.label, "Book");
+    this.#facts = [this.#instrument.root, this.#session.root, clock, this.#mid.root, this.#spread.root, this.#book.root];
+    this.root = el("header", { class: "topbar" }, ...brandAndTabs("stream"), ...this.#facts, this.#source.root);
+  }
+
+  render(model: Model): void {
+    const { config, update } = model;
+    for (const node of [...this.#facts, this.#source.root]) setHidden(node, config === null);
+    if (!config) return;
+    const { capture } = config;
+    setText(this.#instrument.label, `${config.product_type}, tick ${config.tick_size}`);
+    setText(this.#instrument.value, config.symbol);
+    setText(this.#session.label, `${capture.start_time}–${capture.end_time} ET`);
+    setText(this.#session.value, isoDate(capture.dt));
+    const known = Number.isFinite(model.tsMs);
+    setText(this.#time, known ? etTime(model.tsMs) : "--:--:--");
+    setText(this.#tenth, known ? etTenth(model.tsMs) : "");
+    const valid = update?.book_valid ?? false;
+    setText(this.#mid.value, update && valid ? fixed(update.mid_price, model.decimals + 1) : DASH);
+    const ring = model.ring;
+    const slot = ring ? ring.slotOf(ring.last) : -1;
+    setText(this.#spread.value, ring && slot >= 0 && valid ? ticks(ring.askTick[slot] - ring.bidTick[slot]) : DASH);
+    setText(this.#book.value, !update ? DASH : valid ? "Valid" : "Invalid");
+    setClass(this.#book.value, "dot", update !== null);
+    setClass(this.#book.value, "warn", update !== null && !valid);
+    const from = config.source === "dataset" ? "Replay from dataset" : "Replay through the engine";
+    setText(this.#source.label, `${from}, ${config.cell_width_ms} ms bins`);
+    const name = config.serving?.name ?? config.dataset_id ?? config.symbol;
+    setText(this.#source.value, name);
+    this.#source.value.title = name;
+  }
+}
