@@ -1,0 +1,1 @@
+"""The assets of the research chain, built from specs."""

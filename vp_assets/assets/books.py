@@ -1,0 +1,45 @@
+"""`<pipeline>/book_cache`: the order book as it stands when a capture's warm-up begins."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from vp_assets.assets import checks, raw
+from vp_assets.assets.common import DATASET_GROUP, OWNERS, Built, Events
+from vp_assets.chain import Chain
+from vp_assets.partitions import capture_days, raw_mapping, require_key
+from vp_assets.streams import BookReplay
+from vp_engine.book.checkpoint import BOOK_CODE_VERSION
+from vp_engine.lake.books import find_book
+
+
+def book_key(pipeline: str) -> dg.AssetKey:
+    """Key of a pipeline's book cache."""
+    return dg.AssetKey([pipeline, "book_cache"])
+
+
+def build_book_cache(chain: Chain, pipeline: str) -> Built:
+    """The asset of one pipeline."""
+    spec, key = chain.specs.pipelines[pipeline], book_key(pipeline)
+    days = capture_days(spec, chain.settings.first_day)
+
+    @dg.asset(
+        key=key,
+        partitions_def=days,
+        deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=True))],
+        io_manager_key="book_io",
+        group_name=DATASET_GROUP,
+        kinds={"arrow", "numba"},
+        owners=OWNERS,
+        code_version=BOOK_CODE_VERSION,
+        check_specs=checks.specs(key, checks.BOOK),
+        description=f"Every resting order of {spec.capture.symbol} where the warm-up of `{pipeline}` begins.",
+    )
+    def book_cache(context: dg.AssetExecutionContext) -> Iterator[Events]:
+        request = chain.book(pipeline, require_key(days, context.partition_key, pipeline))
+        stored = find_book(chain.lake, request.capture, request.address)
+        value = stored if stored is not None else BookReplay(request)
+        yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
+        yield from checks.book(key, chain.stored_book(request))
+
+    return book_cache

@@ -1,0 +1,172 @@
+"""What must hold of each asset: check specs, and their results from stored bytes and manifests.
+
+A blocking check also raises in the code that makes the thing, since a check only blocks inside its own run; one that
+fails here means that bytes and manifest have parted since. The others warn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dagster as dg
+import numpy as np
+
+from vp_assets.chain import Chain
+from vp_assets.gates import (
+    MAX_BAD_FLAG_SHARE,
+    MAX_VOLUME_GAP,
+    MIN_VALID_SHARE,
+    SIGNIFICANCE,
+    are_contiguous,
+    bad_flag_share,
+    bad_orders,
+    volume_gap,
+)
+from vp_assets.preview import table_markdown
+from vp_assets.promotion import differences, read_promoted, replay
+from vp_engine.book.checkpoint import BookCheckpoint
+from vp_engine.errors import VPError
+from vp_engine.hashing import sha256_file
+from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
+from vp_engine.lake.results import ResultsDB
+from vp_engine.units import utc_date
+
+
+class Check(NamedTuple):
+    """Name and meaning of one check; `blocking` stops what lies downstream in the same run."""
+
+    name: str
+    description: str
+    blocking: bool = True
+
+
+RAW = (
+    Check("hash", "The file's sha256 is the one it was admitted with."),
+    Check("records", "The file holds records of the locked contract."),
+    Check("day", "First and last record lie in the UTC day, in order."),
+    Check("snapshot", "The day opens with a snapshot of the book."),
+    Check("bad_flags", f"At most {MAX_BAD_FLAG_SHARE:.0%} of the records have an untrusted receive time."),
+)
+BOOK = (
+    Check("depth", "No resting order has a size below one contract, and none stands twice."),
+    Check("volume", f"Contracts filled equal contracts traded, within {MAX_VOLUME_GAP:.1%}."),
+    Check("crossed", "No book was left crossed at the end of an event.", blocking=False),
+)
+BINS = (
+    Check("count", "One bin for every bin width of the window."),
+    Check("contiguous", "Bins are numbered from 0 and each starts where the last one ended."),
+    Check("finite", "Every number is finite (seen as it was written, or vouched for by the checksums)."),
+    Check("checksums", "Every file has the sha256 that was noted when it was written."),
+    Check("volume", f"Contracts filled equal contracts traded, within {MAX_VOLUME_GAP:.1%}."),
+    Check("valid_share", f"The book is valid in at least {MIN_VALID_SHARE:.0%} of the bins.", blocking=False),
+)
+SWEEP = (
+    Check("rows", "There are rows, and as many per run as it has thresholds."),
+    Check("unique", "No run and no (run, threshold) stands twice."),
+    Check("tracked", "The sweep stands in MLflow, if the experiment asks for it.", blocking=False),
+)
+PROMOTED = (
+    Check("replays", "The promoted spec, replayed over its dataset, gives the figures it claims."),
+    Check("significant", f"The chosen run's Holm-adjusted p is at most {SIGNIFICANCE}.", blocking=False),
+)
+
+
+def specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheckSpec]:
+    """Check specs of one asset."""
+    return [
+        dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=check.blocking)
+        for check in checks
+    ]
+
+
+class _Results:
+    """Results of one asset's checks, with the severity that blocks or warns."""
+
+    def __init__(self, key: dg.AssetKey, checks: Sequence[Check]) -> None:
+        self._key = key
+        self._blocking = {check.name: check.blocking for check in checks}
+
+    def __call__(self, name: str, passed: Any, **facts: Any) -> dg.AssetCheckResult:
+        severity = dg.AssetCheckSeverity.ERROR if self._blocking[name] else dg.AssetCheckSeverity.WARN
+        return dg.AssetCheckResult(
+            passed=bool(passed), asset_key=self._key, check_name=name, severity=severity, metadata=facts or None
+        )
+
+
+def raw(key: dg.AssetKey, day: RawDay) -> Iterator[dg.AssetCheckResult]:
+    """Checks of one raw day."""
+    result, facts = _Results(key, RAW), day.manifest
+    digest = sha256_file(day.path)
+    yield result("hash", digest == facts.sha256, sha256=digest)
+    yield result("records", 0 < facts.kept <= facts.records, kept=facts.kept, records=facts.records)
+    yield result("day", facts.first_ts_ns <= facts.last_ts_ns and utc_date(facts.last_ts_ns) == facts.day)
+    yield result("snapshot", facts.has_snapshot)
+    share = bad_flag_share(facts)
+    yield result("bad_flags", share <= MAX_BAD_FLAG_SHARE, records=facts.n_bad_flags, share=share)
+
+
+def book(key: dg.AssetKey, checkpoint: BookCheckpoint) -> Iterator[dg.AssetCheckResult]:
+    """Checks of one book cache."""
+    result = _Results(key, BOOK)
+    yield result("depth", bad_orders(checkpoint) == 0, orders=checkpoint.n_orders, bad=bad_orders(checkpoint))
+    yield _volume(result, checkpoint.counters)
+    crossed = checkpoint.counters["crossed_events"]
+    yield result("crossed", crossed == 0, events=crossed)
+
+
+def bins(key: dg.AssetKey, lake: Lake, stored: DatasetInfo) -> Iterator[dg.AssetCheckResult]:
+    """Checks of one dataset, from its bytes."""
+    result, capture = _Results(key, BINS), stored.capture
+    dataset = open_dataset(lake, stored.dataset_id)
+    held = dataset.bins
+    problem = _problem(lambda: lake.verify_dir(stored.path))
+    yield result("count", held.size == capture.n_bins == stored.n_bins, bins=held.size, window=capture.n_bins)
+    yield result("contiguous", are_contiguous(held, capture))
+    yield result("finite", problem is None and np.isfinite(held["mid_price"]).all())
+    yield result("checksums", problem is None, **({"problem": problem} if problem else {}))
+    yield _volume(result, stored.manifest["counters"])
+    share = float((held["book_valid"] == 1).mean())
+    yield result("valid_share", share >= MIN_VALID_SHARE, share=share)
+
+
+def sweep(key: dg.AssetKey, results: ResultsDB, address: str, tracked: str | None) -> Iterator[dg.AssetCheckResult]:
+    """Checks of one day's results. `tracked`: what went wrong with MLflow, or None."""
+    result = _Results(key, SWEEP)
+    meta, runs = results.read(address)
+    ids, pairs = (
+        meta["run_id"].to_pylist(),
+        list(zip(*runs.select(["run_id", "threshold"]).to_pydict().values(), strict=True)),
+    )
+    claimed = sum(meta["n_thresholds"].to_pylist())
+    yield result("rows", 0 < runs.num_rows == claimed, runs=meta.num_rows, rows=runs.num_rows, claimed=claimed)
+    yield result("unique", len(set(ids)) == len(ids) and len(set(pairs)) == len(pairs))
+    yield result("tracked", tracked is None, **({"problem": tracked} if tracked else {}))
+
+
+def promoted(key: dg.AssetKey, chain: Chain, path: Path) -> Iterator[dg.AssetCheckResult]:
+    """Checks of a promoted spec, as it is read back."""
+    result, spec = _Results(key, PROMOTED), read_promoted(path)
+    figures = replay(chain.lake, chain.specs, spec)
+    wrong = differences(figures)
+    table = table_markdown(("figure", "claimed", "replayed"), [(name, *both) for name, both in figures.items()])
+    yield result("replays", not wrong and "n_signals" in figures, figures=dg.MetadataValue.md(table))
+    p_holm = spec.promoted.figures.get("p_holm") if spec.promoted is not None else None
+    significant = p_holm is not None and p_holm <= SIGNIFICANCE
+    yield result("significant", significant, **({} if p_holm is None else {"p_holm": float(p_holm)}))
+
+
+def _volume(result: _Results, counters: Mapping[str, int]) -> dg.AssetCheckResult:
+    gap = volume_gap(counters)
+    facts = {name: counters[name] for name in ("filled_sided", "traded_sided", "filled_auction", "traded_auction")}
+    return result("volume", gap.share <= MAX_VOLUME_GAP, share=gap.share, **facts)
+
+
+def _problem(action: Callable[[], object]) -> str | None:
+    """The message of the VPError that an action raises."""
+    try:
+        action()
+    except VPError as error:
+        return str(error)
+    return None

@@ -1,0 +1,49 @@
+"""`<pipeline>/bins`: one capture as bins, the dataset that research reads."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from vp_assets.assets import checks, raw
+from vp_assets.assets.books import book_key
+from vp_assets.assets.common import DATASET_GROUP, OWNERS, Built, Events
+from vp_assets.chain import Chain
+from vp_assets.partitions import capture_days, raw_mapping, require_key
+from vp_assets.streams import DatasetStream
+from vp_engine.book.checkpoint import BookCheckpoint
+from vp_engine.lake import find_dataset
+from vp_engine.stream import BINS_CODE_VERSION
+
+
+def bins_key(pipeline: str) -> dg.AssetKey:
+    """Key of a pipeline's bins."""
+    return dg.AssetKey([pipeline, "bins"])
+
+
+def build_bins(chain: Chain, pipeline: str) -> Built:
+    """The asset of one pipeline."""
+    spec, key = chain.specs.pipelines[pipeline], bins_key(pipeline)
+    config = spec.config(chain.lock)
+    days = capture_days(spec, chain.settings.first_day)
+    window = f"{spec.capture.start_time}–{spec.capture.end_time}"
+
+    @dg.asset(
+        key=key,
+        partitions_def=days,
+        ins={"checkpoint": dg.AssetIn(book_key(pipeline))},
+        deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=False))],
+        io_manager_key="bins_io",
+        group_name=DATASET_GROUP,
+        kinds={"parquet", "numba"},
+        owners=OWNERS,
+        code_version=BINS_CODE_VERSION,
+        check_specs=checks.specs(key, checks.BINS),
+        description=f"{spec.description or pipeline}: {window} ET, {config.cell_width_ms} ms bins, {config.rows} rows.",
+    )
+    def bins(context: dg.AssetExecutionContext, checkpoint: BookCheckpoint) -> Iterator[Events]:
+        request = chain.bins(pipeline, require_key(days, context.partition_key, pipeline))
+        value = find_dataset(chain.lake, request.address) or DatasetStream(request, checkpoint)
+        yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
+        yield from checks.bins(key, chain.lake, chain.stored_dataset(request))
+
+    return bins

@@ -1,0 +1,91 @@
+"""`<experiment>/sweep`: every trial of an experiment on one day's bins."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from vp_assets import metadata
+from vp_assets.assets import checks
+from vp_assets.assets.common import OWNERS, RESEARCH_GROUP, Built, Events
+from vp_assets.assets.datasets import bins_key
+from vp_assets.chain import Chain, SweepRequest
+from vp_assets.choice import DayResults
+from vp_assets.partitions import capture_days, require_key
+from vp_assets.resources import MlflowTracking
+from vp_assets.streams import SweepRun
+from vp_engine.evaluation.trials import code_version, experiment_signals
+from vp_engine.lake import Dataset
+from vp_engine.specs import dump_yaml
+
+
+def sweep_key(experiment: str) -> dg.AssetKey:
+    """Key of an experiment's results."""
+    return dg.AssetKey([experiment, "sweep"])
+
+
+def build_sweep(chain: Chain, experiment: str) -> Built:
+    """The asset of one experiment."""
+    spec, pipeline, key = (
+        chain.specs.experiments[experiment],
+        chain.specs.pipeline_of(experiment),
+        sweep_key(experiment),
+    )
+    signals = experiment_signals(spec, chain.specs.serving[spec.serving])
+    days = capture_days(pipeline, chain.settings.first_day)
+
+    @dg.asset(
+        key=key,
+        partitions_def=days,
+        ins={"dataset": dg.AssetIn(bins_key(pipeline.name))},
+        io_manager_key="sweep_io",
+        group_name=RESEARCH_GROUP,
+        kinds={"parquet", "mlflow"} if spec.tracking.backend == "mlflow" else {"parquet"},
+        owners=OWNERS,
+        code_version=code_version(signals),
+        check_specs=checks.specs(key, checks.SWEEP),
+        description=spec.description or f"Sweep of {', '.join(signals)} over the bins of `{pipeline.name}`.",
+    )
+    def sweep(context: dg.AssetExecutionContext, dataset: Dataset, tracking: MlflowTracking) -> Iterator[Events]:
+        request = chain.sweep(experiment, require_key(days, context.partition_key, experiment))
+        stored = chain.swept(experiment, context.partition_key)
+        value = day_results(chain, stored) if stored is not None else SweepRun(request, dataset)
+        yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
+        problem = track(chain, tracking, request) if stored is None else None
+        if problem is not None:
+            context.log.warning(problem)
+        yield from checks.sweep(key, chain.results, request.address, problem)
+
+    return sweep
+
+
+def day_results(chain: Chain, request: SweepRequest) -> DayResults:
+    """The committed results of one day."""
+    return DayResults(request.day, request.address, *chain.results.read(request.address))
+
+
+def track(chain: Chain, tracking: MlflowTracking, request: SweepRequest) -> str | None:
+    """Track a sweep just made if its experiment asks for it; what went wrong, or None.
+
+    Results are committed by now: a tracking server that is down costs a warning, not the sweep.
+    """
+    if request.experiment.tracking.backend == "none":
+        return None
+    meta, runs = chain.results.read(request.address)
+    best = metadata.best_rows(meta, runs, request.experiment)
+    try:
+        tracking.log(
+            request.experiment.tracking.experiment_name,
+            experiment=request.experiment.name,
+            day=request.day,
+            sweep_address=request.address,
+            dataset_id=meta["dataset_id"][0].as_py(),
+            n_runs=meta.num_rows,
+            n_rows=runs.num_rows,
+            best=best[0] if best else None,
+            table_markdown=metadata.runs_table(best),
+            spec_yaml=dump_yaml(request.experiment),
+            tags=request.experiment.tracking.tags,
+        )
+    except Exception as error:  # MLflow's, SQLAlchemy's and HTTP's own types
+        return f"MLflow at {tracking.tracking_uri} did not take the sweep: {type(error).__name__}: {error}"
+    return None

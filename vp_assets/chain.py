@@ -1,0 +1,200 @@
+"""The research chain without Dagster: what each asset of a day needs, and the address it will have.
+
+An address is a function of spec, day and raw bytes alone, so any reader can find what any writer made.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from vp_assets.gates import require_admissible
+from vp_assets.settings import Settings
+from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
+from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.evaluation.trials import expand, experiment_address
+from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_address, find_raw, list_raw, open_dataset
+from vp_engine.lake.books import find_book
+from vp_engine.lake.paths import promoted_serving_dir
+from vp_engine.lake.results import ResultsDB
+from vp_engine.specs import (
+    Capture,
+    ExperimentSpec,
+    PipelineSpec,
+    ServingSpec,
+    SpecBook,
+    VPRuntimeConfig,
+    load_instrument,
+    load_yaml_spec,
+)
+from vp_engine.stream import BINS_CODE_VERSION
+from vp_engine.units import parse_date
+
+
+class BookRequest(NamedTuple):
+    """What a book cache is made of: one raw day, replayed up to the capture's warm-up."""
+
+    config: VPRuntimeConfig
+    capture: Capture
+    raw: RawDay
+    address: str
+
+
+class BinsRequest(NamedTuple):
+    """What a dataset is made of: the raw days of the capture on top of its book cache."""
+
+    pipeline: PipelineSpec
+    config: VPRuntimeConfig
+    capture: Capture
+    raws: tuple[RawDay, ...]
+    book: BookRequest
+    address: str
+
+
+class SweepRequest(NamedTuple):
+    """What a day's results are made of: an experiment's trials over one dataset."""
+
+    experiment: ExperimentSpec
+    serving: ServingSpec
+    config: VPRuntimeConfig
+    bins: BinsRequest
+    address: str
+
+    @property
+    def day(self) -> str:
+        """Eastern date of the dataset."""
+        return self.bins.capture.dt.isoformat()
+
+
+def load_specs(settings: Settings, lake: Lake, lock: VPRuntimeConfig) -> SpecBook:
+    """Authored and promoted specs of the locked instrument."""
+    return SpecBook.load(settings.config_dir, promoted_serving_dir(lake), lock)
+
+
+def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
+    """Name of the pipeline or experiment (`kind`) that a user means by a name or a YAML file.
+
+    A file outside the config folder joins the book for this run; NotFoundError or ConfigError in one line otherwise.
+    """
+    model, known = {"pipeline": (PipelineSpec, book.pipelines), "experiment": (ExperimentSpec, book.experiments)}[kind]
+    if not (given.endswith((".yaml", ".yml")) or "/" in given):
+        return known[given].name
+    spec = load_yaml_spec(Path(given), model)
+    if spec.name in known:
+        if known[spec.name] != spec:
+            raise ConfigError(f"{given}: the name `{spec.name}` is taken by {book.path(spec.name)}; rename one")
+        return spec.name
+    if isinstance(spec, PipelineSpec):
+        spec.resolve(book.lock, spec.capture.dt or "2024-01-10")
+        book.pipelines[spec.name] = spec
+    else:
+        book.pipeline_of(spec.serving)
+        book.experiments[spec.name] = spec
+    return spec.name
+
+
+class Chain:
+    """One lake, one instrument, its specs: every request that an asset makes of the engine."""
+
+    def __init__(self, settings: Settings, lake: Lake | None = None, specs: SpecBook | None = None) -> None:
+        self.settings = settings
+        self.lock = specs.lock if specs is not None else load_instrument(settings.instrument)
+        self.lake = lake if lake is not None else Lake(settings.lake_root)
+        self._specs = specs
+
+    @cached_property
+    def specs(self) -> SpecBook:
+        """Specs as they were when the chain was opened."""
+        return self._specs if self._specs is not None else load_specs(self.settings, self.lake, self.lock)
+
+    def raw(self, utc_day: dt.date) -> RawDay:
+        """The raw day in the lake; NotFoundError that says what to run."""
+        found = find_raw(self.lake, self.lock, utc_day)
+        if found is None:
+            raise NotFoundError(
+                f"no raw day {utc_day} (UTC) of {self.lock.symbol} in {self.lake.root}; "
+                f"run `vp import FILE` with its DBN file, or `vp sample` for the synthetic day"
+            )
+        return require_admissible(found)
+
+    def capture(self, pipeline: str, day: str | dt.date | None) -> Capture:
+        """Window of a pipeline on one Eastern day."""
+        return self.specs.pipelines[pipeline].resolve(self.lock, day)
+
+    def book(self, pipeline: str, day: str | dt.date | None) -> BookRequest:
+        """The book cache that a pipeline's day starts from."""
+        spec = self.specs.pipelines[pipeline]
+        config, capture = spec.config(self.lock), spec.resolve(self.lock, day)
+        raw = self.raw(capture.book_day())
+        at = book_address(config, capture, raw.manifest.address, code_version=BOOK_CODE_VERSION)
+        return BookRequest(config, capture, raw, at)
+
+    def bins(self, pipeline: str, day: str | dt.date | None) -> BinsRequest:
+        """The dataset of a pipeline's day."""
+        book = self.book(pipeline, day)
+        raws = tuple(self.raw(utc_day) for utc_day in book.capture.utc_days())
+        roots = [raw.manifest.address for raw in raws]
+        at = dataset_address(book.config, book.capture, book.address, roots, code_version=BINS_CODE_VERSION)
+        return BinsRequest(self.specs.pipelines[pipeline], book.config, book.capture, raws, book, at)
+
+    def stored_book(self, request: BookRequest) -> BookCheckpoint:
+        """The committed book cache; NotFoundError if nobody has made it."""
+        found = find_book(self.lake, request.capture, request.address)
+        if found is None:
+            raise NotFoundError(
+                f"no book cache {request.address[:12]} in {self.lake.root}; generate the pipeline first"
+            )
+        return found
+
+    def stored_dataset(self, request: BinsRequest) -> DatasetInfo:
+        """The committed dataset, whatever pipeline made it; NotFoundError if nobody has."""
+        return open_dataset(self.lake, request.address).info
+
+    def sweep(self, experiment: str, day: str | dt.date | None) -> SweepRequest:
+        """The results of an experiment's day."""
+        spec = self.specs.experiments[experiment]
+        serving, config = self.specs.serving[spec.serving], self.specs.serving_config(spec.serving)
+        bins = self.bins(serving.pipeline, day)
+        return SweepRequest(spec, serving, config, bins, experiment_address(spec, serving, config, [bins.address]))
+
+    def swept(self, experiment: str, day: str) -> SweepRequest | None:
+        """The same if its results are committed, else None; a day without raw data has none."""
+        try:
+            request = self.sweep(experiment, day)
+        except NotFoundError:
+            return None
+        return request if self.results.exists(request.address) else None
+
+    @cached_property
+    def results(self) -> ResultsDB:
+        """Results of every sweep in the lake."""
+        return ResultsDB(self.lake)
+
+    def swept_days(self, experiment: str) -> list[str]:
+        """Eastern days of an experiment that have results, in order."""
+        spec, pipeline = self.specs.experiments[experiment], self.specs.pipeline_of(experiment)
+        if spec.days is not None:
+            days = self.days(experiment)
+        elif pipeline.capture.dt is not None:
+            days = [pipeline.capture.dt]
+        else:  # a capture reads the UTC days around its Eastern date
+            near = {
+                held.manifest.day + dt.timedelta(days=n) for held in list_raw(self.lake, self.lock) for n in (-1, 0)
+            }
+            days = [day.isoformat() for day in near]
+        return [day for day in sorted(days) if self.swept(experiment, day) is not None]
+
+    def check_experiment(self, experiment: str) -> None:
+        """Expand an experiment; ConfigError or NotFoundError for an axis or signal that does not exist."""
+        spec = self.specs.experiments[experiment]
+        expand(spec, self.specs.serving[spec.serving], self.specs.serving_config(spec.serving))
+
+    def days(self, experiment: str, asked: str | None = None) -> list[str]:
+        """Eastern days that an experiment sweeps: those it lists, its capture's own, or the one asked for."""
+        spec = self.specs.experiments[experiment]
+        pipeline = self.specs.pipeline_of(experiment)
+        if asked is not None or spec.days is None:
+            return [pipeline.day(parse_date(asked, "--day") if asked else None).isoformat()]
+        return [pipeline.day(day).isoformat() for day in (*spec.days.train, *spec.days.test)]

@@ -1,0 +1,65 @@
+"""The command line `vp`. A user's mistake is one line on stderr and exit code 2; a bug keeps its traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from vp_assets.cli import data, house, pipelines, research, shelf
+
+app = typer.Typer(
+    name="vp",
+    help="Order-flow research: raw DBN days to bins, sweeps and promoted signals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for group in (data, pipelines, research, shelf, house):
+    group.register(app)
+
+_UsageError = typer.BadParameter.__mro__[1]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of `vp`."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """One command; its exit code: 0 done, 2 a user's mistake, 130 interrupted."""
+    try:
+        code = app(args=None if argv is None else list(argv), prog_name="vp", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", 130)
+    except BrokenPipeError:  # the reader has seen enough; nothing more may be written, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except _UsageError as error:
+        message = error.format_message()
+        if not message.strip():
+            return 2
+        return _say(f"{message} Try `vp --help`.", 2)
+    except Exception as error:
+        line = _user_line(error)
+        if line is None:
+            raise
+        return _say(line, 2)
+    return code if isinstance(code, int) else 0
+
+
+def _user_line(error: BaseException | None) -> str | None:
+    """The message of the VPError or OSError behind an exception; Dagster wraps what an IO manager raises."""
+    known = sys.modules.get("vp_engine.errors")
+    while error is not None:
+        if isinstance(error, OSError) or (known is not None and isinstance(error, known.VPError)):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _say(line: str, code: int) -> int:
+    print("vp: " + " ".join(line.split()), file=sys.stderr)
+    return code

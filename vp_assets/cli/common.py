@@ -1,0 +1,194 @@
+"""What every command shares: four options, the session behind them, output for people and for machines.
+
+Progress goes to stderr, results to stdout. Heavy imports happen inside functions, so that `vp --help` is quick.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vp_assets.settings import Settings
+    from vp_engine.lake import Lake
+    from vp_engine.specs import SpecBook, VPRuntimeConfig
+
+_PIPE_WIDTH = 160  # columns where there is no terminal to ask
+
+_SHARED = {
+    "lake_root": (
+        str | None,
+        typer.Option(
+            "--lake-root", help="Folder or fsspec URL of the lake [VP_LAKE_ROOT, ./lake].", show_default=False
+        ),
+    ),
+    "config_dir": (
+        Path | None,
+        typer.Option("--config-dir", help="Folder of authored specs [VP_CONFIG_DIR, ./configs].", show_default=False),
+    ),
+    "instrument": (
+        Path | None,
+        typer.Option("--instrument", help="Instrument lock [VP_INSTRUMENT_CONFIG_PATH, MNQH6].", show_default=False),
+    ),
+    "as_json": (bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")),
+}
+
+
+class Session:
+    """The settings of one command and what is opened from them, each on first use."""
+
+    def __init__(self, lake_root: str | None, config_dir: Path | None, instrument: Path | None, as_json: bool) -> None:
+        self._given = (lake_root, config_dir, instrument)
+        self.as_json = as_json
+
+    @cached_property
+    def settings(self) -> Settings:
+        from vp_assets.settings import load_settings
+
+        return load_settings(*self._given)
+
+    @cached_property
+    def lock(self) -> VPRuntimeConfig:
+        from vp_engine.specs import load_instrument
+
+        return load_instrument(self.settings.instrument)
+
+    @cached_property
+    def lake(self) -> Lake:
+        from vp_engine.lake import Lake
+
+        return Lake(self.settings.lake_root)
+
+    @cached_property
+    def specs(self) -> SpecBook:
+        from vp_assets.chain import load_specs
+
+        return load_specs(self.settings, self.lake, self.lock)
+
+    @cached_property
+    def console(self) -> Console:
+        from rich.console import Console
+
+        found = Console(highlight=False)
+        return found if found.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+    def finish(self, data: Any, render: Callable[[Console], None]) -> None:
+        """The command's result: `data` as JSON for machines, or `render` for people."""
+        if self.as_json:
+            typer.echo(json.dumps(plain(data), indent=None, default=str))
+        else:
+            render(self.console)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[str, int, int], None]]:
+        """A progress display on stderr; the yielded function takes (stage, done, total)."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        err = Console(stderr=True, highlight=False)
+        tasks: dict[str, Any] = {}
+        columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=err, disable=self.as_json or not err.is_terminal, transient=True) as bar:
+            overall = bar.add_task(title, total=None)
+
+            def report(stage: str, done: int, total: int) -> None:
+                if stage not in tasks:
+                    tasks[stage] = bar.add_task(f"  {stage}", total=total)
+                bar.update(tasks[stage], completed=done, total=total)
+
+            yield report
+            bar.update(overall, total=1, completed=1)
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register `function(session, …)` with the four shared options behind its own parameters."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(
+                key,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=False if kind is bool else None,
+                annotation=Annotated[kind, option],
+            )
+            for key, (kind, option) in _SHARED.items()
+        ]
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            session = Session(**{key: given.pop(key) for key in _SHARED})
+            function(session, **given)
+
+        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+        del run.__wrapped__  # type: ignore[attr-defined]
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON knows it: NaN and infinities become null, paths text, numpy scalars numbers."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """A quiet table: no frame, one rule under the header, numbers to the right."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def count(value: float | None) -> str:
+    """Whole number with separators, or a dash."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+    """Fixed digits, or a dash for NaN and None."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds a person can read, or a dash."""
+    return "–" if value is None else f"{value:.2f} s"
+
+
+def size(value: float | None) -> str:
+    """Bytes in binary units, or a dash."""
+    if value is None:
+        return "–"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError

@@ -1,0 +1,71 @@
+"""Keeping a lake in order: re-hash what is in it, sweep what dead writers left."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from vp_assets.cli.common import Session, command, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    command(app, "verify")(verify)
+    command(app, "clean")(clean)
+
+
+def verify(
+    session: Session,
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A dataset's id or address; all by default.")
+    ] = None,
+) -> None:
+    """Hash stored bytes again and compare them with their manifests; exit 2 if anything differs."""
+    from vp_engine.errors import LakeError, VPError
+    from vp_engine.lake.datasets import list_datasets, open_dataset
+    from vp_engine.lake.raw import list_raw, verify_raw
+
+    lake = session.lake
+    jobs: list[tuple[str, str, Any]] = []
+    if dataset is None:
+        jobs += [("raw", day.path.name, lambda day=day: verify_raw(day)) for day in list_raw(lake)]
+        names = [info.dataset_id for info in list_datasets(lake)]
+    else:
+        names = [dataset]
+    jobs += [("dataset", name, lambda name=name: open_dataset(lake, name, verify=True)) for name in names]
+    found: list[dict[str, Any]] = []
+    with session.progress("verifying") as report:
+        for position, (kind, name, check) in enumerate(jobs):
+            problem = None
+            try:
+                check()
+            except VPError as error:
+                if dataset is not None:
+                    raise
+                problem = str(error)
+            found.append({"kind": kind, "name": name, "ok": problem is None, "problem": problem})
+            report("files and folders", position + 1, len(jobs))
+
+    def render(console: Any) -> None:
+        shown = table("Verified", "kind", "name", "state")
+        for row in found:
+            shown.add_row(row["kind"], row["name"], "whole" if row["ok"] else f"[red]{row['problem']}[/red]")
+        console.print(shown if found else f"Nothing to verify in {lake.root}.")
+
+    session.finish(found, render)
+    broken = [row for row in found if not row["ok"]]
+    if broken:
+        raise LakeError(f"{len(broken)} of {len(found)} stored things differ from their manifests")
+
+
+def clean(session: Session) -> None:
+    """Delete temporary names whose writers are dead; what a living writer is making stays."""
+    gone = session.lake.sweep_temporaries()
+
+    def render(console: Any) -> None:
+        for path in gone:
+            console.print(f"removed {path}")
+        console.print(f"{len(gone)} leftover{'' if len(gone) == 1 else 's'} removed from {session.lake.root}.")
+
+    session.finish({"removed": [str(path) for path in gone]}, render)

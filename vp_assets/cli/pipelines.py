@@ -1,0 +1,99 @@
+"""From raw day to bins: materialises the assets of one pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vp_assets.cli.common import Session, command, count, seconds, size, table
+
+if TYPE_CHECKING:
+    from vp_assets.chain import Chain
+    from vp_assets.runs import Materialized, Runner
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    command(app, "generate")(generate)
+
+
+def generate(
+    session: Session,
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="A pipeline spec: its file or its name.")],
+    day: Annotated[str | None, typer.Option(help="Eastern day, for a pipeline without its own `dt`.")] = None,
+) -> None:
+    """Compute a pipeline's bins; what is in the lake already is not computed again."""
+    from vp_assets.chain import Chain, spec_by_name_or_path
+
+    chain = Chain(session.settings, session.lake, session.specs)
+    name = spec_by_name_or_path(chain.specs, pipeline, "pipeline")
+    capture = chain.capture(name, day)
+    require_raw(chain, name, capture.dt.isoformat())
+
+    from vp_assets.runs import Runner
+
+    with session.progress(name) as report, Runner(chain, report, f"vp generate {name}") as runner:
+        steps = generate_day(chain, runner, name, capture.dt.isoformat())
+    show_steps(session, steps)
+
+
+def require_raw(chain: Chain, pipeline: str, day: str) -> None:
+    """Ask for what a day needs before Dagster starts: a missing file is said at once and leaves no failed run."""
+    chain.bins(pipeline, day)
+
+
+def generate_day(chain: Chain, runner: Runner, pipeline: str, day: str, then: Sequence[Any] = ()) -> list[Materialized]:
+    """Materialise one day of a pipeline: its raw days, then book cache and bins and the keys of `then` in one run."""
+    from vp_assets.assets.books import book_key
+    from vp_assets.assets.datasets import bins_key
+    from vp_assets.assets.raw import KEY
+
+    steps = []
+    for utc_day in chain.capture(pipeline, day).utc_days():
+        steps += runner.materialize([KEY], utc_day.isoformat())
+    return steps + runner.materialize([book_key(pipeline), bins_key(pipeline), *then], day)
+
+
+def steps_data(steps: Sequence[Materialized]) -> list[dict[str, Any]]:
+    """Steps for machines."""
+    return [
+        {"asset": step.key, "partition": step.partition, "address": step.address, "store_hit": step.store_hit}
+        | {"metadata": step.metadata}
+        for step in steps
+    ]
+
+
+def steps_table(steps: Sequence[Materialized]) -> Any:
+    """Steps for people."""
+    shown = table(
+        "Chain",
+        "asset",
+        "day",
+        "address",
+        "rows",
+        "size",
+        "time",
+        "events/s",
+        "",
+        right=("rows", "size", "time", "events/s"),
+    )
+    for step in steps:
+        facts = step.metadata
+        shown.add_row(
+            step.key,
+            step.partition or "–",
+            step.address[:12],
+            count(facts.get("rows")),
+            size(facts.get("bytes")),
+            seconds(facts.get("seconds")),
+            count(facts.get("events_per_s")),
+            "[dim]was there[/dim]" if step.store_hit else "new",
+        )
+    return shown
+
+
+def show_steps(session: Session, steps: Sequence[Materialized]) -> None:
+    """The result of a command that ends with its steps."""
+    session.finish({"steps": steps_data(steps)}, lambda console: console.print(steps_table(steps)))

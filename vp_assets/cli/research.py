@@ -1,0 +1,232 @@
+"""Experiments: run a sweep, compare its runs, promote the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vp_assets.cli.common import Session, command, count, number, table
+from vp_assets.cli.pipelines import generate_day, require_raw, steps_data, steps_table
+
+if TYPE_CHECKING:
+    from vp_assets.chain import Chain
+
+_NUMBERS = ("θ", "n", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
+_SIGNIFICANT = 0.05
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    command(app, "run")(run)
+    command(app, "compare")(compare)
+    command(app, "promote")(promote)
+
+
+def run(
+    session: Session,
+    experiment: Annotated[
+        str, typer.Argument(metavar="EXPERIMENT.yaml", help="An experiment spec: its file or its name.")
+    ],
+    day: Annotated[
+        list[str] | None, typer.Option(help="Eastern day, for a pipeline without its own `dt`; repeatable.")
+    ] = None,
+) -> None:
+    """Sweep an experiment, computing book cache and bins first where they are missing."""
+    from vp_assets.chain import Chain, spec_by_name_or_path
+
+    chain = Chain(session.settings, session.lake, session.specs)
+    name = spec_by_name_or_path(chain.specs, experiment, "experiment")
+    pipeline = chain.specs.pipeline_of(name).name
+    days = [one for asked in day or [None] for one in chain.days(name, asked)]
+    for one in days:
+        require_raw(chain, pipeline, one)
+    chain.check_experiment(name)
+
+    from vp_assets.assets.sweeps import sweep_key
+    from vp_assets.runs import Runner
+
+    steps = []
+    with session.progress(name) as report, Runner(chain, report, f"vp run {name}") as runner:
+        for one in days:
+            steps += generate_day(chain, runner, pipeline, one, [sweep_key(name)])
+    spec = chain.specs.experiments[name]
+    best = [
+        row
+        for one in days
+        for row in chain.results.query_runs(
+            sweep_address=chain.sweep(name, one).address,
+            sort=spec.selection.sort,
+            min_signals=spec.selection.min_signals,
+            top_n=5,
+        ).to_pylist()
+    ]
+
+    def render(console: Any) -> None:
+        console.print(steps_table(steps))
+        _print_runs(console, f"Best runs of {name} by {spec.selection.sort}", best, spec.selection.min_signals)
+        if best:
+            console.print(f"Promote one: vp promote {name} --run-id {best[0]['run_id']}")
+
+    session.finish({"experiment": name, "steps": steps_data(steps), "best": _rows_data(best)}, render)
+
+
+def compare(
+    session: Session,
+    signal: Annotated[str | None, typer.Option(help="Runs of this signal only.")] = None,
+    dataset_id: Annotated[str | None, typer.Option(help="Runs on this dataset only.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Runs of this experiment only.")] = None,
+    sort: Annotated[str, typer.Option(help="Figure to rank by.")] = "net_mean_pnl_ticks",
+    min_signals: Annotated[int, typer.Option(help="Least number of trades of a row.", min=0)] = 5,
+    top: Annotated[int, typer.Option(help="Rows shown.", min=1)] = 20,
+) -> None:
+    """Rank the runs of every sweep in the lake, with intervals and corrected p-values."""
+    from vp_engine.lake.results import ResultsDB
+    from vp_engine.signals.registry import get_signal
+
+    if signal is not None:
+        get_signal(signal)
+    rows = (
+        ResultsDB(session.lake)
+        .query_runs(signal, dataset_id, sort, min_signals, top, experiment=experiment)
+        .to_pylist()
+    )
+    title = f"Runs by {sort}, at least {min_signals} trades"
+    session.finish(_rows_data(rows), lambda console: _print_runs(console, title, rows, min_signals))
+
+
+def promote(
+    session: Session,
+    experiment: Annotated[
+        str, typer.Argument(metavar="EXPERIMENT.yaml", help="An experiment spec: its file or its name.")
+    ],
+    run_id: Annotated[
+        str | None, typer.Option(help="Run to promote; the best by the spec's `selection` if left out.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Threshold to pin; the run's best if left out.")] = None,
+) -> None:
+    """Make a serving spec of an experiment's winner, replayed before it is written; it streams by name."""
+    from vp_assets.chain import Chain, spec_by_name_or_path
+
+    chain = Chain(session.settings, session.lake, session.specs)
+    name = spec_by_name_or_path(chain.specs, experiment, "experiment")
+    _require_choice(chain, name, run_id, threshold)
+
+    from vp_assets.assets.promotion import promoted_key
+    from vp_assets.runs import Runner
+
+    config = {"run_id": run_id, "threshold": threshold}
+    key = promoted_key(name)
+    with session.progress(name) as report, Runner(chain, report, f"vp promote {name}") as runner:
+        steps = runner.materialize([key], config={key: {k: v for k, v in config.items() if v is not None}})
+    facts = steps[-1].metadata
+    best = _promoted_rows(chain, facts["run_id"], facts["threshold"])
+
+    def render(console: Any) -> None:
+        _print_runs(console, f"Promoted {facts['name']}", best, 0)
+        console.print(f"{facts['path']}", soft_wrap=True)
+        console.print(f"Stream it: vp-serve, then choose {facts['name']}", soft_wrap=True)
+
+    data = {"serving": facts["name"], "path": facts["path"], "run_id": facts["run_id"], "threshold": facts["threshold"]}
+    session.finish({**data, "steps": steps_data(steps), "figures": _rows_data(best)}, render)
+
+
+def _require_choice(chain: Chain, experiment: str, run_id: str | None, threshold: float | None) -> None:
+    """Ask before Dagster starts whether there is such a run: a wrong id leaves no failed run behind."""
+    from vp_assets.choice import DayResults, choose
+    from vp_engine.errors import ConfigError
+
+    spec = chain.specs.experiments[experiment]
+    if run_id is not None and not (len(run_id) == 16 and set(run_id) <= set("0123456789abcdef")):
+        raise ConfigError(f"`--run-id` must be 16 hex digits, was {run_id!r}; `vp compare` lists them")
+    days = {}
+    for day in chain.swept_days(experiment):
+        request = chain.sweep(experiment, day)
+        days[day] = DayResults(day, request.address, *chain.results.read(request.address))
+    choose(spec, days, run_id, threshold)
+
+
+def _promoted_rows(chain: Chain, run_id: str, threshold: float) -> list[dict[str, Any]]:
+    rows = chain.results.query_runs(min_signals=0, top_n=None).to_pylist()
+    return [row for row in rows if row["run_id"] == run_id and row["threshold"] == threshold]
+
+
+def _rows_data(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for machines: JSON columns as objects."""
+    from vp_engine.lake.results import plain
+
+    return [plain({name: value for name, value in row.items() if name != "serving_spec"}) for row in rows]
+
+
+def _print_runs(console: Any, title: str, rows: Sequence[Mapping[str, Any]], min_signals: int) -> None:
+    """The table of runs and one plain sentence on what it proves."""
+    if not rows:
+        console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
+        return
+    shared = _shared_parameters(rows)
+    shown = table(title, "run", "signal", "parameters", *_NUMBERS, right=_NUMBERS)
+    for row in rows:
+        good = row["p_holm"] <= _SIGNIFICANT
+        shown.add_row(
+            row["run_id"],
+            row["signal"],
+            _parameters(row, shared),
+            f"{row['threshold']:g}",
+            count(row["n_signals"]),
+            _percent(row["tp_rate"]),
+            f"{_percent(row['tp_rate_low'])} – {_percent(row['tp_rate_high'])}",
+            _percent(row["break_even_rate"]),
+            number(row["net_mean_pnl_ticks"], 2, sign=True),
+            number(row["p_value"]),
+            number(row["p_holm"], 2),
+            style="bold" if good else None,
+        )
+    console.print(shown)
+    console.print(_verdict(rows))
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the table proves, in one sentence."""
+    winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
+    tried = max(row["n_trials"] for row in rows)
+    if winners:
+        return f"{winners} of {len(rows)} rows significant at 5 % after Holm's correction for {tried:,} trials."
+    return (
+        f"Nothing here is significant: no row has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials. "
+        "These runs may be luck."
+    )
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that sets a run apart: its parameters and its barriers."""
+    import json
+
+    params = json.loads(row["parameters"])
+    scoring = params.pop("scoring", {})
+    names = ("cooldown_bins", "tp_ticks", "sl_ticks", "dt")
+    return {
+        **params,
+        **{f"scoring.{name}": value for name, value in scoring.items()},
+        **{name: row[name] for name in names},
+    }
+
+
+def _shared_parameters(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Names of parameters that are the same in all rows of one signal, and so say nothing."""
+    flat = [_flat(row) for row in rows]
+    names = {name for row in flat for name in row}
+    return {name for name in names if len({str(row.get(name)) for row in flat if name in row}) == 1}
+
+
+def _parameters(row: Mapping[str, Any], shared: set[str]) -> str:
+    own = [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in _flat(row).items()
+        if name not in shared
+    ]
+    return ", ".join(own) or "as above"
+
+
+def _percent(value: float) -> str:
+    return "–" if value != value else f"{100 * value:.1f} %"

@@ -1,0 +1,142 @@
+"""Looking at what there is: datasets, specs, signals, and SQL over all of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from vp_assets.cli.common import Session, command, count, size, table
+
+_NUMERIC = ("int8", "int16", "int32", "int64", "uint8", "uint64", "float", "double")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    command(app, "list-signals")(list_signals)
+    command(app, "list-datasets")(list_datasets)
+    command(app, "list-specs")(list_specs)
+    command(app, "sql")(sql)
+
+
+def list_signals(session: Session) -> None:
+    """Every signal with its parameters and thresholds."""
+    from vp_engine.signals.registry import list_signals as registered
+
+    infos = registered()
+
+    def render(console: Any) -> None:
+        shown = table("Signals", "signal", "kind", "fires on", "thresholds", "parameters")
+        for info in infos:
+            params = ", ".join(f"{name} {value}" for name, value in info.params.items())
+            levels = " ".join(f"{value:g}" for value in info.default_thresholds) or "quantiles"
+            shown.add_row(info.name, info.kind, info.prediction, levels, params)
+        console.print(shown)
+
+    session.finish([info._asdict() for info in infos], render)
+
+
+def list_datasets(session: Session) -> None:
+    """Every dataset in the lake."""
+    from vp_engine.lake.datasets import list_datasets as committed
+
+    infos = committed(session.lake)
+    data = [
+        {
+            "dataset_id": info.dataset_id,
+            "address": info.address,
+            "pipeline": info.pipeline,
+            "symbol": info.capture.symbol,
+            "dt": info.capture.dt.isoformat(),
+            "n_bins": info.n_bins,
+            **info.manifest["summary"],
+            "bytes": sum(info.manifest["bytes"].values()),
+            "path": str(info.path),
+        }
+        for info in infos
+    ]
+
+    def render(console: Any) -> None:
+        numbers = ("bins", "valid", "events", "trades", "size")
+        shown = table("Datasets", "dataset", "day (ET)", *numbers, right=numbers)
+        for row in data:
+            shown.add_row(
+                row["dataset_id"], row["dt"], count(row["n_bins"]), count(row["valid_bins"]), count(row["events"]),
+                count(row["trades"]), size(row["bytes"]),
+            )  # fmt: skip
+        console.print(shown if data else f"No datasets in {session.lake.root} yet; `vp generate PIPELINE` makes one.")
+
+    session.finish(data, render)
+
+
+def list_specs(session: Session) -> None:
+    """Pipelines, serving specs and experiments, and those of other instruments that are skipped."""
+    book = session.specs
+    data: list[dict[str, Any]] = []
+    for name, pipeline in sorted(book.pipelines.items()):
+        window = f"{pipeline.capture.dt or 'every day'} {pipeline.capture.start_time}–{pipeline.capture.end_time} ET"
+        data.append({"kind": "pipeline", "name": name, "of": window, "description": pipeline.description})
+    for name, serving in sorted(book.serving.items()):
+        kind = "serving" if serving.promoted is None else "promoted"
+        data.append({"kind": kind, "name": name, "of": serving.pipeline, "description": serving.description})
+    for name, experiment in sorted(book.experiments.items()):
+        data.append(
+            {"kind": "experiment", "name": name, "of": experiment.serving, "description": experiment.description}
+        )
+    for skipped in book.skipped:
+        data.append({"kind": "skipped", "name": skipped.name, "of": None, "description": skipped.reason})
+
+    def render(console: Any) -> None:
+        shown = table(f"Specs of {book.lock.symbol}", "kind", "name", "of", "description")
+        for row in data:
+            style = "dim" if row["kind"] == "skipped" else None
+            shown.add_row(row["kind"], row["name"], row["of"] or "–", row["description"], style=style)
+        console.print(shown)
+
+    session.finish(data, render)
+
+
+def sql(
+    session: Session,
+    query: Annotated[str | None, typer.Argument(help="A query; none opens a prompt.")] = None,
+    limit: Annotated[int, typer.Option(help="Rows shown on a terminal.", min=1)] = 40,
+) -> None:
+    """DuckDB over the lake: views days, datasets, bins, grid, runs_meta, runs, best, serving_specs."""
+    from vp_engine.errors import ConfigError, VPError
+    from vp_engine.lake.catalog import Catalog
+
+    with Catalog(session.lake, session.specs) as catalog:
+        if query is not None:
+            found = catalog.sql(query)
+            session.finish(found.to_pylist(), lambda console: _print_rows(console, found, limit))
+            return
+        if session.as_json:
+            raise ConfigError("`--json` needs a query")
+        session.console.print("Views: days, datasets, bins, grid, runs_meta, runs, best, serving_specs. Ctrl-D ends.")
+        while True:
+            try:
+                line = input("sql> ").strip()
+            except EOFError:
+                return
+            try:
+                if line:
+                    _print_rows(session.console, catalog.sql(line), limit)
+            except VPError as error:
+                session.console.print(f"[red]{error}[/red]")
+
+
+def _print_rows(console: Any, found: Any, limit: int) -> None:
+    """An Arrow table on a terminal."""
+    numeric = tuple(field.name for field in found.schema if str(field.type) in _NUMERIC)
+    shown = table("", *found.column_names, right=numeric)
+    for row in found.slice(0, limit).to_pylist():
+        shown.add_row(*(_cell(value) for value in row.values()))
+    console.print(shown)
+    more = f", {limit} shown" if found.num_rows > limit else ""
+    console.print(f"{found.num_rows:,} row{'' if found.num_rows == 1 else 's'}{more}.")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "–" if value is None else str(value)

@@ -1,0 +1,30 @@
+"""What Dagster loads: assets from the specs, the IO managers of the lake, and connections. Only merges."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from vp_assets.assets.factory import build_assets
+from vp_assets.chain import Chain
+from vp_assets.io_managers import io_managers
+from vp_assets.resources import LakeSQL, MlflowTracking
+from vp_assets.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings, chain: Chain | None = None) -> dg.Definitions:
+    """Definitions over one lake and one folder of specs."""
+    chain = chain if chain is not None else Chain(settings)
+    return dg.Definitions(
+        assets=build_assets(chain),
+        resources={
+            **io_managers(chain),
+            "tracking": MlflowTracking(tracking_uri=settings.mlflow_tracking_uri, artifacts=settings.mlflow_artifacts),
+            "sql": LakeSQL(lake_root=settings.lake_root),
+        },
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location, over the environment's lake and specs."""
+    return build_definitions(load_settings())

@@ -1,0 +1,204 @@
+"""One family of IO managers over the lake: a thing is written once, at its address, and read from there.
+
+An asset hands over either what its address already holds or a stream still to be made. Only the manager writes.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import dagster as dg
+
+from vp_assets import metadata
+from vp_assets.chain import Chain
+from vp_assets.choice import DayResults
+from vp_assets.promotion import PromotedSpec, Promotion
+from vp_assets.streams import BookReplay, DatasetStream, SweepRun
+from vp_engine.book.checkpoint import BookCheckpoint
+from vp_engine.errors import NotFoundError
+from vp_engine.lake import Dataset, DatasetInfo, RawDay, open_dataset, write_dataset
+from vp_engine.lake.books import write_book
+from vp_engine.lake.paths import book_path
+from vp_engine.units import parse_date
+
+Stored = TypeVar("Stored")
+Stream = TypeVar("Stream")
+Loaded = TypeVar("Loaded")
+
+
+class HashAddressedIOManager(dg.IOManager, ABC, Generic[Stored, Stream, Loaded]):
+    """Commits streams of `stream_type`, takes anything else as already stored, and says which in the metadata."""
+
+    stream_type: type[Any] | None
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+
+    @abstractmethod
+    def commit(self, stream: Stream) -> Stored:
+        """Make the thing and write it, all or nothing."""
+
+    @abstractmethod
+    def describe(self, context: dg.OutputContext, stored: Stored) -> dict[str, Any]:
+        """Metadata of a stored thing; `address` is one of the keys."""
+
+    @abstractmethod
+    def load(self, context: dg.InputContext, day: str | None) -> Loaded:
+        """The thing of one asset and day, for an asset downstream."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Stored | Stream) -> None:
+        """Commit if needed, then describe."""
+        hit = self.stream_type is None or not isinstance(obj, self.stream_type)
+        began = time.perf_counter()
+        stored = obj if hit else self.commit(obj)
+        seconds = time.perf_counter() - began
+        context.add_output_metadata(
+            {
+                "store_hit": hit,
+                "seconds": round(seconds, 3),
+                **self.describe(context, stored),
+                **self.speed(obj, seconds),
+            }
+        )
+
+    def speed(self, obj: Stored | Stream, seconds: float) -> dict[str, Any]:
+        """Throughput of what was made just now; nothing for what was there."""
+        return {}
+
+    def load_input(self, context: dg.InputContext) -> Loaded | dict[str, Loaded]:
+        """One day's thing, or all days' by partition key where the reader has no partitions."""
+        if context.has_partition_key:
+            return self.load(context, context.asset_partition_key)
+        if context.has_asset_partitions:
+            return {day: self.load(context, day) for day in context.asset_partition_keys}
+        return self.load(context, None)
+
+
+class RawIOManager(HashAddressedIOManager[RawDay, RawDay, RawDay]):
+    """Raw days: what writes them is an import; here they are described."""
+
+    stream_type = None
+
+    def commit(self, stream: RawDay) -> RawDay:
+        """A raw day is in the lake before its asset sees it."""
+        return stream
+
+    def describe(self, context: dg.OutputContext, stored: RawDay) -> dict[str, Any]:
+        return metadata.raw(stored)
+
+    def load(self, context: dg.InputContext, day: str | None) -> RawDay:
+        return self.chain.raw(parse_date(day or "", "partition key"))
+
+
+class BookIOManager(HashAddressedIOManager[BookCheckpoint, BookReplay, BookCheckpoint]):
+    """Book caches, as Arrow files."""
+
+    stream_type = BookReplay
+
+    def commit(self, stream: BookReplay) -> BookCheckpoint:
+        checkpoint = stream.checkpoint()
+        write_book(self.chain.lake, stream.request.capture, stream.request.address, checkpoint)
+        return checkpoint
+
+    def describe(self, context: dg.OutputContext, stored: BookCheckpoint) -> dict[str, Any]:
+        request = self.chain.book(context.asset_key.path[0], context.partition_key)
+        path = self.chain.lake.path(book_path(request.capture, request.address))
+        return metadata.book(request, stored, path)
+
+    def speed(self, obj: Any, seconds: float) -> dict[str, Any]:
+        if not isinstance(obj, BookReplay):
+            return {}
+        return {"events_per_s": round(obj.n_records / seconds)}
+
+    def load(self, context: dg.InputContext, day: str | None) -> BookCheckpoint:
+        return self.chain.stored_book(self.chain.book(context.asset_key.path[0], day))
+
+
+class BinsIOManager(HashAddressedIOManager[DatasetInfo, DatasetStream, Dataset]):
+    """Datasets, as Parquet folders; written as the stream runs, in bounded memory."""
+
+    stream_type = DatasetStream
+
+    def commit(self, stream: DatasetStream) -> DatasetInfo:
+        request = stream.request
+        return write_dataset(
+            self.chain.lake,
+            stream,
+            config=request.config,
+            capture=request.capture,
+            pipeline=request.pipeline.name,
+            address=request.address,
+            inputs={"book": request.book.address, "raw": [raw.manifest.address for raw in request.raws]},
+            counters=lambda: stream.counters,
+        )
+
+    def describe(self, context: dg.OutputContext, stored: DatasetInfo) -> dict[str, Any]:
+        return metadata.dataset(open_dataset(self.chain.lake, stored.dataset_id))
+
+    def speed(self, obj: Any, seconds: float) -> dict[str, Any]:
+        if not isinstance(obj, DatasetStream):
+            return {}
+        return {
+            "events_per_s": round(obj.n_events / seconds),
+            "bins_per_s": round(obj.request.capture.n_bins / seconds),
+        }
+
+    def load(self, context: dg.InputContext, day: str | None) -> Dataset:
+        return open_dataset(self.chain.lake, self.chain.bins(context.asset_key.path[0], day).address)
+
+
+class SweepIOManager(HashAddressedIOManager[DayResults, SweepRun, DayResults]):
+    """Results, as two Parquet files per day."""
+
+    stream_type = SweepRun
+
+    def commit(self, stream: SweepRun) -> DayResults:
+        request, result = stream.request, stream.result()
+        self.chain.results.write(request.address, result.runs_meta, result.runs)
+        return DayResults(request.day, request.address, *self.chain.results.read(request.address))
+
+    def describe(self, context: dg.OutputContext, stored: DayResults) -> dict[str, Any]:
+        experiment = self.chain.specs.experiments[context.asset_key.path[0]]
+        return metadata.sweep(stored.address, stored.meta, stored.runs, experiment)
+
+    def speed(self, obj: Any, seconds: float) -> dict[str, Any]:
+        return {"trials_per_s": round(obj.n_trials / seconds, 1)} if isinstance(obj, SweepRun) else {}
+
+    def load(self, context: dg.InputContext, day: str | None) -> DayResults:
+        request = self.chain.sweep(context.asset_key.path[0], day)
+        return DayResults(request.day, request.address, *self.chain.results.read(request.address))
+
+    def load_input(self, context: dg.InputContext) -> DayResults | dict[str, DayResults]:
+        """One day's results, or those of every day that has any: an experiment need not have run on all of them."""
+        if context.has_partition_key:
+            return self.load(context, context.asset_partition_key)
+        name = context.asset_key.path[0]
+        return {day: self.load(context, day) for day in self.chain.swept_days(name)}
+
+
+class PromotedIOManager(HashAddressedIOManager[PromotedSpec, Promotion, PromotedSpec]):
+    """Promoted serving specs, as YAML in the lake."""
+
+    stream_type = Promotion
+
+    def commit(self, stream: Promotion) -> PromotedSpec:
+        return stream.commit()
+
+    def describe(self, context: dg.OutputContext, stored: PromotedSpec) -> dict[str, Any]:
+        return metadata.promoted(stored)
+
+    def load(self, context: dg.InputContext, day: str | None) -> PromotedSpec:
+        raise NotFoundError(f"{context.asset_key.to_user_string()} is a leaf: read its serving spec by name")
+
+
+def io_managers(chain: Chain) -> dict[str, dg.IOManager]:
+    """The family, by the keys that assets name."""
+    return {
+        "raw_io": RawIOManager(chain),
+        "book_io": BookIOManager(chain),
+        "bins_io": BinsIOManager(chain),
+        "sweep_io": SweepIOManager(chain),
+        "promoted_io": PromotedIOManager(chain),
+    }

@@ -1,0 +1,119 @@
+"""A winner on its way to a serving spec: the YAML, where it goes, and the proof that it does what it claims.
+
+The proof replays the spec as it will be read back, not the rows it was made from.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vp_assets.chain import Chain
+from vp_assets.choice import Choice
+from vp_engine.errors import ConfigError, DataError
+from vp_engine.evaluation.promotion import promoted_spec
+from vp_engine.evaluation.sweep import replay_trades
+from vp_engine.hashing import sha256_text
+from vp_engine.lake import Lake, open_dataset
+from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.signals import get_signal
+from vp_engine.specs import ExperimentSpec, ServingSpec, SpecBook, dump_yaml, load_yaml_spec
+from vp_engine.specs.runtime import SCORING_FIELDS
+
+_TOLERANCE = 1e-9  # relative: figures pass through YAML, which keeps every bit
+
+
+class PromotedSpec(NamedTuple):
+    """A committed promoted spec and its address, the sha256 of its text."""
+
+    spec: ServingSpec
+    path: Path
+    address: str
+
+
+class Promotion:
+    """A serving spec still to be written."""
+
+    def __init__(self, chain: Chain, experiment: ExperimentSpec, choice: Choice) -> None:
+        self._chain = chain
+        self.choice = choice
+        base = chain.specs.serving[experiment.serving]
+        self.spec = promoted_spec(base, choice.meta, choice.run, experiment)
+
+    @cached_property
+    def text(self) -> str:
+        """The spec as YAML."""
+        return dump_yaml(self.spec)
+
+    @property
+    def address(self) -> str:
+        """sha256 of the YAML."""
+        return sha256_text(self.text)
+
+    @property
+    def path(self) -> Path:
+        """Where it goes."""
+        return promoted_serving_path(self._chain.lake, self.spec.name)
+
+    def stored(self) -> PromotedSpec | None:
+        """The committed spec if it says the same, else None. ConfigError if an authored spec has its name."""
+        taken = self._chain.specs.serving.get(self.spec.name)
+        if taken is not None and taken.promoted is None:
+            raise ConfigError(f"the name `{self.spec.name}` is taken by an authored serving spec; rename that one")
+        lake = self._chain.lake
+        if lake.exists(self.path) and lake.read_bytes(self.path) == self.text.encode():
+            return PromotedSpec(self.spec, self.path, self.address)
+        return None
+
+    def commit(self) -> PromotedSpec:
+        """Replay, then write; DataError if the replay does not give the claimed figures."""
+        require_replay(self._chain.lake, self._chain.specs, self.spec)
+        self._chain.lake.commit_bytes(self.path, self.text.encode())
+        return PromotedSpec(self.spec, self.path, self.address)
+
+
+def read_promoted(path: Path) -> ServingSpec:
+    """A promoted spec from its file; ConfigError if it is none."""
+    spec = load_yaml_spec(path, ServingSpec)
+    if spec.promoted is None or spec.signal is None or spec.signal.threshold is None:
+        raise ConfigError(f"{path}: not a promoted spec")
+    return spec
+
+
+def replay(lake: Lake, specs: SpecBook, spec: ServingSpec) -> dict[str, tuple[float, float]]:
+    """Claimed and replayed figure by name, where both exist, of a promoted spec over the dataset it was judged on."""
+    record, signal = spec.promoted, spec.signal
+    if record is None or signal is None or signal.threshold is None:
+        raise ConfigError(f"serving spec `{spec.name}` is not a promoted one")
+    if signal.cooldown_bins != record.eval.get("cooldown_bins") or signal.threshold != record.threshold:
+        raise DataError(f"`{spec.name}`: threshold or cooldown are not those it was judged with")
+    dataset = open_dataset(lake, record.dataset_address)
+    parameters: dict[str, Any] = dict(signal.params)
+    if get_signal(signal.name).reads_scores:
+        config = spec.config(specs.lock, specs.pipelines[spec.pipeline])
+        parameters["scoring"] = {name: getattr(config, name) for name in SCORING_FIELDS}
+    _, counted = replay_trades(dataset, signal.name, parameters, record.eval, signal.threshold)
+    return {name: (float(claimed), float(counted[name])) for name, claimed in record.figures.items() if name in counted}
+
+
+def differences(figures: dict[str, tuple[float, float]]) -> list[str]:
+    """Names of the figures that the replay does not confirm."""
+    return [
+        name
+        for name, (claimed, counted) in figures.items()
+        if not math.isclose(claimed, counted, rel_tol=_TOLERANCE, abs_tol=1e-12)
+    ]
+
+
+def require_replay(lake: Lake, specs: SpecBook, spec: ServingSpec) -> None:
+    """DataError unless the spec replays to the figures it claims."""
+    figures = replay(lake, specs, spec)
+    wrong = differences(figures)
+    if wrong or "n_signals" not in figures:
+        name = wrong[0] if wrong else "n_signals"
+        claimed, counted = figures.get(name, (math.nan, math.nan))
+        raise DataError(
+            f"`{spec.name}` claims {name} {claimed:g}, its replay gives {counted:g}; run the experiment again"
+        )

@@ -1,0 +1,58 @@
+"""The one place of this package that reads the environment. Options of a command line win over variables.
+
+VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_PARTITIONS_START, DAGSTER_HOME, MLFLOW_TRACKING_URI.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier day
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are. `lake_root` is a folder or an fsspec URL; `instrument` None means the packaged lock."""
+
+    lake_root: str
+    config_dir: Path
+    instrument: Path | None
+    dagster_home: Path
+    mlflow_tracking_uri: str
+    mlflow_artifacts: str
+    first_day: dt.date
+
+
+def load_settings(
+    lake_root: str | Path | None = None,
+    config_dir: str | Path | None = None,
+    instrument: str | Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Options over environment over defaults. Dagster's and MLflow's files live below the lake unless placed
+    elsewhere, so that a lake carries its own history; a lake behind a URL keeps them in ./.dagster."""
+    root = str(lake_root or environ.get("VP_LAKE_ROOT") or "lake")
+    remote = "://" in root
+    if not remote:
+        root = str(Path(root).absolute())
+    home = Path(".dagster").absolute() if remote else Path(root)
+    instrument_path = instrument or environ.get("VP_INSTRUMENT_CONFIG_PATH") or None
+    return Settings(
+        lake_root=root,
+        config_dir=Path(config_dir or environ.get("VP_CONFIG_DIR") or "configs").absolute(),
+        instrument=Path(instrument_path).absolute() if instrument_path else None,
+        dagster_home=Path(environ.get("DAGSTER_HOME") or home / "dagster").absolute(),
+        mlflow_tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
+        mlflow_artifacts=str(home / "mlflow" / "artifacts"),
+        first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
+    )
+
+
+def _date(text: str) -> dt.date:
+    from vp_engine.units import parse_date
+
+    return parse_date(text, "VP_PARTITIONS_START")

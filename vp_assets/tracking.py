@@ -1,0 +1,99 @@
+"""MLflow, thin: one run per sweep with the winner's figures and the table; trials stay in Parquet.
+
+MLflow is imported when a sweep is tracked and never otherwise (`backend: none` needs none of it).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlparse
+
+_LOCAL = "sqlite:///"
+_FIGURES = (
+    "n_signals", "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks", "net_mean_pnl_ticks", "wilson_low",
+    "wilson_high", "sharpe_per_trade", "p_value", "p_holm",
+)  # fmt: skip
+
+
+class SweepRecord(NamedTuple):
+    """What one sweep leaves in MLflow. best: the selected row, or None when no row has enough signals."""
+
+    experiment: str
+    day: str
+    sweep_address: str
+    dataset_id: str
+    n_runs: int
+    n_rows: int
+    best: Mapping[str, Any] | None
+    table_markdown: str
+    spec_yaml: str
+    tags: Mapping[str, str]
+
+
+def log_sweep(tracking_uri: str, artifacts: str, experiment_name: str | None, record: SweepRecord) -> str:
+    """Write one finished MLflow run and return its id. A sweep that is tracked already keeps its run."""
+    _quiet()
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.tracking import MlflowClient
+
+    _make_folders(tracking_uri, artifacts)
+    client = MlflowClient(tracking_uri=tracking_uri)
+    experiment_id = _experiment(client, experiment_name or record.experiment, tracking_uri, artifacts)
+    tags = {
+        "sweep_address": record.sweep_address,
+        "dataset_id": record.dataset_id,
+        "day": record.day,
+        **{str(key): str(value) for key, value in record.tags.items()},
+    }
+    known = client.search_runs([experiment_id], f"tags.sweep_address = '{record.sweep_address}'", max_results=1)
+    if known:
+        return str(known[0].info.run_id)
+    run = client.create_run(experiment_id, run_name=f"{record.experiment} {record.day}", tags=tags)
+    run_id, now = str(run.info.run_id), int(time.time() * 1000)
+    best = dict(record.best or {})
+    metrics = {
+        "n_runs": record.n_runs,
+        "n_rows": record.n_rows,
+        **{f"best_{name}": best.get(name) for name in _FIGURES},
+    }
+    params = {name: value for name, value in best.items() if name in ("run_id", "signal", "threshold", "params_json")}
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items() if _is_figure(value)],
+        params=[Param(f"best_{name}", str(value)[:500]) for name, value in params.items()],
+        tags=[RunTag("best_run_id", str(best["run_id"]))] if "run_id" in best else [],
+    )
+    client.log_text(run_id, record.table_markdown, "best_runs.md")
+    client.log_text(run_id, record.spec_yaml, "experiment.yaml")
+    client.set_terminated(run_id)
+    return run_id
+
+
+def _experiment(client: Any, name: str, tracking_uri: str, artifacts: str) -> str:
+    """Id of the experiment, made on first use; a local backend keeps its artifacts beside its database."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    place = Path(artifacts).absolute().as_uri() if tracking_uri.startswith(_LOCAL) else None
+    return str(client.create_experiment(name, artifact_location=place))
+
+
+def _make_folders(tracking_uri: str, artifacts: str) -> None:
+    if tracking_uri.startswith(_LOCAL):
+        Path(unquote(urlparse(tracking_uri).path)[1:] or "/").parent.mkdir(parents=True, exist_ok=True)
+        Path(artifacts).mkdir(parents=True, exist_ok=True)
+
+
+def _quiet() -> None:
+    """MLflow and alembic narrate the making of a database; nobody asked."""
+    for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
