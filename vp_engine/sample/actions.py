@@ -2,6 +2,7 @@
 
 Every function takes (ex, out, n, ...) and returns the new n; a choice that finds nothing to act on writes nothing.
 """
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
@@ -117,15 +118,16 @@ def place_nb(ex, out, n, side, tick):
             slot = np.int64(ex.lists[WORKING, below_nb(ex.rng, ex.ints[N_WORKING])])
             order = ex.orders[slot]
             if order.side == side and order.tick != tick and fickle_nb(ex, slot):
-                move_nb(ex, slot, tick, order.lots)
+                move_nb(ex, slot, tick, np.int64(order.lots))
                 return emit_order_nb(ex, out, n, M, slot)
     lots = order_lots_nb(ex.rng)
-    hidden, peak = 0, 0
-    if uniform_nb(ex.rng) < ICEBERG_CHANCE:
-        peak = 1 + below_nb(ex.rng, 4)
-        lots, hidden = peak, 5 + below_nb(ex.rng, 30)
-    slot = enter_nb(ex, side, tick, lots, hidden, peak, WORKING, 0)
-    return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
+    slot = enter_nb(ex, side, tick, lots, WORKING)
+    if slot < 0:
+        return n
+    if uniform_nb(ex.rng) < ICEBERG_CHANCE and lots < WALL_LOTS:
+        ex.orders[slot].peak = lots
+        ex.orders[slot].hidden = 5 + below_nb(ex.rng, 30)
+    return emit_order_nb(ex, out, n, A, slot)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -146,7 +148,7 @@ def join_nb(ex, out, n, side, layered):
         return place_nb(ex, out, n, side, tick)
     touch = ex.best[side]
     for level in range(6):
-        slot = enter_nb(ex, side, touch + AWAY[side] * level, order_lots_nb(ex.rng), 0, 0, WORKING, 0)
+        slot = enter_nb(ex, side, touch + AWAY[side] * level, order_lots_nb(ex.rng), WORKING)
         if slot >= 0:
             n = emit_order_nb(ex, out, n, A, slot)
     return n
@@ -197,7 +199,7 @@ def pull_nb(ex, out, n, side, layered):
         shrink_nb(ex, slot, 1 + below_nb(ex.rng, order.lots - 1))
         return emit_order_nb(ex, out, n, M, slot)
     if u > 1.0 - GROW_CHANCE:
-        move_nb(ex, slot, order.tick, order.lots + order_lots_nb(ex.rng))
+        move_nb(ex, slot, np.int64(order.tick), order.lots + order_lots_nb(ex.rng))
         return emit_order_nb(ex, out, n, M, slot)
     return cancel_nb(ex, out, n, slot)
 
@@ -208,7 +210,7 @@ def deepen_nb(ex, out, n, side):
     tick = deep_tick_nb(ex, side)
     if uniform_nb(ex.rng) >= WALL_CHANCE:
         return place_nb(ex, out, n, side, tick)
-    slot = enter_nb(ex, side, tick, 10 + below_nb(ex.rng, 40), 0, 0, WORKING, 0)
+    slot = enter_nb(ex, side, tick, 10 + below_nb(ex.rng, 40), WORKING)
     return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
 
 
@@ -247,7 +249,7 @@ def churn_nb(ex, out, n, wanted):
     held = ex.ints[N_PARKED]
     if held < wanted:
         side = below_nb(ex.rng, 2)
-        slot = enter_nb(ex, side, parked_tick_nb(ex, side), parked_lots_nb(ex.rng), 0, 0, PARKED, 0)
+        slot = enter_nb(ex, side, parked_tick_nb(ex, side), parked_lots_nb(ex.rng), PARKED)
         return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
     if held == 0:
         return n
@@ -255,9 +257,9 @@ def churn_nb(ex, out, n, wanted):
     order = ex.orders[slot]
     u = uniform_nb(ex.rng)
     if u < 0.3 and order.lots > 1:
-        shrink_nb(ex, slot, 1)
+        shrink_nb(ex, slot, np.int64(1))
         return emit_order_nb(ex, out, n, M, slot)
     if u < 0.4:
-        move_nb(ex, slot, order.tick, order.lots + 1)
+        move_nb(ex, slot, np.int64(order.tick), order.lots + 1)
         return emit_order_nb(ex, out, n, M, slot)
     return cancel_nb(ex, out, n, slot)

@@ -4,6 +4,7 @@ Ticks are absolute (price / tick size), 0 <= tick < N_TICKS. Sides: BID = 0, ASK
 touch into the book. Sizes in lots. A slot is an order's place in `orders`; -1 is no order. The two best ticks are
 always occupied. Kernels never raise; a full table refuses the new order.
 """
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ from vp_engine.feed.records import MBO_RTYPE, MBO_WORDS
 N_TICKS = 1 << 17
 BID, ASK = 0, 1
 AWAY = np.array([-1, 1], np.int64)
-SIDE_CODE = np.frombuffer(b"BA", np.uint8).copy()
-WORKING, PARKED = 0, 1  # near orders that live for seconds; far ones that stay
-A, C, M, T, F = (ord(code) for code in "ACMTF")
+SIDE_CODE = np.array([ord("B"), ord("A")], np.int64)
+# Typed, because numba would compile every kernel anew for each plain constant it is called with.
+WORKING, PARKED = np.int64(0), np.int64(1)  # near orders that live for seconds; far ones that stay
+A, C, M, T, F, R, NO_SIDE = (np.int64(code) for code in b"ACMTFRN")
+ZERO = np.int64(0)
 MAX_FILLS = 256  # of one aggressor
 LATENCY_NS = 120_000.0  # from the exchange's clock to the capture server's
 
@@ -49,7 +52,8 @@ N_INTS = 10
 class Exchange(NamedTuple):
     """State of book and clock. All arrays; kernels change them in place.
 
-    rng uint64 (4,); head, tail, queued, lots int32 (N_TICKS,): ends, orders and lots of each queue; orders ORDER_DTYPE (capacity,);
+    rng uint64 (4,); head, tail, queued, lots int32 (N_TICKS,): both ends, orders and lots of each queue;
+    orders ORDER_DTYPE (capacity,);
     free int32 (capacity,) stack of unused slots; lists int32 (2, capacity) slots by kind; best int64 (2,) ticks;
     fills FILL_DTYPE (MAX_FILLS,) scratch; ints int64 (N_INTS,).
     """
@@ -133,21 +137,18 @@ def retreat_nb(ex, side):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def enter_nb(ex, side, tick, lots, hidden, peak, kind, order_id):
-    """A new resting order; -1 if the table is full. order_id 0: the next one."""
+def enter_nb(ex, side, tick, lots, kind):
+    """A new resting order with the next order id; its slot, or -1 if the table is full."""
     if ex.ints[N_FREE] == 0:
         return -1
     ex.ints[N_FREE] -= 1
     slot = np.int64(ex.free[ex.ints[N_FREE]])
     order = ex.orders[slot]
-    if order_id == 0:
-        ex.ints[NEXT_ID] += 1
-        order_id = ex.ints[NEXT_ID]
-    order.order_id = order_id
+    ex.ints[NEXT_ID] += 1
+    order.order_id = ex.ints[NEXT_ID]
     order.born_ns = ex.ints[TS]
     order.lots = lots
-    order.hidden = hidden
-    order.peak = peak
+    order.hidden = 0
     order.side = side
     order.kind = kind
     order.place = ex.ints[N_WORKING + kind]
@@ -178,7 +179,7 @@ def move_nb(ex, slot, tick, lots):
     side = ex.orders[slot].side
     unqueue_nb(ex, slot)
     ex.orders[slot].lots = lots
-    queue_nb(ex, slot, tick)
+    queue_nb(ex, slot, np.int64(tick))
     retreat_nb(ex, side)
 
 
@@ -215,7 +216,9 @@ def emit_nb(ex, out, n, action, side_code, order_id, tick, lots):
 def emit_order_nb(ex, out, n, action, slot):
     """Write a record of an order as it rests now."""
     order = ex.orders[slot]
-    return emit_nb(ex, out, n, action, SIDE_CODE[order.side], order.order_id, order.tick, order.lots)
+    return emit_nb(
+        ex, out, n, action, SIDE_CODE[order.side], order.order_id, np.int64(order.tick), np.int64(order.lots)
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,7 +234,8 @@ def packet_nb(ex, wait_ns):
 def fill_level_nb(ex, out, n, passive, tick, lots, n_fills):
     """Fill up to `lots` at one tick from the front of its queue, one F each.
 
-    Returns (n, lots left, n_fills, refreshed). `refreshed`: an iceberg showed new lots at the queue's end; what fills it again is another event.
+    Returns (n, lots left, n_fills, refreshed). `refreshed`: an iceberg showed new lots at the queue's
+    end; what fills it again is another event.
     """
     refreshed = False
     first_shown = np.int64(-1)
@@ -252,7 +256,7 @@ def fill_level_nb(ex, out, n, passive, tick, lots, n_fills):
             shrink_nb(ex, slot, taken)
             fill.left = order.lots
         elif order.hidden > 0:
-            shown = min(order.peak, order.hidden)
+            shown = np.int64(min(order.peak, order.hidden))
             order.hidden -= shown
             fill.left = shown
             move_nb(ex, slot, tick, shown)
@@ -275,7 +279,7 @@ def aggress_nb(ex, out, n, side, lots, limit_tick, rests, wait_ns):
     passive = 1 - side
     ex.ints[NEXT_ID] += 1
     order_id = ex.ints[NEXT_ID]
-    n_fills = 0
+    n_fills = ZERO
     refreshed = False
     while lots > 0 and n_fills < MAX_FILLS and not refreshed:
         tick = ex.best[passive]
@@ -283,18 +287,19 @@ def aggress_nb(ex, out, n, side, lots, limit_tick, rests, wait_ns):
             break
         trade = n
         before = lots
-        n = emit_nb(ex, out, n, T, SIDE_CODE[side], order_id, tick, 0)
+        n = emit_nb(ex, out, n, T, SIDE_CODE[side], order_id, tick, ZERO)
         n, lots, n_fills, refreshed = fill_level_nb(ex, out, n, passive, tick, lots, n_fills)
         out[trade].size = before - lots
     if n_fills > 0:
         packet_nb(ex, wait_ns + 8_000.0)
     if rests and lots > 0 and not refreshed and n_fills < MAX_FILLS:
-        slot = enter_nb(ex, side, limit_tick, lots, 0, 0, WORKING, order_id)
+        slot = enter_nb(ex, side, limit_tick, lots, WORKING)
         if slot >= 0:
+            ex.orders[slot].order_id = order_id
             n = emit_order_nb(ex, out, n, A, slot)
     for i in range(n_fills):
         fill = ex.fills[i]
         action = M if fill.left > 0 else C
-        size = fill.left if fill.left > 0 else fill.lots
-        n = emit_nb(ex, out, n, action, SIDE_CODE[passive], fill.order_id, fill.tick, size)
+        size = np.int64(fill.left if fill.left > 0 else fill.lots)
+        n = emit_nb(ex, out, n, action, SIDE_CODE[passive], fill.order_id, np.int64(fill.tick), size)
     return n

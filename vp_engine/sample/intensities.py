@@ -7,6 +7,7 @@ near the touch every queue has its own arrival and cancel intensities that depen
 - activity follows the day's profile, an Ornstein-Uhlenbeck volatility, and two Hawkes kernels (bursts).
 Rates are per second at activity 1. Levels count from the side's own best tick, 0 at the touch.
 """
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 

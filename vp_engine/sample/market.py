@@ -9,200 +9,34 @@ import datetime as dt
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 
 from vp_engine.errors import ConfigError
-from vp_engine.feed.records import F_BAD_TS_RECV, F_LAST, F_SNAPSHOT, MBO_DTYPE
-from vp_engine.sample.actions import (
-    DEPTH_TICKS,
-    cancel_any_nb,
-    churn_nb,
-    deepen_nb,
-    improve_nb,
-    join_nb,
-    order_lots_nb,
-    parked_lots_nb,
-    parked_tick_nb,
-    pull_nb,
-    take_nb,
-)
-from vp_engine.sample.exchange import (
-    ASK,
-    AWAY,
-    BID,
-    N_FREE,
-    N_TICKS,
-    PARKED,
-    RECV,
-    TS,
-    WORKING,
-    A,
-    Exchange,
-    emit_nb,
-    emit_order_nb,
-    empty_exchange,
-    enter_nb,
-    packet_nb,
-)
+from vp_engine.feed.records import F_LAST, MBO_DTYPE
+from vp_engine.sample.actions import DEPTH_TICKS
+from vp_engine.sample.exchange import N_FREE, TS, Exchange, empty_exchange
 from vp_engine.sample.intensities import (
-    ACTIVITY,
-    CANCEL_ANY,
     CHURN_RATE,
-    DEEP,
     DRIFT,
     FIRST_NS,
-    IMPROVE,
-    JOIN,
     LAST_NS,
-    LAYER_CHANCE,
-    LEVELS,
-    MOMENTUM,
-    MOMENTUM_GAIN,
     N_FLOW_INTS,
     N_FLOW_REALS,
     N_KINDS,
     NATURAL_EVENTS,
     NEXT_STEP,
-    PULL,
-    TAKE,
-    TOGETHER,
-    TOGETHER_CHANCE,
     TYPICAL_ORDERS,
     VOLATILITY,
     VOLATILITY_SD,
     WANTED_PARKED,
     Flow,
-    activity_nb,
-    age_bursts_nb,
-    choose_kind_nb,
-    excite_nb,
-    slow_step_nb,
-    weigh_nb,
 )
-from vp_engine.sample.rng import below_nb, exponential_nb, normal_nb, seeded_state, uniform_nb
+from vp_engine.sample.rng import normal_nb, seeded_state
+from vp_engine.sample.simulation import MARGIN, open_book_nb, run_nb, snapshot_nb
 from vp_engine.sample.spec import DEFAULT_RESTING_ORDERS, SampleSpec
-from vp_engine.units import UNDEF_PRICE
 
 SAMPLE_CODE_VERSION = "1"
 BATCH_RECORDS = 1 << 17
-MARGIN = 1_024  # records that one event may write at most
 _SLACK_ORDERS = 1 << 16
-_OLDEST_S = 50 * 3_600.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def open_book_nb(ex, mid_tick, wanted_parked):
-    """Fill an empty exchange with the orders that rest at the open, oldest first."""
-    deepest = TYPICAL_ORDERS[LEVELS - 1]
-    open_ns = ex.ints[TS]
-    n_parked = 0
-    while n_parked < wanted_parked:
-        ex.ints[TS] = open_ns - np.int64(1e9 * (_OLDEST_S * (1.0 - 0.9 * n_parked / wanted_parked)))
-        side = below_nb(ex.rng, 2)
-        if enter_nb(ex, side, parked_tick_nb(ex, side), parked_lots_nb(ex.rng), 0, 0, PARKED, 0) < 0:
-            break
-        n_parked += 1
-    for distance in range(DEPTH_TICKS - 1, -1, -1):
-        ex.ints[TS] = open_ns - np.int64(1e9 * (0.1 + 5.0 * distance))
-        for side in range(2):
-            mean = TYPICAL_ORDERS[distance] if distance < LEVELS else deepest * (1.0 - 0.7 * distance / DEPTH_TICKS)
-            tick = mid_tick + AWAY[side] * (distance + side)
-            orders = np.int64(mean + 0.6 * np.sqrt(mean) * normal_nb(ex.rng) + 0.5)
-            for _ in range(max(orders, 1 if distance == 0 else 0)):
-                enter_nb(ex, side, tick, order_lots_nb(ex.rng), 0, 0, WORKING, 0)
-    ex.ints[TS] = open_ns
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def snapshot_nb(ex, out):
-    """Write the book as a snapshot: R, then every order, bids from the touch outwards, asks the same, in queue order.
-
-    out MBO_DTYPE (orders + 1,). Receive time is the exchange's present time; each order keeps its own event time.
-    """
-    ex.ints[RECV] = ex.ints[TS]
-    n = emit_nb(ex, out, 0, ord("R"), ord("N"), 0, 0, 0)
-    out[0].price = UNDEF_PRICE
-    for side in range(2):
-        tick = ex.best[side]
-        while 0 <= tick < N_TICKS:
-            slot = np.int64(ex.head[tick])
-            while slot >= 0:
-                n = emit_order_nb(ex, out, n, A, slot)
-                out[n - 1].ts_event = ex.orders[slot].born_ns
-                slot = np.int64(ex.orders[slot].behind)
-            tick += AWAY[side]
-    for i in range(n):
-        out[i].flags = F_SNAPSHOT | F_BAD_TS_RECV
-    out[n - 1].flags |= F_LAST
-    return n
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def act_nb(ex, flow, out, n, kind):
-    """One event of the given kind."""
-    side = kind // 5
-    if kind == CANCEL_ANY:
-        return cancel_any_nb(ex, out, n)
-    if kind > CANCEL_ANY:
-        return churn_nb(ex, out, n, flow.ints[WANTED_PARKED])
-    kind = kind % 5
-    if kind == IMPROVE:
-        return improve_nb(ex, out, n, side)
-    if kind == JOIN:
-        return join_nb(ex, out, n, side, uniform_nb(ex.rng) < LAYER_CHANCE)
-    if kind == PULL:
-        return pull_nb(ex, out, n, side, uniform_nb(ex.rng) < LAYER_CHANCE)
-    if kind == DEEP:
-        return deepen_nb(ex, out, n, side)
-    return take_nb(ex, out, n, side)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def event_nb(ex, flow, out, n, base_rate, total):
-    """One event now: packet, records, F_LAST on the last, and what it does to bursts and momentum."""
-    twice_mid = ex.best[BID] + ex.best[ASK]
-    kind = choose_kind_nb(ex, flow, total)
-    packet_nb(ex, 40_000.0 * exponential_nb(ex.rng))
-    after = act_nb(ex, flow, out, n, kind)
-    if after > n:
-        out[after - 1].flags |= F_LAST
-    taking = kind < CANCEL_ANY and kind % 5 == TAKE
-    excite_nb(flow, base_rate, 3.0 if taking else 0.93)
-    if taking:
-        flow.reals[MOMENTUM] += 0.5 * MOMENTUM_GAIN * (ex.best[BID] + ex.best[ASK] - twice_mid)
-    return after
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def run_nb(ex, flow, out):
-    """Simulate until `out` (MBO_DTYPE) is nearly full or the time is up. Returns records written; 0 at the end.
-
-    Waiting times by Ogata's thinning: bursts only decay between events, so the present rate bounds the next.
-    """
-    n = 0
-    while n + MARGIN <= out.size:
-        total = weigh_nb(ex, flow)
-        if flow.ints[TOGETHER] == 1:
-            wait_s = 0.0
-        else:
-            base_rate = flow.reals[ACTIVITY] * total
-            burst = activity_nb(flow, 0.0)
-            room_s = (flow.ints[NEXT_STEP] - ex.ints[TS]) * 1e-9
-            wait_s = exponential_nb(ex.rng) / (base_rate * burst) if base_rate > 0.0 else room_s + 1.0
-            if wait_s >= room_s:
-                age_bursts_nb(flow, room_s)
-                ex.ints[TS] = flow.ints[NEXT_STEP]
-                if ex.ints[TS] >= flow.ints[LAST_NS]:
-                    break
-                slow_step_nb(ex, flow)
-                continue
-            ex.ints[TS] += np.int64(wait_s * 1e9)
-            age_bursts_nb(flow, wait_s)
-            if uniform_nb(ex.rng) * burst >= activity_nb(flow, 0.0):
-                continue
-        n = event_nb(ex, flow, out, n, flow.reals[ACTIVITY] * total, total)
-        flow.ints[TOGETHER] = 1 if uniform_nb(ex.rng) < TOGETHER_CHANCE else 0
-    return n
 
 
 class SyntheticMarket:

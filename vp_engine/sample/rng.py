@@ -2,6 +2,7 @@
 
 State is uint64 (4,) and moves in place, so one state and one order of calls give one market.
 """
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import zstandard
 from databento_dbn import Metadata, Schema, SType
 
@@ -37,7 +38,7 @@ class SampleInfo(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Interval:
     """Days on which a symbol has its number, the last one excluded."""
 
@@ -46,12 +47,12 @@ class _Interval:
     symbol: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Mapping:
     """A raw symbol's numbers."""
 
     raw_symbol: str
-    intervals: list[_Interval]
+    intervals: Sequence[Any]
 
 
 def sample_metadata(spec: SampleSpec) -> bytes:
@@ -60,11 +61,11 @@ def sample_metadata(spec: SampleSpec) -> bytes:
     metadata = Metadata(
         version=DBN_VERSION,
         dataset=DATASET,
-        schema=Schema.MBO,
+        schema=Schema("mbo"),
         start=spec.day_start_ns,
         end=spec.day_end_ns,
-        stype_in=SType.RAW_SYMBOL,
-        stype_out=SType.INSTRUMENT_ID,
+        stype_in=SType("raw_symbol"),
+        stype_out=SType("instrument_id"),
         symbols=[spec.symbol],
         partial=[],
         not_found=[],
@@ -117,7 +118,7 @@ def _write_records(
                 first_ts_ns = int(batch["ts_recv"][0])
             last_ts_ns = int(batch["ts_event"][-1])
             records += batch.size
-            out.write(memoryview(batch).cast("B"))
+            out.write(batch.view(np.uint8).data)
             if on_progress is not None:
                 on_progress(min(records / expected, 1.0))
     return records, snapshot_orders, first_ts_ns, last_ts_ns
