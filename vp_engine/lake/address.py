@@ -59,4 +59,6 @@ def sweep_params(experiment: ExperimentSpec, serving: ServingSpec, config: VPRun
     """What a sweep's rows depend on besides its datasets."""
     chosen = experiment.model_dump(mode="json", include={"signals", "eval", "sweep"})
     signal = serving.signal.model_dump(mode="json") if serving.signal is not None else None
-    return {**chosen, "serving_signal": signal, "config": config.parameters()}
+    # A state model that the spec spells out sets the `derivative` signal's parameters, even to the config's own values.
+    named = {"serving_signal": signal, "serving_state_model": serving.state_model}
+    return {**chosen, **named, "config": config.parameters()}
