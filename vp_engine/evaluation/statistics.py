@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from scipy import stats
+from scipy import special
 
 EULER_GAMMA = 0.5772156649015329
 BOOTSTRAP_DRAWS = 99_999  # at most; fewer once BOOTSTRAP_HITS draws reach the observed value
@@ -54,7 +54,7 @@ def trade_moments(net_pnl: np.ndarray) -> Moments:
 
 def wilson_interval(hits: np.ndarray, trials: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Wilson score interval of hits/trials, elementwise: (low, high) float64, NaN where trials is 0."""
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     n = np.where(np.asarray(trials) > 0, trials, np.nan).astype(float)
     rate = hits / n
     centre = rate + z * z / (2 * n)
@@ -71,7 +71,7 @@ def break_even_rate(tp_ticks: float, sl_ticks: float, cost_ticks: float) -> floa
 
 def binomial_p(hits: np.ndarray, trials: np.ndarray, rate: np.ndarray) -> np.ndarray:
     """P(at least `hits` of `trials` at `rate`), elementwise; NaN where trials is 0."""
-    tail = stats.binom.sf(np.asarray(hits) - 1, np.maximum(trials, 1), np.minimum(rate, 1.0))
+    tail = special.bdtrc(np.asarray(hits, float) - 1, np.maximum(trials, 1), np.minimum(rate, 1.0))
     return np.where(np.asarray(trials) > 0, tail, np.nan)
 
 
@@ -201,23 +201,28 @@ def expected_max_sharpe(variance: float, n_trials: int) -> float:
     """Expected largest of n_trials Sharpe ratios that are all 0 in truth and vary by `variance` between trials."""
     if n_trials < 2:
         return 0.0
-    high = stats.norm.ppf(1 - 1 / n_trials)
-    higher = stats.norm.ppf(1 - 1 / (n_trials * np.e))
+    high = special.ndtri(1 - 1 / n_trials)
+    higher = special.ndtri(1 - 1 / (n_trials * np.e))
     return float(np.sqrt(variance) * ((1 - EULER_GAMMA) * high + EULER_GAMMA * higher))
+
+
+def probabilistic_sharpe(
+    sharpe: np.ndarray, n_trades: np.ndarray, skew: np.ndarray, kurtosis: np.ndarray, benchmark: float
+) -> np.ndarray:
+    """P(true per-trade Sharpe above `benchmark`), elementwise (m,) float64 (Bailey & López de Prado 2012)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
+        error = np.sqrt(np.where(spread > 0, spread, np.nan) / (np.asarray(n_trades, float) - 1))
+        return np.asarray(special.ndtr((sharpe - benchmark) / error))
 
 
 def deflated_sharpe(
     sharpe: np.ndarray, n_trades: np.ndarray, skew: np.ndarray, kurtosis: np.ndarray, n_trials: int | None = None
 ) -> np.ndarray:
     """Deflated Sharpe ratio (Bailey & López de Prado 2014) of every row of a sweep: P(true Sharpe above what the best
-    of `n_trials` would show by luck). All (m,) float64; n_trials defaults to the rows that have a Sharpe."""
-    known = ~np.isnan(sharpe)
-    trials = int(np.count_nonzero(known)) if n_trials is None else n_trials
-    variance = float(np.var(sharpe[known], ddof=1)) if np.count_nonzero(known) > 1 else 0.0
-    hurdle = expected_max_sharpe(variance, trials)
-    spread = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score = (
-            (sharpe - hurdle) * np.sqrt(np.asarray(n_trades, float) - 1) / np.sqrt(np.where(spread > 0, spread, np.nan))
-        )
-    return np.asarray(stats.norm.cdf(score))
+    of `n_trials` would show by luck). All (m,) float64; n_trials defaults to the rows that have a Sharpe. Trades are
+    taken as independent; where they overlap `p_holm` is the figure to trust."""
+    known = sharpe[~np.isnan(sharpe)]
+    trials = known.size if n_trials is None else n_trials
+    variance = float(np.var(known, ddof=1)) if known.size > 1 else 0.0
+    return probabilistic_sharpe(sharpe, n_trades, skew, kurtosis, expected_max_sharpe(variance, trials))
