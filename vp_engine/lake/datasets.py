@@ -129,12 +129,16 @@ def read_info(lake: Lake, folder: Path) -> DatasetInfo:
     manifest = lake.read_json(folder / MANIFEST)
     try:
         version, address, sizes = manifest["schema_version"], manifest["address"], manifest["bytes"]
-        rows, group = manifest["rows"], manifest["row_group_bins"]
-        assert manifest["kind"] == "dataset"
-        assert rows["bins"] == manifest["capture"]["n_bins"]
-        assert group > 0
-    except (KeyError, TypeError, AssertionError):
-        raise LakeError(f"{folder / MANIFEST}: not the manifest of a dataset") from None
+        sound = (
+            manifest["kind"] == "dataset"
+            and set(sizes) == {BINS_FILE, GRID_FILE}
+            and manifest["rows"]["bins"] == manifest["capture"]["n_bins"]
+            and manifest["row_group_bins"] > 0
+        )
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise LakeError(f"{folder / MANIFEST}: not the manifest of a dataset")
     if version != SCHEMA_VERSION:
         raise LakeError(f"{folder.name}: schema version is {version}, needed is {SCHEMA_VERSION}; compute it again")
     for name, expected in sizes.items():
