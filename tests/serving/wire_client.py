@@ -35,7 +35,7 @@ class Server(NamedTuple):
 
     def connect(self, query: str = "", **options: Any) -> ClientConnection:
         """A raw WebSocket to the stream."""
-        options = {"compression": None, "max_size": 1 << 20, "close_timeout": 5, "proxy": None} | options
+        options = {"compression": None, "max_size": 1 << 20, "close_timeout": 0.2, "proxy": None} | options
         return connect(f"ws://127.0.0.1:{self.port}{PATH}?{query}", **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:

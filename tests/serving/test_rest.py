@@ -1,0 +1,161 @@
+"""REST: what there is, in bodies that fit their models, and problems that say what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_house import House
+from wire_client import Server, serving
+
+from vp_serving import responses
+from vp_serving.app import MAIN_PAGE
+
+
+def test_health_and_readiness(server: Server) -> None:
+    assert server.get("/health").json()["status"] == "ok"
+    for _ in range(200):
+        if (answer := server.get("/ready")).status_code == 200:
+            break
+    assert answer.json() == {"ready": True, "checks": {"kernels": "ok", "specs": "ok", "lake": "ok"}}
+
+
+def test_not_ready_says_why(house: House, tmp_path: Path) -> None:
+    environ = {"VP_LAKE_ROOT": str(tmp_path / "nosuch"), "VP_CONFIG_DIR": str(tmp_path / "none")}
+    with serving(house.settings(environ)) as other:
+        answer = other.get("/ready")
+    assert answer.status_code == 503
+    assert "VP_LAKE_ROOT" in answer.json()["checks"]["lake"]
+    assert "VP_CONFIG_DIR" in answer.json()["checks"]["specs"]
+
+
+def test_instrument(server: Server) -> None:
+    body = server.get("/v1/instrument").json()
+    responses.Instrument.model_validate(body)
+    assert (body["symbol"], body["tick_int"], body["price_decimals"]) == ("MNQH6", "250000000", 2)
+    assert body["projection_horizons_ms"] == [100, 200, 300, 400]
+
+
+def test_signals(server: Server) -> None:
+    found = responses.Signals.model_validate(server.get("/v1/signals").json())
+    derivative = next(entry for entry in found.signals if entry.name == "derivative")
+    assert derivative.columns == ["state5_code"]
+    assert derivative.params["zscore_window_bins"] == 300
+
+
+def test_datasets(server: Server, house: House) -> None:
+    entries = responses.Datasets.model_validate(server.get("/v1/datasets").json()).datasets
+    assert [entry.dataset_id for entry in entries] == [house.dataset_id]
+    assert (entries[0].n_bins, entries[0].rows, entries[0].start_time) == (600, 60_600, "09:30:00")
+    detail = server.get(f"/v1/datasets/{house.dataset_id}").json()
+    responses.DatasetDetail.model_validate(detail)
+    assert detail["manifest"]["capture"]["start_ns"] == detail["start_ns"] == "1770388200000000000"
+    got = server.stream(entries[0].streaming_url.partition("?")[2] + "&speed=0", bins=1)
+    assert got.config["dataset_id"] == house.dataset_id
+
+
+def test_serving_specs(server: Server, house: House) -> None:
+    found = responses.ServingSpecs.model_validate(server.get("/v1/serving").json())
+    by_name = {entry.name: entry for entry in found.serving}
+    assert by_name["short_derivative"].can_stream
+    assert not by_name["absent_plain"].can_stream
+    assert "2026-02-09" in (by_name["absent_plain"].reason or "")
+    assert by_name[house.promoted].origin == "promoted"
+    assert [entry.name for entry in found.skipped] == ["foreign"]
+    detail = responses.ServingDetail.model_validate(server.get(f"/v1/serving/{house.promoted}").json())
+    assert detail.spec["promoted"]["run_id"] == house.run_ids[0]
+    assert f"name: {house.promoted}" in detail.yaml
+
+
+def test_runs_sorted_and_filtered(server: Server, house: House) -> None:
+    body = server.get("/v1/experiments/runs?sort=n_signals&min_signals=1&top_n=3").json()
+    found = responses.Runs.model_validate(body)
+    assert len(found.runs) == 3 < found.total
+    counts = [row["n_signals"] for row in body["runs"]]
+    assert counts == sorted(counts, reverse=True)
+    assert all(row["can_stream"] for row in body["runs"])
+    assert isinstance(body["runs"][0]["parameters"], dict)
+    best = server.get("/v1/experiments/runs?min_signals=1&best_per_run=true").json()
+    assert sorted(row["run_id"] for row in best["runs"]) == sorted(house.run_ids)
+    assert server.get("/v1/experiments/runs?signal=nosuch").json() == {"runs": [], "total": 0}
+    assert "NaN" not in json.dumps(body)
+
+
+def test_run_detail(server: Server, house: House) -> None:
+    body = server.get(f"/v1/experiments/runs/{house.run_ids[1]}/detail").json()
+    responses.RunDetail.model_validate(body)
+    assert [row["threshold"] for row in body["rows"]] == sorted(row["threshold"] for row in body["rows"])
+    assert body["best_threshold"] in [row["threshold"] for row in body["rows"]]
+    assert body["can_stream"]
+    assert body["streaming_url"].endswith(f"run_id={house.run_ids[1]}")
+    assert "threshold:" in body["yaml"]
+    row = body["rows"][0]
+    got = server.stream(row["streaming_url"].partition("?")[2] + "&speed=0", bins=1)
+    assert got.config["serving"]["signal"]["threshold"] == row["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "says"),
+    [
+        ("/v1/datasets/MNQH6_20260206_0930_0931__short__000000000000", 404, "not_found", "no dataset"),
+        ("/v1/datasets/..%2f..%2fetc", 404, "not_found", ""),
+        ("/v1/datasets/nosuch", 400, "bad_value", "dataset_id"),
+        ("/v1/serving/nosuch", 404, "not_found", "short_derivative"),
+        ("/v1/serving/No-Such", 400, "bad_value", "lower-case"),
+        ("/v1/experiments/runs?sort=luck", 400, "bad_value", "sort"),
+        ("/v1/experiments/runs?top_n=0", 400, "bad_value", "top_n"),
+        ("/v1/experiments/runs?nosuch=1", 400, "bad_value", "nosuch"),
+        ("/v1/experiments/runs/0123456789abcdef/detail", 404, "not_found", "0123456789abcdef"),
+        ("/v1/experiments/runs/xyz/detail", 400, "bad_value", "16 hex"),
+        ("/v1/nosuch", 404, "not_found", ""),
+    ],
+)
+def test_problems(server: Server, path: str, status: int, code: str, says: str) -> None:
+    answer = server.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = responses.Problem.model_validate(answer.json())
+    assert (problem.status, problem.code) == (status, code)
+    assert says in problem.detail
+
+
+def test_openapi_names_a_model_for_every_answer(server: Server) -> None:
+    paths = server.get("/openapi.json").json()["paths"]
+    assert len(paths) >= 11
+    for path, methods in paths.items():
+        assert list(methods) == ["get"], path
+        content = methods["get"]["responses"]["200"]["content"]
+        assert path == "/metrics" or "$ref" in content["application/json"]["schema"], path
+        if path.startswith("/v1/"):
+            assert "application/problem+json" in methods["get"]["responses"]["404"]["content"], path
+
+
+def test_metrics_count_bins(server: Server) -> None:
+    before = _figure(server, "vp_bins_sent_total")
+    server.stream("serving=short_plain&speed=0")
+    assert _figure(server, "vp_bins_sent_total") == before + 600
+    assert "vp_lag_seconds_bucket" in server.get("/metrics").text
+
+
+def _figure(server: Server, name: str) -> float:
+    return next(
+        float(line.split()[1]) for line in server.get("/metrics").text.splitlines() if line.startswith(f"{name} ")
+    )
+
+
+def test_screens_are_served_once_they_are_built(house: House, tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    with serving(house.settings({"VP_FRONTEND_DIST": str(dist)})) as other:
+        helpful = other.get("/", follow_redirects=True)
+        assert "not built yet" in helpful.text
+        assert "npm run build" in helpful.text
+        (dist / "assets").mkdir(parents=True)
+        (dist / MAIN_PAGE).write_text("<title>heatmap</title>")
+        (dist / "assets" / "main.js").write_text("1")
+        (tmp_path / "secret.txt").write_text("secret")
+        assert other.get("/").headers["location"] == f"/{MAIN_PAGE}"
+        assert "heatmap" in other.get("/", follow_redirects=True).text
+        assert other.get("/assets/main.js").text == "1"
+        assert other.get("/%2e%2e/secret.txt").status_code == 404
+        assert other.get("/nosuch.js").status_code == 404
