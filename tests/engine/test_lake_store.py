@@ -9,7 +9,7 @@ import time
 import pytest
 from lake_kit import in_process
 
-from vp_engine.errors import LakeError, NotFoundError
+from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake.store import CHECKSUMS, MANIFEST, Lake, temporary_name, write_json
 
 
@@ -203,6 +203,11 @@ def test_a_lake_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LakeError, match="cannot be created"):
         commit(Lake(tmp_path / "file" / "lake"), tmp_path / "file" / "lake" / "thing")
+
+
+def test_a_root_elsewhere_is_refused():
+    with pytest.raises(ConfigError, match=r"must be a path on this machine, was s3://bucket/lake"):
+        Lake("s3://bucket/lake")
 
 
 def test_locked_is_exclusive(lake):

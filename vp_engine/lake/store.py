@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vp_engine.errors import LakeError, NotFoundError
+from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.hashing import sha256_file
 
 MANIFEST = "manifest.json"
@@ -111,6 +111,8 @@ class Lake:
     """A folder of raw and derived files. Names below it come from `paths`."""
 
     def __init__(self, root: str | Path) -> None:
+        if "://" in str(root):
+            raise ConfigError(f"the lake root must be a path on this machine, was {root}")
         self.root = Path(root).expanduser().absolute()
 
     def __repr__(self) -> str:
