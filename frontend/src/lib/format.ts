@@ -43,6 +43,15 @@ export function adaptive(value: number, withSign = false): string {
   return withSign ? signed(value, digits) : fixed(value, digits);
 }
 
+/** A threshold with the decimals it needs, two to five; a dash where there is none. */
+export function thresholdText(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return DASH;
+  for (let digits = 2; digits < 5; digits += 1) {
+    if (Math.abs(Number(value.toFixed(digits)) - value) < 1e-9) return fixed(value, digits);
+  }
+  return fixed(value, 5);
+}
+
 /** Decimals a tick size needs: 0.25 has 2, 0.015625 has 6. */
 export function priceDecimals(tickSize: number): number {
   for (let digits = 0; digits < 9; digits += 1) {

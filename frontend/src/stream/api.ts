@@ -59,10 +59,9 @@ export const getDatasets = (): Promise<Datasets> => get("/v1/datasets");
 export const getServing = (): Promise<ServingSpecs> => get("/v1/serving");
 export const getRun = (id: string): Promise<RunDetail> => get(`/v1/experiments/runs/${encodeURIComponent(id)}/detail`);
 
-export function getRuns(query: { sort: string; minSignals: number; topN: number }): Promise<Runs> {
-  const { sort, minSignals, topN } = query;
-  return get(`/v1/experiments/runs?sort=${sort}&min_signals=${minSignals}&top_n=${topN}`);
-}
+/** Every threshold row of every run, up to `topN`, best first. */
+export const getRuns = (topN: number): Promise<Runs> =>
+  get(`/v1/experiments/runs?sort=net_mean_pnl_ticks&min_signals=0&top_n=${topN}`);
 
 /** What to stream when nothing was asked for: the newest promoted spec, else the newest dataset, else null. */
 export function pickStream(specs: readonly ServingEntry[], datasets: readonly DatasetEntry[]): URLSearchParams | null {

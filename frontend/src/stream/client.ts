@@ -7,7 +7,7 @@ import { Backoff } from "../lib/backoff";
 import { speedOf, streamQuery, streamUrl } from "../lib/query";
 import type { ClientMessage, End, GridUpdate, RuntimeConfig, StreamError } from "../wire.generated";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from "../wire.generated";
-import { type Grid, WireError, decodeGrid, decodeText } from "../wire/decode";
+import { type Grid, GridReader, WireError, decodeText } from "../wire/decode";
 
 export type Phase =
   | { name: "idle" }
@@ -53,7 +53,7 @@ export class StreamClient {
   readonly #backoff = new Backoff();
   #socket: SocketLike | null = null;
   #cancelRetry: (() => void) | null = null;
-  #config: RuntimeConfig | null = null;
+  #reader: GridReader | null = null;
   #update: GridUpdate | null = null;
   #error: StreamError | null = null;
   #next = -1;
@@ -179,7 +179,7 @@ export class StreamClient {
     const message = decodeText(data);
     switch (message.type) {
       case "runtime_config":
-        this.#config = message;
+        this.#reader = new GridReader(message.grid_rows);
         this.#backoff.succeed();
         this.#handlers.onConfig(message);
         this.#set({ name: "live" });
@@ -204,10 +204,10 @@ export class StreamClient {
 
   #binary(data: ArrayBuffer): void {
     const update = this.#update;
-    if (!update || !this.#config) return;
+    if (!update || !this.#reader) return;
     this.#update = null;
     this.#next = update.bin_seq + 1;
-    this.#handlers.onBin(update, decodeGrid(data, this.#config.grid_rows));
+    this.#handlers.onBin(update, this.#reader.read(data));
   }
 
   #closed(code: number, reason: string): void {

@@ -45,21 +45,79 @@ export interface Grid {
   column(name: string): Column | undefined;
 }
 
-/** One binary message; `rows` is what runtime_config promised. */
-export function decodeGrid(bytes: ArrayBuffer | Uint8Array, rows: number): Grid {
-  let table: ReturnType<typeof tableFromIPC>;
-  try {
-    table = tableFromIPC(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
-  } catch (error) {
-    throw new WireError(`a binary message is not an Arrow IPC stream: ${String(error)}`);
+interface Layout {
+  /** Everything before the values: schema and record-batch metadata, the same in every message of a stream. */
+  head: Uint8Array;
+  bytes: number;
+  columns: Map<string, (buffer: ArrayBufferLike, base: number) => Column>;
+}
+
+/**
+ * Reads the binary messages of one stream. The first is parsed as Arrow; where the next ones have the same bytes in
+ * front of their values, the values lie at the same places and are taken from there without parsing again.
+ */
+export class GridReader {
+  readonly #rows: number;
+  #layout: Layout | null = null;
+
+  /** `rows` is what runtime_config promised. */
+  constructor(rows: number) {
+    this.#rows = rows;
   }
-  if (table.numRows !== rows) throw new WireError(`a grid has ${table.numRows} rows, runtime_config said ${rows}`);
-  return {
-    rows,
-    column(name) {
-      return table.getChild(name)?.toArray() as Column | undefined;
-    },
-  };
+
+  read(message: ArrayBuffer | Uint8Array): Grid {
+    const bytes = message instanceof Uint8Array ? message : new Uint8Array(message);
+    const layout = this.#layout;
+    if (layout && sameHead(layout, bytes)) {
+      const { buffer, byteOffset } = bytes;
+      return { rows: this.#rows, column: (name) => layout.columns.get(name)?.(buffer, byteOffset) };
+    }
+    return this.#parse(bytes);
+  }
+
+  #parse(bytes: Uint8Array): Grid {
+    let table: ReturnType<typeof tableFromIPC>;
+    try {
+      table = tableFromIPC(bytes);
+    } catch (error) {
+      throw new WireError(`a binary message is not an Arrow IPC stream: ${String(error)}`);
+    }
+    if (table.numRows !== this.#rows) {
+      throw new WireError(`a grid has ${table.numRows} rows, runtime_config said ${this.#rows}`);
+    }
+    const columns = new Map<string, Column>();
+    for (const { name } of table.schema.fields) columns.set(name, table.getChild(name)?.toArray() as Column);
+    this.#layout = layoutOf(bytes, columns);
+    return { rows: this.#rows, column: (name) => columns.get(name) };
+  }
+}
+
+type Numbers = Float32Array | Float64Array | Int32Array | Int8Array;
+
+/** Where the values lie, or null when one of the columns was copied (64-bit integers are left out). */
+function layoutOf(bytes: Uint8Array, columns: Map<string, Column>): Layout | null {
+  const places: Layout["columns"] = new Map();
+  let body = bytes.byteLength;
+  for (const [name, column] of columns) {
+    if (!ArrayBuffer.isView(column)) continue;
+    const view = column as unknown as Numbers;
+    if (view.buffer !== bytes.buffer) continue;
+    const Kind = view.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => Numbers;
+    const offset = view.byteOffset - bytes.byteOffset;
+    const { length, BYTES_PER_ELEMENT: size } = view;
+    body = Math.min(body, offset);
+    places.set(name, (buffer, base) => {
+      const at = base + offset;
+      return at % size === 0 ? new Kind(buffer, at, length) : new Kind(buffer.slice(at, at + length * size), 0, length);
+    });
+  }
+  return places.size > 0 ? { head: bytes.slice(0, body), bytes: bytes.byteLength, columns: places } : null;
+}
+
+function sameHead({ head, bytes }: Layout, message: Uint8Array): boolean {
+  if (message.byteLength !== bytes) return false;
+  for (let i = 0; i < head.length; i += 1) if (head[i] !== message[i]) return false;
+  return true;
 }
 
 /** Absolute tick of a price: the wire's prices are on the grid, rounding only guards against a foreign one. */

@@ -1,0 +1,107 @@
+/** Row of filters above the table; choices come from the rows themselves. */
+
+import { isoDate } from "../lib/clock";
+import { el, setHidden, setText } from "../lib/dom";
+import { count } from "../lib/format";
+import { type Filter, NO_FILTER, barrierText, byVerdict } from "../lib/runs";
+import type { RunRow } from "../wire.generated";
+
+const COUNTS = [0, 5, 10, 20, 30, 50, 100, 200, 300];
+
+/** "MNQH6 Fri 6 Feb 09:25–10:25" from a row's dataset, whose id carries the window. */
+export function datasetLabel({ symbol, dt, dataset_id }: Pick<RunRow, "symbol" | "dt" | "dataset_id">): string {
+  const window = /_(\d\d)(\d\d)_(\d\d)(\d\d)__/.exec(dataset_id);
+  const hours = window ? ` ${window[1]}:${window[2]}–${window[3]}:${window[4]}` : "";
+  return `${symbol} ${isoDate(dt, false)}${hours}`;
+}
+
+type Chooser = "signal" | "dataset" | "experiment" | "barriers";
+
+const CHOOSERS: readonly { key: Chooser; label: string; of: (row: RunRow) => string }[] = [
+  { key: "signal", label: "Signal", of: (row) => row.signal },
+  { key: "dataset", label: "Dataset", of: (row) => row.dataset_id },
+  { key: "experiment", label: "Experiment", of: (row) => row.experiment },
+  { key: "barriers", label: "Barriers", of: barrierText },
+];
+
+export class Filters {
+  readonly root: HTMLElement;
+  filter: Filter = { ...NO_FILTER };
+  readonly #onChange: () => void;
+  readonly #search: HTMLInputElement;
+  readonly #choosers: { key: Chooser; select: HTMLSelectElement; of: (row: RunRow) => string }[];
+  readonly #from: HTMLSelectElement;
+  readonly #verdicts: { key: Filter["verdict"]; button: HTMLButtonElement; n: HTMLElement }[];
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+    this.#search = el("input", {
+      type: "search", placeholder: "Find a run or signal", "aria-label": "Find a run or signal",
+      oninput: () => this.#set({ text: this.#search.value }),
+    });
+    this.#choosers = CHOOSERS.map(({ key, label, of }) => {
+      const select = el("select", { "aria-label": label, onchange: () => this.#set({ [key]: select.value }) });
+      return { key, select, of };
+    });
+    this.#from = el("select", { "aria-label": "Least number of trades", onchange: () => this.#set({ minSignals: Number(this.#from.value) }) });
+    for (const n of COUNTS) this.#from.append(el("option", { value: n }, n === 0 ? "any" : String(n)));
+    this.#from.value = String(NO_FILTER.minSignals);
+    this.#verdicts = (["all", "significant", "not"] as const).map((key) => {
+      const n = el("span", { class: "third" });
+      const label = { all: "All", significant: "Significant ", not: "Not significant " }[key];
+      const button = el("button", { type: "button", onclick: () => this.#set({ verdict: key }) }, label, n);
+      return { key, button, n };
+    });
+    const chooser = (label: string, select: HTMLSelectElement): HTMLElement => el("label", { class: "chooser" }, el("span", {}, label), select);
+    this.root = el(
+      "div", { class: "filters", role: "search" },
+      this.#search,
+      ...this.#choosers.map(({ select }, i) => chooser(CHOOSERS[i].label, select)),
+      chooser("n from", this.#from), el("div", { class: "spacer" }),
+      el("div", { class: "segments", role: "group", "aria-label": "Verdict" }, ...this.#verdicts.map(({ button }) => button)),
+    );
+  }
+
+  #label(key: Chooser, name: string, rows: readonly RunRow[]): string {
+    const row = key === "dataset" ? rows.find((other) => other.dataset_id === name) : undefined;
+    return row ? datasetLabel(row) : name;
+  }
+
+  #set(change: Partial<Filter>): void {
+    this.filter = { ...this.filter, ...change };
+    this.#onChange();
+  }
+
+  /** Back to no filter but the least number of trades, or another one for it. */
+  reset(minSignals = NO_FILTER.minSignals): void {
+    this.filter = { ...NO_FILTER, minSignals };
+    this.#search.value = "";
+    for (const { select } of this.#choosers) select.value = "";
+    if (!COUNTS.includes(minSignals)) this.#from.append(el("option", { value: minSignals }, String(minSignals)));
+    this.#from.value = String(minSignals);
+    this.#onChange();
+  }
+
+  /** Fill the choosers from all rows. */
+  offer(rows: readonly RunRow[]): void {
+    for (const { key, select, of } of this.#choosers) {
+      const names = [...new Set(rows.map(of))].sort();
+      const all = el("option", { value: "" }, `All ${names.length}`);
+      select.replaceChildren(all, ...names.map((name) => el("option", { value: name }, this.#label(key, name, rows))));
+      if (names.length === 1) all.textContent = this.#label(key, names[0], rows);
+      select.value = names.includes(this.filter[key]) ? this.filter[key] : "";
+      select.disabled = names.length < 2;
+      // What cannot be chosen is only worth its place where it says what is shown.
+      const chooser = select.parentElement;
+      if (chooser) setHidden(chooser, names.length < 2 && key !== "dataset");
+    }
+  }
+
+  /** Counts of the verdict buttons, from the rows that pass the other filters. */
+  tally(rows: readonly RunRow[]): void {
+    for (const { key, button, n } of this.#verdicts) {
+      button.setAttribute("aria-pressed", String(this.filter.verdict === key));
+      setText(n, key === "all" ? "" : count(byVerdict(rows, { ...this.filter, verdict: key }).length));
+    }
+  }
+}
