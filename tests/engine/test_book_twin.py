@@ -102,6 +102,19 @@ def test_snapshot_replaces_the_book(tmp_path, leading_clear, closing):
     assert add[11, 49] == pytest.approx(2 * np.exp(-0.05 / 30), rel=1e-6)
 
 
+@pytest.mark.parametrize("later_ns", [0, 1])
+def test_slots_follow_a_snapshot_before_the_next_record(tmp_path, later_ns):
+    """A snapshot without F_LAST ends before the record behind it, whose flow is tracked where the market now is."""
+    far = 19_200 + 5_000
+    rows = [order(0, "A", "B", 1, 19_199, 5), order(0, "A", "A", 2, 19_201, 5)]
+    rows += [order(1520, "A", side, 3, far + k, 7, F_SNAPSHOT) for side, k in (("B", -1), ("A", 1))]
+    rows[-1]["order_id"] = 4
+    rows += [order(1520, "A", "B", 5, far - 1, 2) | {"ts": streams.BASE_NS + 1_520_000_000 + later_ns}]
+    engine, _ = compare(tmp_path, window(rows), engine_config())
+    assert engine.block.field("add_mass")[5, 49] == pytest.approx(2 * np.exp(-0.08 / 30), rel=1e-6)
+    assert engine.block.last_event_id[5, 49] == 5
+
+
 def test_executions_are_not_pulls(tmp_path):
     """F then C, F then a smaller M, and an iceberg's refresh: fills fill, pulls stay at zero, refreshes add."""
     rows = [order(0, "A", "B", 1, 19_199, 9), order(0, "A", "A", 2, 19_201, 9), order(0, "A", "A", 3, 19_202, 4)]
