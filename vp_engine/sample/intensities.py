@@ -21,7 +21,7 @@ from vp_engine.sample.rng import normal_nb, uniform_nb
 
 LEVELS = 12  # with intensities of their own
 _LEVEL = np.arange(LEVELS, dtype=np.float64)
-TYPICAL_ORDERS = 2.0 + 5.0 * (1.0 - np.exp(-_LEVEL / 6.0))  # a queue's length where arrivals and cancels balance
+TYPICAL_ORDERS = 1.8 + 3.8 * (1.0 - np.exp(-_LEVEL / 8.0))  # a queue's length where arrivals and cancels balance
 CANCEL_RATE = 0.8 + 1.7 * np.exp(-_LEVEL / 2.0)  # of one order
 ADD_RATE = TYPICAL_ORDERS * CANCEL_RATE
 IMPROVE_RATE = 16.0  # of quotes inside a spread of two ticks
@@ -46,13 +46,14 @@ STEP_NS = 100_000_000  # of the slow processes
 _STEP_S = 0.1
 DRIFT_TAU_S, VOLATILITY_TAU_S, MOMENTUM_TAU_S = 75.0, 120.0, 4.0
 VOLATILITY_SD = 0.35
-MOMENTUM_GAIN = 0.06  # per tick of mid move, in units of the drift
+MOMENTUM_GAIN = 0.2  # per tick of mid move, in units of the drift
 FAST_TAU_S, SLOW_TAU_S = 0.0015, 0.4
 BRANCHING = 0.25  # of each kernel: every event causes that many more
 TOGETHER_CHANCE = 0.08  # that the next event shares the nanosecond
 LAYER_CHANCE = 0.02  # that an add or a pull spans several levels
+RETREAT_CHANCE = 0.4  # that makers pull a layer when an aggressor has moved the price through them
 # How one unit of tilt moves the log of each intensity of the side it favours (bids for a rising drift).
-TILT = np.array([0.016, 0.010, -0.010, 0.005, 0.014])
+TILT = np.array([0.021, 0.013, -0.013, 0.006, 0.018])
 IMBALANCE_TAKE, IMBALANCE_PULL = 0.45, 0.35
 
 
@@ -95,7 +96,7 @@ def level_rate_nb(ex, side, level, pulling):
     n = ex.queued[ex.best[side] + AWAY[side] * level]
     if pulling:
         return CANCEL_RATE[level] * n
-    return ADD_RATE[level] * 1.6 / (1.0 + 0.6 * n / TYPICAL_ORDERS[level])
+    return ADD_RATE[level] * 2.5 / (1.0 + 1.5 * n / TYPICAL_ORDERS[level])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -54,6 +54,7 @@ from vp_engine.sample.intensities import (
     MOMENTUM_GAIN,
     NEXT_STEP,
     PULL,
+    RETREAT_CHANCE,
     TAKE,
     TOGETHER,
     TOGETHER_CHANCE,
@@ -142,7 +143,7 @@ def act_nb(ex, flow, out, n, kind):
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def event_nb(ex, flow, out, n, base_rate, total):
-    """One event now: packet, records, F_LAST on the last, and what it does to bursts and momentum."""
+    """One event now: packet, records, F_LAST, and what it sets off: bursts, momentum, makers who retreat."""
     twice_mid = ex.best[BID] + ex.best[ASK]
     kind = choose_kind_nb(ex, flow, total)
     packet_nb(ex, 40_000.0 * exponential_nb(ex.rng))
@@ -151,8 +152,15 @@ def event_nb(ex, flow, out, n, base_rate, total):
         out[after - 1].flags |= F_LAST
     taking = kind < CANCEL_ANY and kind % 5 == TAKE
     excite_nb(flow, base_rate, 3.0 if taking else 0.93)
-    if taking:
-        flow.reals[MOMENTUM] += 0.5 * MOMENTUM_GAIN * (ex.best[BID] + ex.best[ASK] - twice_mid)
+    moved = ex.best[BID] + ex.best[ASK] - twice_mid
+    if taking and moved != 0:
+        flow.reals[MOMENTUM] += 0.5 * MOMENTUM_GAIN * moved
+        if uniform_nb(ex.rng) < RETREAT_CHANCE:
+            packet_nb(ex, 40_000.0 * exponential_nb(ex.rng))
+            before = after
+            after = pull_nb(ex, out, after, 1 - kind // 5, True)
+            if after > before:
+                out[after - 1].flags |= F_LAST
     return after
 
 
