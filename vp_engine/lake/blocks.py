@@ -30,6 +30,7 @@ from vp_engine.schema import (
 ROW_GROUP_BINS = 1000
 BLOCK_FIELDS = (*GRID_F32_NAMES, "state5_code", "last_event_id")
 _DICTIONARY = ("k", "bin_seq", "state5_code", "book_valid")  # few values, long runs
+_DTYPES = {pa.from_numpy_dtype(np.dtype(code)): np.dtype(code) for code in ("i1", "i4", "i8", "f4", "f8")}
 _SORTED = ("bin_seq", "bin_start_ns", "event_id")  # statistics only where a reader can skip by them
 
 
@@ -75,7 +76,7 @@ def arrow_array(values: np.ndarray) -> pa.Array:
 
 def numpy_array(column: pa.ChunkedArray) -> np.ndarray:
     """A column without nulls as one numpy array, without pandas too."""
-    dtype = np.dtype(column.type.to_pandas_dtype())
+    dtype = _DTYPES[column.type]
     parts = [
         np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize) for chunk in column.chunks
     ]

@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -218,8 +218,3 @@ def verify_raw(day: RawDay) -> None:
     """Hash a raw file again; LakeError if its bytes are not those that were admitted."""
     if sha256_file(day.path) != day.manifest.sha256:
         raise LakeError(f"{day.path}: bytes differ from the manifest; import the day again")
-
-
-def raw_metadata(manifest: RawManifest) -> dict[str, Any]:
-    """The manifest as plain data."""
-    return manifest.model_dump(mode="json")
