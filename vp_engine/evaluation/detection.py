@@ -111,7 +111,7 @@ class Trades(NamedTuple):
 
 def gather_trades(fired: np.ndarray, outcomes: Outcomes, entry_delay_bins: int) -> Trades:
     """Outcomes of the firings (int8 (n,), by position in the dataset), entered `entry_delay_bins` bins later."""
-    fire_bin = np.flatnonzero(fired)
+    fire_bin = np.flatnonzero(fired != 0)
     entry_bin = fire_bin + entry_delay_bins
     direction = fired[fire_bin]
     inside = entry_bin < fired.size

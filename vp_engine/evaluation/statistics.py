@@ -96,6 +96,20 @@ def _span_nb(sums, start, length):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def prefix_sums_nb(net_pnl, at_bin, pnl, count):
+    """Write prefix sums over bins, float64 (n + 1,): net pnl and number of trades. at_bin int64 (m,), rising."""
+    trade = 0
+    pnl[0] = count[0] = 0.0
+    for i in range(pnl.size - 1):
+        total, some = pnl[i], count[i]
+        while trade < at_bin.size and at_bin[trade] == i:
+            total += net_pnl[trade]
+            some += 1.0
+            trade += 1
+        pnl[i + 1], count[i + 1] = total, some
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def studentised_nb(pnl, count, block_bins, null_variance):
     """(mean, t) of a circle of bins, from prefix sums float64 (n + 1,) of net pnl and number of trades.
 
@@ -103,10 +117,12 @@ def studentised_nb(pnl, count, block_bins, null_variance):
     """
     n = pnl.size - 1
     mean = pnl[n] / count[n]
+    rest = pnl - mean * count  # prefix sums of what deviates from the mean; all of it sums to 0
     square = 0.0
-    for start in range(n):
-        rest = _span_nb(pnl, start, block_bins) - mean * _span_nb(count, start, block_bins)
-        square += rest * rest
+    for start in range(n - block_bins + 1):
+        square += (rest[start + block_bins] - rest[start]) ** 2
+    for start in range(n - block_bins + 1, n):
+        square += (rest[start + block_bins - n] - rest[start]) ** 2
     return mean, mean * count[n] / np.sqrt(square / block_bins + null_variance)
 
 
@@ -158,14 +174,12 @@ def bootstrap_p(
     max_hits: int = BOOTSTRAP_HITS,
     seed: int = BOOTSTRAP_SEED,
 ) -> float:
-    """P(mean net pnl at least this high | true mean 0). net_pnl float64 (m,) ticks entered at bins `at_bin` (m,) of
-    n_bins; mean block of `block_bins`. NaN without trades or where n_bins holds fewer than two blocks."""
+    """P(mean net pnl at least this high | true mean 0). net_pnl float64 (m,) ticks entered at bins `at_bin` int64
+    (m,), rising, of n_bins; mean block of `block_bins`. NaN without trades or in fewer than two blocks of bins."""
     if net_pnl.size == 0 or n_bins < 2 * block_bins:
         return float("nan")
-    sums = np.zeros((2, n_bins + 1))
-    np.add.at(sums[0], at_bin + 1, net_pnl)
-    np.add.at(sums[1], at_bin + 1, 1.0)
-    np.cumsum(sums, axis=1, out=sums)
+    sums = np.empty((2, n_bins + 1))
+    prefix_sums_nb(net_pnl, at_bin, sums[0], sums[1])
     return float(bootstrap_p_nb(sums[0], sums[1], block_bins, null_variance, max_draws, max_hits, seed))
 
 
