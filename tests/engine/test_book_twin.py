@@ -5,11 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import streams
-from harness import assert_bins_equal, assert_counters_equal, assert_same_bits, engine_config, run_engine
+from harness import (
+    assert_bins_equal,
+    assert_counters_equal,
+    assert_grids_agree,
+    assert_same_bits,
+    capture_of,
+    copied,
+    engine_config,
+    join,
+    run_engine,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twin import make_records, twin_run
 from twin.records import F_LAST, F_SNAPSHOT
+
+from vp_engine.stream import stream_events
 
 SMALL = {"grid_radius_ticks": 20, "n_absolute_ticks": 2048}
 EVERYDAY = settings(
@@ -131,6 +143,65 @@ def test_executions_are_not_pulls(tmp_path):
     assert block.field("bid_depth")[-1, spot - 1] == 8
     before, after = block.field("add_mass")[2, spot - 1], block.field("add_mass")[3, spot - 1]
     assert after - before * np.exp(-0.1 / 30) == pytest.approx(2 * np.exp(-0.1 / 30), rel=1e-5)
+
+
+def test_more_orders_than_the_table_first_holds(tmp_path):
+    """Six thousand resting orders, most of them gone again in another order, ids far apart and close together."""
+    rng = np.random.default_rng(8)
+    ids = np.unique(np.concatenate([np.arange(1, 3001), rng.integers(1, 2**63, 3000)]))
+    ticks = 19_200 + np.where(ids % 2, -1, 1) * rng.integers(1, 60, ids.size)
+    rows = [
+        order(int(ms), "A", "B" if tick < 19_200 else "A", int(i), int(tick), int(1 + i % 7))
+        for ms, i, tick in zip(np.linspace(0, 2000, ids.size), ids, ticks, strict=True)
+    ]
+    gone = rng.permutation(ids.size)[:5000]
+    rows += [
+        order(int(ms), "C", "B", int(ids[n]), int(ticks[n]), 9) for ms, n in zip(range(2000, 2900), gone, strict=False)
+    ]
+    rows += [order(2900, "C", "B", int(ids[n]), int(ticks[n]), 9) for n in gone[900:]]
+    engine, _ = compare(tmp_path, window(rows), engine_config())
+    left = set(range(ids.size)) - set(gone.tolist())
+    depth = engine.block.field("rest_depth")[-1]
+    spot = int(engine.block.bins["spot_ref_price_int"][-1]) // streams.TICK_INT
+    near = [n for n in left if abs(ticks[n] - spot) <= 50]
+    assert depth.sum() == sum(1 + int(ids[n]) % 7 for n in near)
+
+
+def test_one_capture_over_two_files(tmp_path):
+    """The next day's file opens with a snapshot: the book begins anew, the flow behind it goes on decaying."""
+    player = streams.Player()
+    player.quotes()
+    for move in streams.random_moves(21, 400):
+        player.play(move)
+    first_day = len(player.rows)
+    player.snapshot(0, 2)
+    for move in streams.random_moves(22, 300):
+        player.play(move)
+    start = streams.BASE_NS + 1_000_000_000
+    whole = streams.Stream(make_records(player.rows), start, start + 30_000_000_000, streams.BASE_NS)
+    config = engine_config(**SMALL)
+    days = [whole.records[:first_day], whole.records[first_day:]]
+    paths = [streams.write_dbn(tmp_path / f"day{n}.dbn", records) for n, records in enumerate(days)]
+    _, twin = compare(tmp_path, whole, config)
+    events = stream_events(paths, config, capture_of(whole, config))
+    block = join([copied(part) for part in events])
+    assert_grids_agree(block, twin)
+    assert_bins_equal(block.bins, twin.bins)
+    assert_counters_equal(events.counters, twin.counters)
+
+
+def test_silence_is_bins_too(tmp_path):
+    """No record in the whole window: every bin is there, the book stands, the flow is zero."""
+    rows = [order(0, "A", "B", 1, 19_199, 5) | {"ts": streams.BASE_NS - 10**9}]
+    rows += [order(0, "A", "A", 2, 19_202, 6) | {"ts": streams.BASE_NS - 10**9}]
+    engine, _ = compare(tmp_path, window(rows), engine_config())
+    bins = engine.block.bins
+    assert len(bins) == 20
+    assert bins["book_valid"].all()
+    assert not bins["bin_event_count"].any()
+    assert (bins["spot_ref_price_int"] == 19_201 * streams.TICK_INT).all()
+    assert (engine.block.field("rest_depth").sum(axis=1) == 11).all()
+    assert not engine.block.field("pressure_variant").any()
 
 
 def test_block_size_changes_nothing(tmp_path):
