@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
 from vp_engine.book.checkpoint import BookCheckpoint, reanchor_to_bbo
 from vp_engine.book.order_book import (
@@ -44,6 +43,7 @@ from vp_engine.field.tick_engine import (
     shift_slots,
     start_bin_nb,
 )
+from vp_engine.jit import kernel
 from vp_engine.schema import BinBlock, empty_block
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -55,7 +55,7 @@ BINS_CODE_VERSION = "1"
 DEFAULT_BLOCK_BINS = 600  # a minute of 100 ms bins: 8 MB a block
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fill_block_nb(records, first, final, state, shape, bin_seq, filled, rows, grid, state5, last_event_id):
     """Consume records and close bins until the block is full. `final` says no record comes after these.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from vp_engine.book.order_table import (
     ASK,
@@ -25,6 +24,7 @@ from vp_engine.book.order_table import (
     remove_nb,
 )
 from vp_engine.feed.records import F_LAST, F_SNAPSHOT
+from vp_engine.jit import inlined, kernel
 from vp_engine.units import UNDEF_PRICE
 
 # Scalars of a book, by index.
@@ -79,7 +79,7 @@ def new_book(n_slots: int, n_orders: int = 0) -> BookState:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def slot_of_nb(book, tick):
     """Slot of a tick, or NOT_FOUND outside the slots or before there is an anchor."""
     if book.scalars[ANCHORED] == 0:
@@ -89,7 +89,7 @@ def slot_of_nb(book, tick):
     return slot if 0 <= slot < n_slots else NOT_FOUND
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def valid_nb(book):
     """Both sides quote, bid < ask, and no snapshot is under way."""
     s = book.scalars
@@ -97,13 +97,13 @@ def valid_nb(book):
     return s[IN_SNAPSHOT] == 0 and quoted and s[BEST_BID_KEY] + s[BEST_ASK_KEY] < 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def spot_tick_nb(book):
     """floor((bid + ask)/2 + 1/2) in ticks; the book must be valid."""
     return (book.scalars[BEST_BID_KEY] - book.scalars[BEST_ASK_KEY] + 1) >> 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def clear_nb(book):
     """Every order goes; anchor, clock and counters stay."""
     for at in range(book.orders.size):
@@ -114,7 +114,7 @@ def clear_nb(book):
     book.scalars[BEST_ASK_KEY] = NO_KEY
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def next_best_nb(book, side, slot):
     """Price key of the best level at or behind a slot that just emptied."""
     row = side - BID
@@ -129,7 +129,7 @@ def next_best_nb(book, side, slot):
     return best_key_nb(book.orders, side, NO_KEY)  # the next quote lies outside the slots
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def change_level_nb(book, side, tick, delta):
     """Add `delta` contracts to a level, keeping the best quote. The order table must hold the new state already.
 
@@ -154,7 +154,7 @@ def change_level_nb(book, side, tick, delta):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def put_effect_nb(effects, n, tick, side, channel, amount, depth_delta):
     """Note what happened at one level; returns the new count."""
     effects[n, TICK] = tick
@@ -165,7 +165,7 @@ def put_effect_nb(effects, n, tick, side, channel, amount, depth_delta):
     return n + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def take_out_nb(book, at):
     """Remove the order in a slot with all it holds; False if its level would fall below zero."""
     side, tick, size = book.orders[at].side, book.orders[at].tick, np.int64(book.orders[at].size)
@@ -174,7 +174,7 @@ def take_out_nb(book, at):
     return change_level_nb(book, side, tick, -size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def add_nb(book, record, side, tick, effects):
     """A new order; an id already resting is replaced."""
     if side == EMPTY:
@@ -198,7 +198,7 @@ def add_nb(book, record, side, tick, effects):
     return put_effect_nb(effects, n, tick, side, FLOW_ADD, size, size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def cancel_nb(book, at, requested, effects):
     """Take up to `requested` contracts from a resting order; what fills announced is not a pull."""
     order = book.orders[at]
@@ -213,7 +213,7 @@ def cancel_nb(book, at, requested, effects):
     return n if change_level_nb(book, side, tick, -removed) else DEPTH_BELOW_ZERO
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def modify_nb(book, record, at, record_side, tick, effects):
     """A resting order gets a new size and perhaps a new place."""
     order = book.orders[at]
@@ -239,7 +239,7 @@ def modify_nb(book, record, at, record_side, tick, effects):
     return put_effect_nb(effects, n, tick, side, FLOW_ADD, new, new)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def fill_nb(book, record, record_side, tick, effects):
     """An execution: names what the following C or M of the same order takes out."""
     size = np.int64(record.size)
@@ -260,27 +260,32 @@ def fill_nb(book, record, record_side, tick, effects):
     return put_effect_nb(effects, 0, tick, side, FLOW_FILL, size, 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def follow_snapshot_nb(book, record, ts_ns):
-    """Open or close the run of snapshot records that the book is inside of."""
+@inlined
+def snapshot_over_nb(book, record, ts_ns):
+    """Whether the snapshot under way ends before this record: it is not of it, or later than it."""
     s = book.scalars
-    if (record.flags & F_SNAPSHOT) == 0:
-        s[IN_SNAPSHOT] = 0
-    elif s[IN_SNAPSHOT] == 0 or ts_ns > s[SNAPSHOT_NS]:
+    return s[IN_SNAPSHOT] != 0 and ((record.flags & F_SNAPSHOT) == 0 or ts_ns > s[SNAPSHOT_NS])
+
+
+@inlined
+def open_snapshot_nb(book, record, ts_ns):
+    """A snapshot record outside a snapshot opens one, which says anew all that rests."""
+    s = book.scalars
+    if (record.flags & F_SNAPSHOT) != 0 and s[IN_SNAPSHOT] == 0:
         clear_nb(book)
         s[IN_SNAPSHOT] = 1
         s[SNAPSHOT_NS] = ts_ns
         book.counters[SNAPSHOTS] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def tick_of_nb(price_int, tick_int):
     """floor(price/tick + 1/2) without a sum that could overflow."""
     whole = price_int // tick_int
     return whole + (1 if 2 * (price_int - whole * tick_int) >= tick_int else 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def change_book_nb(book, record, tick_int, effects):
     """Do what the record's action says; returns a number of effects or a code below zero."""
     action = record.action
@@ -314,9 +319,9 @@ def change_book_nb(book, record, tick_int, effects):
     return 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def apply_nb(book, record, ts_ns, tick_int, effects):
-    """Move the book by one record at clock time `ts_ns`.
+    """Move the book by one record at clock time `ts_ns`; a snapshot that ended before it must be closed already.
 
     Returns how many rows of `effects` (MAX_EFFECTS, 5) int64 were written (0 for snapshot records, which are no
     flow), NEED_ROOM before anything changed, or DEPTH_BELOW_ZERO.
@@ -328,7 +333,7 @@ def apply_nb(book, record, ts_ns, tick_int, effects):
         book.counters[CLOCK_REGRESSIONS] += 1
     s[CLOCK_NS] = ts_ns
     s[EVENT_ID] += 1
-    follow_snapshot_nb(book, record, ts_ns)
+    open_snapshot_nb(book, record, ts_ns)
     n = change_book_nb(book, record, tick_int, effects)
     last = (record.flags & F_LAST) != 0
     if (record.flags & F_SNAPSHOT) != 0:
@@ -341,20 +346,20 @@ def apply_nb(book, record, ts_ns, tick_int, effects):
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def record_time_nb(record):
     """Event time of a record, int64 ns: ts_recv within a snapshot, whose ts_event is when the order was placed."""
     return np.int64(record.ts_recv if (record.flags & F_SNAPSHOT) != 0 else record.ts_event)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def pass_time_nb(book, ts_ns):
     """The clock of the outside passes `ts_ns`: a snapshot older than that is over."""
     if book.scalars[IN_SNAPSHOT] != 0 and ts_ns > book.scalars[SNAPSHOT_NS]:
         book.scalars[IN_SNAPSHOT] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def anchor_due_nb(book):
     """Whether the slots must be laid anew around the mid: none yet, or the mid within EDGE_SLOTS of their end."""
     if not valid_nb(book):
@@ -366,7 +371,7 @@ def anchor_due_nb(book):
     return slot < EDGE_SLOTS or slot >= n_slots - EDGE_SLOTS
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def anchor_nb(book, anchor):
     """Lay the slots around a tick and refill them from the order table."""
     book.scalars[ANCHOR] = anchor

@@ -8,7 +8,8 @@ table before it is 60 % full. Kernels never raise.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from vp_engine.jit import inlined, kernel
 
 EMPTY, BID, ASK = 0, 1, 2  # `side` of a slot
 ORDER_DTYPE = np.dtype(
@@ -28,13 +29,13 @@ def new_order_table(n_orders: int = 0) -> np.ndarray:
     return np.zeros(capacity, ORDER_DTYPE)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def home_nb(orders, order_id):
     """Slot where a probe for the id begins."""
     return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF) & (orders.size - 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def find_nb(orders, order_id):
     """Slot of the id, or NOT_FOUND."""
     mask = orders.size - 1
@@ -46,7 +47,7 @@ def find_nb(orders, order_id):
     return NOT_FOUND
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def insert_nb(orders, order_id, side, tick, size, pending_fill):
     """Put an id that is not in the table."""
     mask = orders.size - 1
@@ -60,7 +61,7 @@ def insert_nb(orders, order_id, side, tick, size, pending_fill):
     orders[at].pending_fill = pending_fill
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def remove_nb(orders, at):
     """Free a slot and close the gap behind it, so that probes need no tombstones."""
     mask = orders.size - 1
@@ -75,7 +76,7 @@ def remove_nb(orders, at):
     orders[hole].side = EMPTY
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def copy_orders_nb(orders, target):
     """Insert every order of one table into another, empty one."""
     for at in range(orders.size):
@@ -84,7 +85,7 @@ def copy_orders_nb(orders, target):
             insert_nb(target, order.order_id, order.side, order.tick, order.size, order.pending_fill)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def best_key_nb(orders, side, none):
     """Largest price key (tick of a bid, -tick of an ask) among the orders of a side, or `none`: a walk of the table."""
     sign = 1 if side == BID else -1

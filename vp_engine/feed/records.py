@@ -7,7 +7,8 @@ Layout of DBN versions 1 to 3 (the MBO message never changed): 56 bytes, little 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from vp_engine.jit import kernel
 
 MBO_DTYPE = np.dtype(
     [
@@ -40,7 +41,7 @@ F_BAD_TS_RECV = 8
 WALK_OK, WALK_BAD_LENGTH = 0, 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def walk_records_nb(data, out):
     """Copy the MBO records of a run of mixed records. data (n,) uint8; out (m, 56) uint8, m >= n // 56.
 

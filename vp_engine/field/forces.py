@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from vp_engine.field.kinetics import (
     ADD,
     ASK_DEPTH,
@@ -14,9 +12,10 @@ from vp_engine.field.kinetics import (
     acceleration_nb,
     velocity_nb,
 )
+from vp_engine.jit import inlined
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def forces_nb(sums, chain, weights):
     """(pressure, vacuum) of one tick. sums (5, 4) float64 scaled sums; chain (7,) from chain_at_nb; weights c1..c7."""
     v_rest = velocity_nb(sums[BID_DEPTH], chain) + velocity_nb(sums[ASK_DEPTH], chain)

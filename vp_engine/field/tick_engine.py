@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from vp_engine.book.order_book import (
     ACT_TRADE,
@@ -21,6 +20,7 @@ from vp_engine.book.order_book import (
     DEPTH_DELTA,
     EVENT_ID,
     FLOW_FILL,
+    IN_SNAPSHOT,
     MAX_EFFECTS,
     NEED_ROOM,
     NO_FLOW,
@@ -34,19 +34,29 @@ from vp_engine.book.order_book import (
     new_book,
     record_time_nb,
     slot_of_nb,
+    snapshot_over_nb,
 )
 from vp_engine.book.order_table import BID, NOT_FOUND
-from vp_engine.field.kinetics import ASK_DEPTH, BID_DEPTH, Kinetics, add_impulse_nb, advance_nb, new_kinetics
+from vp_engine.field.kinetics import (
+    ASK_DEPTH,
+    BID_DEPTH,
+    BLOCK_SLOTS,
+    Kinetics,
+    add_impulse_nb,
+    advance_nb,
+    new_kinetics,
+)
+from vp_engine.jit import inlined, kernel
 
-# What one bin counts, by index of `tally`; the last two bound the slots that flow ever touched.
-BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, FLOW_ON, FILLS, TOUCHED_FIRST, TOUCHED_LAST = range(8)
+# What one bin counts, by index of `tally`, and whether flow is tracked.
+BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, FLOW_ON, FILLS = range(6)
 
 STOPPED, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS, BAD_DEPTH = range(5)  # why consume_nb came back
 
 
 class TickState(NamedTuple):
     """book and kinetics; last_event_id: int64 (n_slots,); fill_size: float64 (n_slots,) of the bin under way;
-    tally: int64 (8,); effects: int64 (2, 5), scratch."""
+    tally: int64 (6,); effects: int64 (2, 5), scratch."""
 
     book: BookState
     kinetics: Kinetics
@@ -58,29 +68,17 @@ class TickState(NamedTuple):
 
 def new_ticks(n_slots: int, taus: tuple[float, float, float, float], book: BookState | None = None) -> TickState:
     """A field at rest over an empty book, or over a book that was loaded."""
-    tally = np.zeros(8, np.int64)
-    tally[[TOUCHED_FIRST, TOUCHED_LAST]] = n_slots, -1
     return TickState(
         book=book if book is not None else new_book(n_slots),
         kinetics=new_kinetics(n_slots, taus),
         last_event_id=np.zeros(n_slots, np.int64),
         fill_size=np.zeros(n_slots),
-        tally=tally,
+        tally=np.zeros(6, np.int64),
         effects=np.zeros((MAX_EFFECTS, 5), np.int64),
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def touch_nb(ticks, slot, event_id):
-    """Note that an event reached a slot."""
-    ticks.last_event_id[slot] = event_id
-    if slot < ticks.tally[TOUCHED_FIRST]:
-        ticks.tally[TOUCHED_FIRST] = slot
-    if slot > ticks.tally[TOUCHED_LAST]:
-        ticks.tally[TOUCHED_LAST] = slot
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def drive_nb(ticks, n_effects, ts_ns):
     """Turn the effects of one record into impulses at its time."""
     advance_nb(ticks.kinetics, ts_ns)
@@ -89,7 +87,7 @@ def drive_nb(ticks, n_effects, ts_ns):
         slot = slot_of_nb(ticks.book, ticks.effects[n, TICK])
         if slot == NOT_FOUND:
             continue
-        touch_nb(ticks, slot, event_id)
+        ticks.last_event_id[slot] = event_id
         channel, amount, delta = ticks.effects[n, CHANNEL], ticks.effects[n, AMOUNT], ticks.effects[n, DEPTH_DELTA]
         if channel != NO_FLOW and amount != 0:
             add_impulse_nb(ticks.kinetics, slot, channel, amount)
@@ -101,7 +99,7 @@ def drive_nb(ticks, n_effects, ts_ns):
             ticks.tally[FILLS] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def count_nb(ticks, record):
     """Add a record to what its bin counts."""
     tally = ticks.tally
@@ -114,12 +112,12 @@ def count_nb(ticks, record):
             tally[SELL_VOLUME] += record.size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def consume_nb(records, first, limit_ns, tick_int, ticks):
     """Take records[first:] while their clock is before `limit_ns`. records: MBO_DTYPE (n,).
 
-    Returns (code, next record): STOPPED at the limit, OUT_OF_RECORDS, GROW_TABLE before that record, LAY_SLOTS after
-    the record before it, BAD_DEPTH at that record.
+    Returns (code, next record): STOPPED at the limit, OUT_OF_RECORDS, GROW_TABLE and LAY_SLOTS before that record,
+    BAD_DEPTH at it.
     """
     book = ticks.book
     for at in range(first, records.size):
@@ -127,6 +125,10 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
         ts_ns = max(record_time_nb(record), book.scalars[CLOCK_NS])
         if ts_ns >= limit_ns:
             return STOPPED, at
+        if snapshot_over_nb(book, record, ts_ns):
+            book.scalars[IN_SNAPSHOT] = 0
+            if anchor_due_nb(book):
+                return LAY_SLOTS, at
         n_effects = apply_nb(book, record, ts_ns, tick_int, ticks.effects)
         if n_effects == NEED_ROOM:
             return GROW_TABLE, at
@@ -140,7 +142,7 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
     return OUT_OF_RECORDS, records.size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def start_bin_nb(ticks):
     """Forget what the last bin counted."""
     ticks.tally[BIN_EVENTS : SELL_VOLUME + 1] = 0
@@ -151,15 +153,10 @@ def start_bin_nb(ticks):
 
 def shift_slots(ticks: TickState, shift: int) -> None:
     """Follow an anchor that moved by `shift` ticks; ticks that enter the slots begin at rest."""
-    n_slots = ticks.last_event_id.size
     for values in (ticks.kinetics.sums, ticks.last_event_id, ticks.fill_size):
         shift_axis(values, shift)
-    tally = ticks.tally
-    if tally[TOUCHED_LAST] >= 0:
-        first, last = tally[TOUCHED_FIRST] - shift, tally[TOUCHED_LAST] - shift
-        emptied = last < 0 or first >= n_slots
-        tally[TOUCHED_FIRST] = n_slots if emptied else max(first, 0)
-        tally[TOUCHED_LAST] = -1 if emptied else min(last, n_slots - 1)
+    ends = np.arange(0, ticks.last_event_id.size, BLOCK_SLOTS)
+    ticks.kinetics.touched[:] = np.logical_or.reduceat(ticks.last_event_id != 0, ends)
 
 
 def shift_axis(values: np.ndarray, shift: int) -> None:

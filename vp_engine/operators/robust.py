@@ -8,12 +8,13 @@ may be NaN. Kernels never raise.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from vp_engine.jit import inlined
 
 MAD_TO_SIGMA = 1.4826  # 1/Φ⁻¹(3/4): the MAD of a normal sample times this estimates its standard deviation
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def lower_bound_nb(ordered, n, value):
     """First index in ordered[:n] whose value is not below `value`."""
     low, high = 0, n
@@ -26,7 +27,7 @@ def lower_bound_nb(ordered, n, value):
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def push_nb(ring, ordered, n_seen, value):
     """Take a sample into a window. ring, ordered (capacity,): arrival order and sorted; n_seen samples came before.
 
@@ -54,7 +55,7 @@ def push_nb(ring, ordered, n_seen, value):
     return capacity
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def median_nb(ordered, n):
     """Median of ordered[:n], n > 0; the mean of the middle two for an even n."""
     half = n >> 1
@@ -62,7 +63,7 @@ def median_nb(ordered, n):
     return upper if n & 1 else 0.5 * (np.float64(ordered[half - 1]) + upper)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def mad_nb(ordered, n, median):
     """Median of |x - median| over ordered[:n], n > 0.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from vp_engine.book.order_book import (
     BEST_ASK_KEY,
@@ -33,11 +32,10 @@ from vp_engine.field.tick_engine import (
     BIN_EVENTS,
     BUY_VOLUME,
     SELL_VOLUME,
-    TOUCHED_FIRST,
-    TOUCHED_LAST,
     TRADES,
     TickState,
 )
+from vp_engine.jit import inlined, kernel
 from vp_engine.schema import GRID_F32_NAMES
 from vp_engine.spectrum.rollup import Rollup, sample_nb
 from vp_engine.units import PRICE_SCALE
@@ -73,13 +71,13 @@ class BinShape(NamedTuple):
     start_ns: int
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def emit_nb(value):
     """float32 as it is stored and sent."""
     return np.float32(value) if abs(value) >= _TINY else np.float32(0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def write_channels_nb(grid, sums, chain):
     """v, a, j of the six channels and the three masses of one tick. grid float32 (fields,); sums (5, 4)."""
     for channel in range(3):
@@ -100,7 +98,7 @@ def write_channels_nb(grid, sums, chain):
     grid[_V + BID_DEPTH], grid[_A + BID_DEPTH], grid[_J + BID_DEPTH] = emit_nb(rest_v), emit_nb(rest_a), emit_nb(rest_j)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def write_tick_nb(grid, state, slot):
     """All float fields of one tick. grid float32 (fields,)."""
     ticks, rollup = state.ticks, state.rollup
@@ -115,13 +113,13 @@ def write_tick_nb(grid, state, slot):
     grid[_FILL_SIZE] = np.float32(ticks.fill_size[slot])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def sign_nb(value):
     """-1, 0 or 1."""
     return (value > 0) - (value < 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def write_moves_nb(row, state, bid, ask):
     """Moves of the quotes against the last valid bin, and the labels they make. Returns the microstate."""
     quotes = state.quotes
@@ -138,7 +136,7 @@ def write_moves_nb(row, state, bid, ask):
     return 3 * (sa + 1) + (sb + 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def write_grid_nb(state, shape, spot, microstate, grid, state5, last_event_id):
     """The rows around spot. grid float32 (fields, rows); state5 int8 (rows,); last_event_id int64 (rows,)."""
     cell = np.zeros(grid.shape[0], np.float32)
@@ -153,7 +151,7 @@ def write_grid_nb(state, shape, spot, microstate, grid, state5, last_event_id):
             last_event_id[row] = state.ticks.last_event_id[slot]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def close_bin_nb(state, shape, bin_seq, rows, at, grid, state5, last_event_id):
     """Write bin `bin_seq` at place `at` of a block of zeros. rows BIN_DTYPE (n,); grid (fields, n, rows) and so on."""
     row = rows[at]
@@ -174,8 +172,5 @@ def close_bin_nb(state, shape, bin_seq, rows, at, grid, state5, last_event_id):
     row.best_bid_price_int, row.best_ask_price_int = bid * shape.tick_int, ask * shape.tick_int
     microstate = write_moves_nb(row, state, bid, ask)
     chain_at_nb(ticks.kinetics, end_ns, state.chain)
-    sample_nb(
-        state.rollup, ticks.kinetics.sums, state.chain, state.forces, shape.dt_s,
-        tally[TOUCHED_FIRST], tally[TOUCHED_LAST],
-    )  # fmt: skip
+    sample_nb(state.rollup, ticks.kinetics, state.chain, state.forces, shape.dt_s)
     write_grid_nb(state, shape, spot, microstate, grid[:, at], state5[at], last_event_id[at])

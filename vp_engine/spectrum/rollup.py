@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from vp_engine.field.forces import forces_nb
+from vp_engine.field.kinetics import BLOCK_SLOTS
 from vp_engine.field.tick_engine import shift_axis
+from vp_engine.jit import inlined, kernel
 
 EPS_QTY = 1.0  # lots/s: a force well below one contract a second is not a direction
 
@@ -49,53 +50,67 @@ def new_rollup(n_slots: int, windows: tuple[int, ...], weights: tuple[float, ...
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def refresh_sums_nb(rollup, first, last):
-    """Sum the windows anew from the ring, so that rounding never piles up. Slots [first, last]."""
-    n_bins = rollup.scalars[SAMPLES]
+@inlined
+def refresh_sums_nb(rollup, n_bins, first, last):
+    """Sum the windows anew from the ring, so that rounding never piles up. Slots [first, last)."""
     longest = rollup.raws.shape[0]
     for w in range(rollup.windows.size):
-        rollup.sums[w, first : last + 1] = 0.0
+        rollup.sums[w, first:last] = 0.0
         for back in range(1, min(rollup.windows[w], n_bins) + 1):
             row = (n_bins - back) % longest
-            for slot in range(first, last + 1):
+            for slot in range(first, last):
                 rollup.sums[w, slot] += rollup.raws[row, slot]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def slide_windows_nb(rollup, first, last):
-    """Take the bin's raw into the ring and every window's sum. Slots [first, last]."""
-    n_bins = rollup.scalars[SAMPLES]
+@inlined
+def slide_windows_nb(rollup, n_before, first, last):
+    """Take the bin's raw into the ring and every window's sum; n_before bins came before. Slots [first, last)."""
     longest = rollup.raws.shape[0]
     for w in range(rollup.windows.size):
-        leaving = n_bins >= rollup.windows[w]
-        row = (n_bins - rollup.windows[w]) % longest
-        for slot in range(first, last + 1):
+        leaving = n_before >= rollup.windows[w]
+        row = (n_before - rollup.windows[w]) % longest
+        for slot in range(first, last):
             out = rollup.raws[row, slot] if leaving else 0.0
             rollup.sums[w, slot] += rollup.raw[slot] - out
-    rollup.raws[n_bins % longest, first : last + 1] = rollup.raw[first : last + 1]
-    rollup.scalars[SAMPLES] = n_bins + 1
-    if (n_bins + 1) % longest == 0:
-        refresh_sums_nb(rollup, first, last)
+    row = n_before % longest
+    for slot in range(first, last):
+        rollup.raws[row, slot] = rollup.raw[slot]
+    if (n_before + 1) % longest == 0:
+        refresh_sums_nb(rollup, n_before + 1, first, last)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def sample_nb(rollup, sums, chain, weights, dt_s, first, last):
-    """One valid bin: new raw, composite and differences of slots [first, last]. sums (n_slots, 5, 4) as in kinetics."""
-    for slot in range(first, last + 1):
-        pressure, vacuum = forces_nb(sums[slot], chain, weights)
-        rollup.raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
-    slide_windows_nb(rollup, first, last)
-    n_bins = rollup.scalars[SAMPLES]
-    for slot in range(first, last + 1):
-        composite = 0.0
+@inlined
+def difference_nb(rollup, n_bins, dt_s, first, last):
+    """Composite of the windows, and its successive differences per second. Slots [first, last)."""
+    for slot in range(first, last):
+        value = 0.0
         for w in range(rollup.windows.size):
-            composite += rollup.shares[w] * rollup.sums[w, slot] / min(n_bins, rollup.windows[w])
-        value = composite
+            value += rollup.shares[w] * rollup.sums[w, slot] / min(n_bins, rollup.windows[w])
         for order in range(4):
             before = rollup.level[order, slot]
             rollup.level[order, slot] = value
             value = (value - before) / dt_s if n_bins > 1 else 0.0
+
+
+@kernel
+def sample_nb(rollup, kinetics, chain, weights, dt_s):
+    """One valid bin: new raw, composite and differences of every slot that flow ever touched.
+
+    chain (7,) from chain_at_nb at the bin's end; weights c1..c7.
+    """
+    n_before = rollup.scalars[SAMPLES]
+    n_slots = rollup.raw.size
+    for block in range(kinetics.touched.size):
+        if kinetics.touched[block] == 0:
+            continue
+        first = block * BLOCK_SLOTS
+        last = min(first + BLOCK_SLOTS, n_slots)
+        for slot in range(first, last):
+            pressure, vacuum = forces_nb(kinetics.sums[slot], chain, weights)
+            rollup.raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
+        slide_windows_nb(rollup, n_before, first, last)
+        difference_nb(rollup, n_before + 1, dt_s, first, last)
+    rollup.scalars[SAMPLES] = n_before + 1
 
 
 def shift_rollup(rollup: Rollup, shift: int) -> None:

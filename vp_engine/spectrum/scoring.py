@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from vp_engine.jit import inlined, kernel
 from vp_engine.operators.arrays import owned
 from vp_engine.operators.robust import MAD_TO_SIGMA, mad_nb, median_nb, push_nb
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
@@ -71,7 +71,7 @@ def _new_history(n_ticks: int, window: int) -> _History:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def score_tick_nb(history, at, d1, d2, d3, rules):
     """Take the samples of one tick; (score float64, whether it has enough samples)."""
     n_seen = history.n_seen[at]
@@ -93,7 +93,7 @@ def score_tick_nb(history, at, d1, d2, d3, rules):
     return total / share, n >= rules.min_periods
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def score_bin_nb(history, at, valid_bin, derivatives, rules, score, state, projections):
     """Score all rows of one valid bin; `at` is the history index of row 0. derivatives float32 (3, rows);
     score float32 (rows,), state int8 (rows,), projections float32 (n_horizons, rows) are written."""
@@ -113,7 +113,7 @@ def score_bin_nb(history, at, valid_bin, derivatives, rules, score, state, proje
             projections[h, row] = emit_nb(project_nb(s, rules.horizons_s[h], rules.damping_lambda, rules.cubic_scale))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def score_bins_nb(history, base, first_valid, spot_ticks, valid, derivatives, rules, scores):
     """Score bins in order; returns the number of valid bins so far. derivatives float32 (3, n, rows)."""
     valid_bin = first_valid

@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from vp_engine.errors import ConfigError
+from vp_engine.jit import inlined, kernel
 from vp_engine.operators.arrays import owned
 from vp_engine.operators.robust import MAD_TO_SIGMA, mad_nb, median_nb, push_nb
 from vp_engine.schema import STATE_MODEL_DTYPE
@@ -86,7 +86,7 @@ def spatial_weights(radius: int, exclusion: int, decay_power: float) -> np.ndarr
     return weights
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fallback_z_nb(ring, n, value):
     """(value - mean)/std (population) of a window whose MAD vanished; 0 where std does too."""
     mean = 0.0
@@ -100,7 +100,7 @@ def fallback_z_nb(ring, n, value):
     return (value - mean) / std if std > FLAT else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def robust_z_nb(ring, ordered, n_seen, min_periods, value):
     """Take a sample and score it against its window, itself included; 0 before `min_periods` samples."""
     n = push_nb(ring, ordered, n_seen, value)
@@ -111,7 +111,7 @@ def robust_z_nb(ring, ordered, n_seen, min_periods, value):
     return (value - median) / sigma if sigma > FLAT else fallback_z_nb(ring, n, value)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def intensities_nb(state5, spatial, intensity):
     """Weighted share of rows per code. state5 int8 (rows,); intensity float64 (5,), codes -2..2.
 
@@ -125,7 +125,7 @@ def intensities_nb(state5, spatial, intensity):
         intensity[state5[radius - distance] + 2] += spatial[radius - distance]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def step_nb(state5, model, intensity, row):
     """One valid bin: writes every field of `row` (STATE_MODEL_DTYPE record)."""
     dt_s, tanh_scale, min_periods = model.knobs
@@ -160,7 +160,7 @@ def step_nb(state5, model, intensity, row):
     model.counts[SEEN] = n_seen + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_nb(state5, book_valid, model, rows):
     """Step through bins; an invalid one leaves every history alone and scores 0. state5 int8 (n, grid rows)."""
     intensity = np.zeros(N_CODES)

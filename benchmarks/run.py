@@ -1,0 +1,60 @@
+"""`make bench`: run every measurement, print the table, append it to BENCHMARKS.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import engine
+from benchmarks.timing import Measure, machine
+
+BOOK = Path(__file__).with_name("BENCHMARKS.md")
+
+
+def ratios(rows: dict[str, Measure]) -> list[tuple[str, float]]:
+    """What the absolute figures mean: quotients within this run."""
+    kinetics, plain = rows["book and kinetics"], rows["plain Python book"]
+    zstd, chain = rows["zstd decompression alone"], rows["raw .zst to committed dataset"]
+    return [
+        ("book and kinetics against the plain Python book, events/s", kinetics.rate / plain.rate),
+        ("book and kinetics against zstd decompression, events/s", kinetics.rate / zstd.rate),
+        ("whole chain against zstd decompression, seconds", chain.seconds / zstd.seconds),
+        ("real time against the whole chain, 100 ms bins", chain.rate / 10.0),
+    ]
+
+
+def main() -> None:
+    """Measure, print, append."""
+    console = Console()
+    rows: dict[str, Measure] = {}
+    for row in engine.run():
+        rows[row.name] = row
+        console.print(f"{row.name}: {row.rate:,.0f} {row.unit}/s")
+    table = Table("what", "rate, median", "seconds", "min to max", "runs")
+    lines = [
+        f"\n## {engine.today()}\n",
+        f"{machine()}. `make bench`, sample day {engine.WINDOW[0]} to {engine.WINDOW[1]} Eastern.\n",
+        "| what | rate, median | seconds | min to max | runs |\n|---|---:|---:|---:|---:|",
+    ]
+    for row in rows.values():
+        cells = (
+            f"{row.rate:,.0f} {row.unit}/s",
+            f"{row.seconds:.3f}",
+            f"{row.low:.3f} to {row.high:.3f}",
+            str(row.runs),
+        )
+        table.add_row(row.name, *cells)
+        lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
+    lines.append("\n| ratio | |\n|---|---:|")
+    for name, value in ratios(rows):
+        table.add_row(name, f"{value:,.1f} x", "", "", "")
+        lines.append(f"| {name} | {value:,.1f} |")
+    console.print(table)
+    with BOOK.open("a", encoding="utf-8") as book:
+        book.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
