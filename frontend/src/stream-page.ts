@@ -23,6 +23,10 @@ import type { DatasetEntry, StreamError } from "./wire.generated";
 
 const HISTORY_BINS = 6000;
 const NOTICE_MS = 10_000;
+const FRAME_MS = 17;
+/** Frames rest for this many times their cost, up to a limit. */
+const FRAME_COSTS = 1.5;
+const MAX_SPACING_MS = 250;
 
 class StreamPage {
   readonly #model: Model;
@@ -41,7 +45,8 @@ class StreamPage {
   #lag: { bins: number; at: number } | null = null;
   #complaint: { error: StreamError; at: number } | null = null;
   #datasets: DatasetEntry[] = [];
-  #frame = 0;
+  #waiting = false;
+  #nextFrame = 0;
   #logOf = new Map<string, boolean>();
 
   constructor(root: HTMLElement) {
@@ -215,12 +220,27 @@ class StreamPage {
     this.#wake();
   }
 
+  /** Draw soon. On a machine that cannot draw every frame, bins come first: frames are spaced by what they cost. */
   #wake(): void {
-    if (this.#frame === 0) this.#frame = requestAnimationFrame((now) => this.#render(now));
+    if (this.#waiting) return;
+    this.#waiting = true;
+    const draw = (): void => {
+      const asked = performance.now();
+      requestAnimationFrame((now) => {
+        this.#waiting = false;
+        const late = Math.max(0, performance.now() - asked - FRAME_MS);
+        const start = performance.now();
+        this.#render(now);
+        const cost = late + performance.now() - start;
+        this.#nextFrame = performance.now() + Math.min(MAX_SPACING_MS, FRAME_COSTS * cost);
+      });
+    };
+    const rest = this.#nextFrame - performance.now();
+    if (rest > FRAME_MS / 2) window.setTimeout(draw, rest);
+    else draw();
   }
 
   #render(now: number): void {
-    this.#frame = 0;
     const model = this.#model;
     const plot = this.#plot;
     const live = this.#phase.name === "live";
@@ -272,10 +292,10 @@ class StreamPage {
       });
     } else if (this.#complaint && now - this.#complaint.at < NOTICE_MS) {
       states.notice("complaint", "The service ignored that", this.#complaint.error.message, "warn");
-    } else if (this.#lag && now - this.#lag.at < NOTICE_MS) {
-      lagNotice(states, this.#lag.bins, client?.speed ?? 1, (speed) => this.#setSpeed(speed));
     } else if (paused) pausedNotice(states, this.#model);
-    else states.notice("", "", "");
+    else if (this.#lag && now - this.#lag.at < NOTICE_MS) {
+      lagNotice(states, this.#lag.bins, client?.speed ?? 1, (speed) => this.#setSpeed(speed));
+    } else states.notice("", "", "");
   }
 }
 

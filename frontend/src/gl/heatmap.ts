@@ -76,7 +76,7 @@ export class Heatmap {
   }
 
   #build(): Kit {
-    const gl = this.#canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
+    const gl = this.#canvas.getContext("webgl2", { alpha: false, antialias: false });
     if (!gl) throw new HeatmapError("this browser has no WebGL2; turn on hardware acceleration or use a current browser");
     const program = gl.createProgram();
     gl.attachShader(program, compile(gl, gl.VERTEX_SHADER, VERTEX));

@@ -41,11 +41,15 @@ export function drawGrid(ink: Ink, camera: Camera, model: Model): void {
   for (const tick of priceMarks(camera, model, 34)) ink.fillRect(0, Math.round(camera.yOf(tick)), camera.width, 1);
 }
 
+/** Room a gap's label takes; where gaps crowd, not every one is labelled. */
+const CHIP_PX = 118;
+
 /** Bins that were skipped or had no valid book: hatched, never bridged. */
 export function drawGaps(ink: Ink, camera: Camera, model: Model, labels: LabelLayer): void {
   const ring = model.ring;
   if (!ring || ring.last < 0) return;
   const [from, to] = camera.seqSpan;
+  let free = 0;
   for (const gap of ring.gaps(from, to)) {
     const dropped = gap.kind === "missing" ? model.droppedIn(gap.from, gap.to) : 0;
     if (gap.kind === "missing" && dropped === 0) continue;
@@ -60,8 +64,11 @@ export function drawGaps(ink: Ink, camera: Camera, model: Model, labels: LabelLa
     ink.fillRect(x + width - 1, 0, 1, camera.height);
     ink.globalAlpha = 1;
     const bins = gap.to - gap.from + 1;
-    if (gap.kind === "missing") labels.put(`${bins} ${bins === 1 ? "bin" : "bins"} dropped`, x + width + 8, 10, "chip warn");
-    else if (width > 24) labels.put("book invalid", x + width + 8, 10, "chip error");
+    const at = x + width + 8;
+    if (at < free || at + CHIP_PX > camera.width || (gap.kind === "invalid" && width < 24)) continue;
+    free = at + CHIP_PX;
+    if (gap.kind === "missing") labels.put(`${bins} ${bins === 1 ? "bin" : "bins"} dropped`, at, 10, "chip warn");
+    else labels.put("book invalid", at, 10, "chip error");
   }
 }
 

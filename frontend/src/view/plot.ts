@@ -20,6 +20,8 @@ import { Tooltip } from "./tooltip";
 const STRIP_HEIGHT = 68;
 const RANGE_EVERY_MS = 300;
 const SAMPLES = 12_000;
+/** Below this height rows start at 8 px instead of 10. */
+const SHORT_PLOT = 520;
 
 export class Plot {
   readonly root: HTMLElement;
@@ -50,6 +52,7 @@ export class Plot {
   #rangeAt = 0;
   #lastFrame = 0;
   #lastSeq = -1;
+  #sized = false;
 
   constructor(model: Model, layer: Layer, key: HTMLElement, onRestored: () => void) {
     this.#model = model;
@@ -118,6 +121,10 @@ export class Plot {
     this.field.style.setProperty("--history", `${history}px`);
     this.root.style.setProperty("--history", `${history}px`);
     camera.resize(history, height);
+    if (!this.#sized && height > 80) {
+      camera.pxPerTick = height < SHORT_PLOT ? 8 : 10;
+      this.#sized = true;
+    }
     let moving = false;
     if (model.ring && model.ring.last >= 0) {
       moving = camera.track(model.ring.last, model.spotTick, dt);

@@ -75,7 +75,7 @@ export function drawStrip(
 
   ink.fillStyle = INK.strong;
   ink.fillRect(0, Math.round(middle), camera.width, 1);
-  if (source.threshold) {
+  if (source.threshold && middle - y(source.threshold) >= 3) {
     ink.strokeStyle = INK.third;
     ink.lineWidth = 1;
     ink.setLineDash([3, 3]);

@@ -71,7 +71,7 @@ export class TopBar {
     const { capture } = config;
     setText(this.#instrument.label, `${config.product_type}, tick ${config.tick_size}`);
     setText(this.#instrument.value, config.symbol);
-    setText(this.#session.label, `${capture.start_time}–${capture.end_time} ET`);
+    setText(this.#session.label, `${capture.start_time.replace(/:00$/, "")}–${capture.end_time.replace(/:00$/, "")} ET`);
     setText(this.#session.value, isoDate(capture.dt));
     const known = Number.isFinite(model.tsMs);
     setText(this.#time, known ? etTime(model.tsMs) : "--:--:--");

@@ -8,7 +8,6 @@ import type { Model } from "../stream/model";
 import { INK } from "./ink";
 import { LabelLayer } from "./labels";
 
-const BAR_HEIGHT = 56;
 const GLYPH = {
   pause: "M4 2.5h3v11H4zM9 2.5h3v11H9z",
   play: "M4 2l9.5 6L4 14z",
@@ -119,11 +118,12 @@ export class Transport {
 
   #draw(model: Model, state: TransportState): void {
     const width = this.#bar.clientWidth;
+    const height = this.#bar.clientHeight;
     const { session, ring, config } = model;
-    const ink = fitCanvas(this.#canvas, width, BAR_HEIGHT);
+    const ink = fitCanvas(this.#canvas, width, height);
     this.#labels.begin();
     ink.fillStyle = INK.strong;
-    ink.fillRect(0, BAR_HEIGHT - 3, width, 1);
+    ink.fillRect(0, height - 3, width, 1);
     if (config && ring) {
       this.#bar.setAttribute("aria-valuemax", String(session.nBins - 1));
       this.#bar.setAttribute("aria-valuenow", String(Math.max(0, ring.last)));
@@ -132,25 +132,25 @@ export class Transport {
       const left = x(Math.max(0, state.view[0]));
       if (ring.last >= 0) {
         ink.fillStyle = "rgba(232,234,238,.1)";
-        ink.fillRect(left, 0, Math.max(1, x(Math.min(session.nBins, state.view[1] + 1)) - left), BAR_HEIGHT - 3);
+        ink.fillRect(left, 0, Math.max(1, x(Math.min(session.nBins, state.view[1] + 1)) - left), height - 3);
       }
-      this.#trace(ink, model, width);
+      this.#trace(ink, model, width, height);
       ink.fillStyle = INK.text;
-      ink.fillRect(now - 1, 0, 1.5, BAR_HEIGHT - 3);
+      ink.fillRect(now - 1, 0, 1.5, height - 3);
       ink.fillStyle = INK.third;
-      ink.fillRect(0, BAR_HEIGHT - 3, now, 1.5);
+      ink.fillRect(0, height - 3, now, 1.5);
       ink.beginPath();
-      ink.arc(Math.min(width - 5, Math.max(5, now)), BAR_HEIGHT - 4, 4.5, 0, 2 * Math.PI);
+      ink.arc(Math.min(width - 5, Math.max(5, now)), height - 4, 4.5, 0, 2 * Math.PI);
       ink.fillStyle = INK.text;
       ink.fill();
-      this.#timeLabels(model, width);
+      this.#timeLabels(model, width, height);
     }
     this.#labels.end();
   }
 
-  #trace(ink: CanvasRenderingContext2D, { session }: Model, width: number): void {
+  #trace(ink: CanvasRenderingContext2D, { session }: Model, width: number, height: number): void {
     const step = width / session.buckets;
-    const floor = BAR_HEIGHT - 4;
+    const floor = height - 4;
     const span = Math.max(1e-9, session.high - session.low);
     ink.fillStyle = "rgba(127,136,149,.35)";
     for (let i = 0; i < session.buckets; i += 1) {
@@ -180,7 +180,7 @@ export class Transport {
     ink.stroke();
   }
 
-  #timeLabels(model: Model, width: number): void {
+  #timeLabels(model: Model, width: number, height: number): void {
     const total = (model.session.nBins * model.binMs) / 1000;
     const step = timeStep(width / total, 90);
     const start = model.timeOf(0);
@@ -188,7 +188,7 @@ export class Transport {
       const x = (s / total) * width;
       const edge = x < 20 ? "start" : x > width - 20 ? "end" : "middle";
       const text = step < 60 ? etClock(start + s * 1000).slice(0, 8) : etMinute(start + s * 1000);
-      this.#labels.put(text, x, BAR_HEIGHT + 13, `${edge} third`);
+      this.#labels.put(text, x, height + 13, `${edge} third`);
     }
   }
 }
