@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -40,12 +40,14 @@ class Screens:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a file, or say that there is none to serve."""
-        if scope["type"] == "http" and not (self._dist / MAIN_PAGE).is_file():
-            await HTMLResponse(_NOT_BUILT, 503)(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._files(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008, "reason": "no such stream"})
+        elif (self._dist / MAIN_PAGE).is_file():
+            await self._files(scope, receive, send)
+        elif scope["path"].endswith(".html"):
+            await HTMLResponse(_NOT_BUILT, 503)(scope, receive, send)
+        else:
+            raise HTTPException(404, "no such path")
 
 
 def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Replay] | None = None) -> FastAPI:
@@ -71,9 +73,10 @@ def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Re
     app.include_router(stream)
 
     @app.get("/", include_in_schema=False)
-    def main_page() -> Response:
-        """The main screen."""
-        return RedirectResponse(f"/{MAIN_PAGE}", 307)
+    def main_page(request: Request) -> Response:
+        """The main screen, with the query it was asked with."""
+        query = request.url.query
+        return RedirectResponse(f"/{MAIN_PAGE}?{query}" if query else f"/{MAIN_PAGE}", 307)
 
     app.mount("/", Screens(settings.frontend_dist))
     app.add_middleware(

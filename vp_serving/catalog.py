@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
+
+import structlog
 
 from vp_engine.errors import NotFoundError, VPError
 from vp_engine.evaluation.promotion import promoted_spec
-from vp_engine.lake import DatasetInfo, Lake, list_datasets, open_dataset
-from vp_engine.lake.paths import promoted_serving_dir
+from vp_engine.lake import DatasetInfo, Lake, open_dataset
+from vp_engine.lake.paths import DATASETS, promoted_serving_dir
 from vp_engine.lake.results import ResultsDB, plain
 from vp_engine.specs import ServingSpec, SpecBook, VPRuntimeConfig, dump_yaml
 from vp_engine.specs.experiment import ExperimentSpec
@@ -19,12 +21,21 @@ from vp_serving import responses
 from vp_serving.query import QueryError
 from vp_serving.settings import ServingSettings
 
+log = structlog.get_logger("vp_serving")
 STREAM_PATH = "/v1/vacuum-pressure/stream"
 
 
 def stream_url(**query: Any) -> str:
     """Path and query of a stream."""
     return f"{STREAM_PATH}?{urlencode(query)}"
+
+
+class JudgedRun(NamedTuple):
+    """A result row: how to stream it, and the dataset and Eastern date it was judged on."""
+
+    serving: ServingSpec
+    dataset_address: str
+    dt: str
 
 
 class Catalog:
@@ -43,8 +54,8 @@ class Catalog:
         """All specs of the instrument, promoted ones included."""
         return SpecBook.load(Path(self.settings.config_dir), promoted_serving_dir(self.lake), self.base)
 
-    def serving_of_run(self, run_id: str, threshold: float | None) -> tuple[ServingSpec, str]:
-        """(serving spec, dataset address) of a result row: the threshold asked for, else the run's best."""
+    def judged_run(self, run_id: str, threshold: float | None) -> JudgedRun:
+        """A result row as a serving spec: the threshold asked for, else the run's best by its experiment."""
         results = ResultsDB(self.lake)
         try:
             detail = results.detail(run_id)
@@ -59,7 +70,8 @@ class Catalog:
         else:
             row = _row_at(detail["rows"], threshold)
         base = ServingSpec.parse(detail["serving_spec"], f"serving spec of run `{run_id}`")
-        return promoted_spec(base, detail, row, experiment), detail["dataset_address"]
+        spec = promoted_spec(base, detail, row, experiment)
+        return JudgedRun(spec, detail["dataset_address"], detail["dt"])
 
     def _experiment(self, detail: dict[str, Any]) -> ExperimentSpec:
         """The experiment behind a run; one with its name and the default selection where its file is gone."""
@@ -69,7 +81,7 @@ class Catalog:
 
     def datasets(self) -> list[responses.DatasetEntry]:
         """Every dataset, newest capture first."""
-        infos = sorted(list_datasets(self.lake), key=lambda info: info.capture.start_ns, reverse=True)
+        infos = sorted(self._infos(), key=lambda info: info.capture.start_ns, reverse=True)
         return [responses.DatasetEntry(**_dataset_fields(info)) for info in infos]
 
     def dataset(self, dataset_id: str) -> responses.DatasetDetail:
@@ -92,8 +104,8 @@ class Catalog:
             **_serving_fields(spec, reason(spec)), spec=spec.model_dump(mode="json"), yaml=dump_yaml(spec)
         )
 
-    def runs(self, query: responses.RunsQuery) -> responses.Runs:
-        """Result rows as asked for."""
+    def runs(self, query: responses.RunsQuery, reason: Callable[[str], str | None]) -> responses.Runs:
+        """Result rows as asked for; `reason` says why a run cannot be streamed, None if it can."""
         table = ResultsDB(self.lake).query_runs(
             query.signal,
             query.dataset_id,
@@ -103,11 +115,13 @@ class Catalog:
             experiment=query.experiment,
             best_per_run=query.best_per_run,
         )
-        held = self._dataset_addresses()
         rows = [plain(row) for row in table.slice(0, query.top_n).to_pylist()]
-        return responses.Runs(
-            runs=[_run_row(row, can_stream=row["dataset_address"] in held) for row in rows], total=table.num_rows
-        )
+        can_stream = {info.address: True for info in self._infos()}
+        for row in rows:
+            if row["dataset_address"] not in can_stream:
+                can_stream[row["dataset_address"]] = reason(row["run_id"]) is None
+        runs = [_run_row(row, can_stream[row["dataset_address"]]) for row in rows]
+        return responses.Runs(runs=runs, total=table.num_rows)
 
     def run_detail(self, run_id: str, reason: Callable[[str], str | None]) -> Any:
         """One run with all its threshold rows (RunDetail); NotFoundError if there is none."""
@@ -115,7 +129,7 @@ class Catalog:
         rows = detail.pop("rows")
         best, yaml = None, None
         try:
-            spec, _ = self.serving_of_run(run_id, None)
+            spec = self.judged_run(run_id, None).serving
             best, yaml = spec.signal.threshold if spec.signal else None, dump_yaml(spec)
         except VPError:
             pass
@@ -133,8 +147,15 @@ class Catalog:
             streaming_url=stream_url(run_id=run_id),
         )
 
-    def _dataset_addresses(self) -> set[str]:
-        return {info.address for info in list_datasets(self.lake)}
+    def _infos(self) -> list[DatasetInfo]:
+        """Every dataset that is whole; a damaged one is logged, and said when it is asked for by name."""
+        infos = []
+        for folder in self.lake.entries(self.lake.path(DATASETS)):
+            try:
+                infos.append(open_dataset(self.lake, folder.name).info)
+            except VPError as error:
+                log.warning("dataset left out", reason=str(error))
+        return infos
 
 
 def _row_at(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:

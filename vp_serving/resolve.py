@@ -43,30 +43,49 @@ DEFAULT_MINUTES = 60  # length of a capture that is given a start only
 
 
 class _Choice(NamedTuple):
-    """What a request names. `address` is that of a dataset which the serving spec was judged on, if any."""
+    """What a request names. `judged` is the address of the dataset that a run or promoted spec was judged on, `day`
+    its Eastern date."""
 
     serving: ServingSpec | None = None
     pipeline: PipelineSpec | None = None
     run_id: str | None = None
-    address: str | None = None
+    judged: str | None = None
+    day: str | None = None
 
 
 def resolve(catalog: Catalog, request: StreamRequest) -> Plan:
     """The plan of a request; QueryError, ConfigError, NotFoundError or DataError saying what is wrong."""
     _check_instrument(catalog.base, request)
     choice = _choose(catalog, request)
-    config = catalog.base
-    if choice.serving is not None and choice.pipeline is not None:
-        config = choice.serving.config(config, choice.pipeline)
-    config = build_config_with_overrides(config, request.overrides)
-    if request.dataset is not None:
-        plan = _of_dataset(_open(catalog.lake, request.dataset), config, choice)
+    config = build_config_with_overrides(_config(catalog.base, choice), request.overrides)
+    dataset = _named_dataset(catalog.lake, request, choice)
+    if dataset is not None:
+        plan = _of_dataset(dataset, config, choice)
         _check_window(request, plan.capture)
     else:
         plan = _of_capture(catalog.lake, config, _window(catalog, config, request, choice), choice)
     if request.from_bin >= plan.capture.n_bins:
         raise QueryError("from_bin", f"`from_bin` must be below {plan.capture.n_bins}, was {request.from_bin}")
     return plan
+
+
+def _config(base: VPRuntimeConfig, choice: _Choice) -> VPRuntimeConfig:
+    """Instrument and flags under the serving spec. Without its pipeline, a dataset says what its bins are."""
+    if choice.serving is None:
+        return base
+    if choice.pipeline is None:
+        return build_config_with_overrides(base, choice.serving.overrides())
+    return choice.serving.config(base, choice.pipeline)
+
+
+def _named_dataset(lake: Lake, request: StreamRequest, choice: _Choice) -> Dataset | None:
+    """The dataset that a request is about: the one it names, or that of its run unless it asks for other times."""
+    if request.dataset is not None:
+        return _open(lake, request.dataset)
+    if choice.run_id is None or choice.judged is None or request.dt or request.start_time or request.end_time:
+        return None
+    info = find_dataset(lake, choice.judged)
+    return Dataset(info) if info is not None else None
 
 
 def _check_instrument(lock: VPRuntimeConfig, request: StreamRequest) -> None:
@@ -81,9 +100,9 @@ def _check_instrument(lock: VPRuntimeConfig, request: StreamRequest) -> None:
 
 def _choose(catalog: Catalog, request: StreamRequest) -> _Choice:
     if request.run_id is not None:
-        serving, dataset = catalog.serving_of_run(request.run_id, request.threshold)
-        pipeline = catalog.specs().pipelines[serving.pipeline]
-        return _Choice(serving, pipeline, request.run_id, dataset)
+        run = catalog.judged_run(request.run_id, request.threshold)
+        pipeline = catalog.specs().pipelines.get(run.serving.pipeline)
+        return _Choice(run.serving, pipeline, request.run_id, run.dataset_address, run.dt)
     if request.serving is None:
         return _Choice()
     specs = catalog.specs()
@@ -115,7 +134,7 @@ def _check_window(request: StreamRequest, capture: Capture) -> None:
 def _window(catalog: Catalog, config: VPRuntimeConfig, request: StreamRequest, choice: _Choice) -> Capture:
     """The capture asked for: the query's times over the pipeline's over the flags'."""
     spec = choice.pipeline.capture if choice.pipeline is not None else None
-    day = request.dt or (spec.dt if spec is not None else None) or catalog.settings.dt
+    day = request.dt or choice.day or (spec.dt if spec is not None else None) or catalog.settings.dt
     start = request.start_time or (spec.start_time if spec is not None else None) or catalog.settings.start_time
     if day is None or start is None:
         missing = "dt" if day is None else "start_time"
@@ -164,7 +183,7 @@ def _texts(value: object) -> list[str]:
 
 def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _Choice) -> Plan:
     """A plan for a capture: its dataset if there is one, else the engine over its raw days."""
-    judged = find_dataset(lake, choice.address) if choice.address is not None else None
+    judged = find_dataset(lake, choice.judged) if choice.judged is not None else None
     days = [find_raw(lake, config, day) for day in capture.utc_days()]
     raws = [day for day in days if day is not None]
     if len(raws) < len(days):

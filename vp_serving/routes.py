@@ -107,7 +107,7 @@ def serving_spec(service: Shared, name: Annotated[str, Path()]) -> responses.Ser
 @api.get("/experiments/runs", response_model=responses.Runs)
 def runs(service: Shared, query: Annotated[responses.RunsQuery, Query()]) -> responses.Runs:
     """Rows of the sweeps' results, best first."""
-    return service.catalog.runs(query)
+    return service.catalog.runs(query, service.run_reason)
 
 
 @api.get("/experiments/runs/{run_id}/detail", response_model=responses.RunDetail)

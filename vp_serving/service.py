@@ -21,7 +21,7 @@ from vp_serving.hub import Replay as ReplayLike
 from vp_serving.hub import Session, error_message
 from vp_serving.latency import LatencyWriter
 from vp_serving.metrics import Metrics
-from vp_serving.protocol import CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError
+from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError
 from vp_serving.query import StreamRequest, parse_query
 from vp_serving.replay import Chain, Replay
 from vp_serving.resolve import resolve
@@ -127,6 +127,10 @@ class Service:
             replay = await loop.run_in_executor(self.pool, self.resolver, request)
         except VPError as error:
             await self._refuse(socket, error_message(error), CLOSE_REFUSED)
+            return
+        except Exception as error:
+            log.exception("request failed", query=str(socket.query_params))
+            await self._refuse(socket, error_message(error), CLOSE_INTERNAL)
             return
         session = Session(
             socket,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_datasets(server: Server, house: House) -> None:
     assert detail["manifest"]["capture"]["start_ns"] == detail["start_ns"] == "1770388200000000000"
     got = server.stream(entries[0].streaming_url.partition("?")[2] + "&speed=0", bins=1)
     assert got.config["dataset_id"] == house.dataset_id
+
+
+def test_a_damaged_dataset_is_left_out_of_the_list_and_said_by_name(house: House, tmp_path: Path) -> None:
+    shutil.copytree(house.root / "research", tmp_path / "research")
+    manifest = next(tmp_path.glob("research/vp_immutable/*/manifest.json"))
+    manifest.write_text("{}")
+    with serving(house.settings({"VP_LAKE_ROOT": str(tmp_path)})) as other:
+        assert other.get("/v1/datasets").json() == {"datasets": []}
+        answer = other.get(f"/v1/datasets/{house.dataset_id}")
+        rows = other.get("/v1/experiments/runs?min_signals=1").json()["runs"]
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_lake")
+    assert {row["can_stream"] for row in rows} == {False}
 
 
 def test_serving_specs(server: Server, house: House) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -114,7 +116,7 @@ def test_grids_are_the_bytes_that_pyarrow_writes(whole: Stream) -> None:
         assert sink.getvalue().to_pybytes() == whole.bins[at][1]
 
 
-def test_dataset_and_engine_send_the_same_bytes(house: House, whole: Stream, tmp_path) -> None:
+def test_dataset_and_engine_send_the_same_bytes(house: House, whole: Stream, tmp_path: Path) -> None:
     """The same raw day in a lake without the dataset goes through the engine."""
     bare = tmp_path / "lake"
     bare.mkdir()
@@ -197,6 +199,14 @@ def test_a_run_streams_its_best_row_and_the_row_named(server: Server, house: Hou
     assert named.config["serving"]["signal"]["threshold"] == other
 
 
+def test_a_run_streams_its_dataset_though_its_specs_are_gone(house: House, whole: Stream, tmp_path: Path) -> None:
+    run = house.run_ids[0]
+    with serving(house.settings({"VP_CONFIG_DIR": str(tmp_path)})) as other:
+        got = other.stream(f"run_id={run}&speed=0", bins=5)
+    assert got.config["dataset_id"] == house.dataset_id
+    assert [grid for _, grid in got.bins] == [grid for _, grid in whole.bins[:5]]
+
+
 def test_firings_on_the_stream_are_those_that_were_judged(server: Server, house: House) -> None:
     """Kept and dropped signals of the result row are the stream's firings, but for entries past the end."""
     run = house.run_ids[0]
@@ -254,10 +264,8 @@ def test_refusals_name_the_parameter(server: Server, query: str, code: str, para
     assert "\n" not in got.last["message"]
 
 
-def test_a_damaged_dataset_ends_the_stream_with_one_line(house: House, tmp_path) -> None:
+def test_a_damaged_dataset_ends_the_stream_with_one_line(house: House, tmp_path: Path) -> None:
     """Bytes changed behind the manifest's back are found when their page is read."""
-    import shutil
-
     lake = tmp_path / "lake"
     shutil.copytree(house.root / "research", lake / "research")
     grid = next(lake.glob("research/vp_immutable/*/grid_clean.parquet"))
