@@ -89,16 +89,17 @@ def write_sample(path: Path, spec: SampleSpec, on_progress: Callable[[float], No
     started = time.perf_counter()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as target:
-            records, snapshot_orders, first_ts_ns, last_ts_ns = _write_records(target, spec, on_progress)
-            target.flush()
-            os.fsync(target.fileno())
-        temporary.replace(path)
+        try:
+            with temporary.open("wb") as target:
+                records, snapshot_orders, first_ts_ns, last_ts_ns = _write_records(target, spec, on_progress)
+                target.flush()
+                os.fsync(target.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     seconds = time.perf_counter() - started
     return SampleInfo(path, records, snapshot_orders, first_ts_ns, last_ts_ns, path.stat().st_size, seconds)
 
