@@ -13,7 +13,7 @@ from typing import NamedTuple
 from vp_assets.gates import require_admissible
 from vp_assets.settings import Settings
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
-from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.errors import ConfigError, NotFoundError, VPError
 from vp_engine.evaluation.trials import expand, experiment_address
 from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_address, find_raw, list_raw, open_dataset
 from vp_engine.lake.books import find_book
@@ -31,6 +31,8 @@ from vp_engine.specs import (
 )
 from vp_engine.stream import BINS_CODE_VERSION
 from vp_engine.units import parse_date
+
+_ANY_DAY = "2024-01-10"  # a day without pitfalls, to check a daily pipeline's clock times on
 
 
 class BookRequest(NamedTuple):
@@ -86,12 +88,15 @@ def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
         if known[spec.name] != spec:
             raise ConfigError(f"{given}: the name `{spec.name}` is taken by {book.path(spec.name)}; rename one")
         return spec.name
-    if isinstance(spec, PipelineSpec):
-        spec.resolve(book.lock, spec.capture.dt or "2024-01-10")
-        book.pipelines[spec.name] = spec
-    else:
-        book.pipeline_of(spec.serving)
-        book.experiments[spec.name] = spec
+    try:
+        if isinstance(spec, PipelineSpec):
+            spec.resolve(book.lock, spec.capture.dt or _ANY_DAY)
+            book.pipelines[spec.name] = spec
+        else:
+            book.pipeline_of(spec.serving)
+            book.experiments[spec.name] = spec
+    except VPError as error:
+        raise type(error)(f"{given}: {error}") from None
     return spec.name
 
 

@@ -161,17 +161,20 @@ def _rows_data(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _print_runs(console: Any, title: str, rows: Sequence[Mapping[str, Any]], min_signals: int) -> None:
     """The table of runs and one plain sentence on what it proves."""
+    from vp_engine.signals.registry import list_signals
+
     if not rows:
         console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
         return
-    shared = _shared_parameters(rows)
+    own = [_own(row) for row in rows]
+    shared = {name: value for name, value in own[0].items() if all(other.get(name) == value for other in own)}
     shown = table(title, "run", "signal", "parameters", *_NUMBERS, right=_NUMBERS)
-    for row in rows:
+    for row, parameters in zip(rows, own, strict=True):
         good = row["p_holm"] <= _SIGNIFICANT
         shown.add_row(
             row["run_id"],
             row["signal"],
-            _parameters(row, shared),
+            _words({name: value for name, value in parameters.items() if name not in shared}) or "–",
             f"{row['threshold']:g}",
             count(row["n_signals"]),
             _percent(row["tp_rate"]),
@@ -183,6 +186,10 @@ def _print_runs(console: Any, title: str, rows: Sequence[Mapping[str, Any]], min
             style="bold" if good else None,
         )
     console.print(shown)
+    usual = {info.name: info.params for info in list_signals()}.get(rows[0]["signal"], {})
+    told = {name: value for name, value in shared.items() if usual.get(name) != value}
+    if told:
+        console.print(f"[dim]All of them: {_words(told)}.[/dim]")
     console.print(_verdict(rows))
 
 
@@ -198,34 +205,20 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that sets a run apart: its parameters and its barriers."""
+def _own(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What sets a run apart from others of its signal: parameters and scoring, barriers, day."""
     import json
 
     params = json.loads(row["parameters"])
-    scoring = params.pop("scoring", {})
-    names = ("cooldown_bins", "tp_ticks", "sl_ticks", "dt")
-    return {
-        **params,
-        **{f"scoring.{name}": value for name, value in scoring.items()},
-        **{name: row[name] for name in names},
-    }
+    scoring = {f"scoring.{name}": value for name, value in params.pop("scoring", {}).items()}
+    barriers = {"tp": row["tp_ticks"], "sl": row["sl_ticks"], "cooldown": row["cooldown_bins"], "day": row["dt"]}
+    return {**params, **scoring, **barriers}
 
 
-def _shared_parameters(rows: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Names of parameters that are the same in all rows of one signal, and so say nothing."""
-    flat = [_flat(row) for row in rows]
-    names = {name for row in flat for name in row}
-    return {name for name in names if len({str(row.get(name)) for row in flat if name in row}) == 1}
-
-
-def _parameters(row: Mapping[str, Any], shared: set[str]) -> str:
-    own = [
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in _flat(row).items()
-        if name not in shared
-    ]
-    return ", ".join(own) or "as above"
+def _words(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items()
+    )
 
 
 def _percent(value: float) -> str:

@@ -1,0 +1,66 @@
+"""The whole chain through Dagster: new once, found ever after, recorded where the UI looks."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from tests.assets.conftest import Vp, World
+from vp_assets.chain import Chain
+from vp_assets.runs import open_instance
+from vp_assets.settings import Settings, load_settings
+
+CHAIN = ["raw_dbn", "minute/book_cache", "minute/bins", "minute_sweep/sweep"]
+
+
+@pytest.fixture(scope="module")
+def settings(world: World) -> Settings:
+    return load_settings(world.lake, world.configs, environ={})
+
+
+def events(settings: Settings, key: list[str]) -> list[dg.AssetMaterialization]:
+    found = {}
+    with open_instance(settings) as instance:
+        for run in instance.get_runs():
+            for entry in instance.all_logs(run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+                evaluation = entry.get_dagster_event().asset_check_evaluation_data
+                found[(evaluation.asset_key.to_user_string(), evaluation.check_name)] = evaluation.passed
+    failed = {key for key, passed in found.items() if not passed}
+    assert failed <= {("minute_sweep/promoted", "significant")}
+    assert len(found) >= 19
+
+
+def test_runs_are_recorded_with_the_command(settings: Settings) -> None:
+    with open_instance(settings) as instance:
+        tags = {run.tags.get("spymaster/by") for run in instance.get_runs()}
+    assert {"vp run minute_sweep", "vp promote minute_sweep"} <= tags
+
+
+def test_another_pipeline_with_the_same_numbers_shares_the_dataset(world: World, vp: Vp) -> None:
+    twin = world.root / "twin.yaml"
+    twin.write_text((world.configs / "pipelines" / "minute.yaml").read_text().replace("name: minute", "name: twin"))
+    steps = vp("generate", twin, "--json").data["steps"]
+    assert [step["store_hit"] for step in steps] == [True, True, True]
+    assert steps[-1]["address"] == world.run["steps"][2]["address"]
+
+
+def test_promoted_spec_is_listed_and_pinned(world: World, vp: Vp) -> None:
+    listed = vp("list-specs", "--json").data
+    assert {"kind": "promoted", "name": world.promoted["serving"]}.items() <= next(
+        row for row in listed if row["name"] == world.promoted["serving"]
+    ).items()
+    best = world.run["best"][0]
+    spec = Chain(load_settings(world.lake, world.configs, environ={})).specs.serving[world.promoted["serving"]]
+    assert spec.promoted is not None
+    assert (spec.promoted.run_id, spec.signal.threshold) == (best["run_id"], best["threshold"])
+    assert spec.promoted.figures["n_signals"] == best["n_signals"]
+
+
+def test_daily_pipeline_takes_the_day_it_is_given(vp: Vp) -> None:
+    steps = vp("generate", "every_day", "--day", "2026-02-06", "--json").data["steps"]
+    assert [(step["asset"], step["partition"]) for step in steps] == [
+        ("raw_dbn", "2026-02-06"),
+        ("every_day/book_cache", "2026-02-06"),
+        ("every_day/bins", "2026-02-06"),
+    ]
+    assert steps[1]["address"] != steps[2]["address"]
