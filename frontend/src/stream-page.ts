@@ -26,7 +26,7 @@ const NOTICE_MS = 10_000;
 const FRAME_MS = 17;
 /** Frames rest for this many times their cost, up to a limit. */
 const FRAME_COSTS = 1.5;
-const MAX_SPACING_MS = 250;
+const MAX_REST_MS = 250;
 
 class StreamPage {
   readonly #model: Model;
@@ -220,21 +220,21 @@ class StreamPage {
     this.#wake();
   }
 
-  /** Draw soon. On a machine that cannot draw every frame, bins come first: frames are spaced by what they cost. */
+  /** Draw soon. On a machine that cannot draw every frame, bins come first: frames rest for what they cost. */
   #wake(): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    const draw = (): void => {
-      const asked = performance.now();
+    const draw = (): number =>
       requestAnimationFrame((now) => {
-        this.#waiting = false;
-        const late = Math.max(0, performance.now() - asked - FRAME_MS);
         const start = performance.now();
+        this.#waiting = false;
         this.#render(now);
-        const cost = late + performance.now() - start;
-        this.#nextFrame = performance.now() + Math.min(MAX_SPACING_MS, FRAME_COSTS * cost);
+        // The next task runs once the frame is handed over, which without a graphics card takes longer than drawing.
+        window.setTimeout(() => {
+          const cost = performance.now() - start;
+          this.#nextFrame = performance.now() + (cost > FRAME_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
+        });
       });
-    };
     const rest = this.#nextFrame - performance.now();
     if (rest > FRAME_MS / 2) window.setTimeout(draw, rest);
     else draw();

@@ -24,27 +24,26 @@ export function bubbleRadius(lots: number): number {
 }
 
 /**
- * Fills of one bin with their aggressor's side. `fillSize` counts resting contracts by row k = -R..+R. When only one
- * side traded it is that side; otherwise fills at or above the previous mid were bought, those below sold.
+ * Fills of one bin with their aggressor's side. `fillSize` counts resting contracts by row k = -R..+R, the volumes say
+ * how many of them were bought and sold. Buyers take from above and sellers from below, so the highest fills are
+ * bought until the bought volume is used up, the next ones sold; what is left over had no aggressor (an auction).
  */
-export function sidedFills(
-  fillSize: ArrayLike<number>,
-  spotTick: number,
-  buyVolume: number,
-  sellVolume: number,
-  previousMidTick: number,
-): Fill[] {
+export function sidedFills(fillSize: ArrayLike<number>, spotTick: number, buyVolume: number, sellVolume: number): Fill[] {
   const fills: Fill[] = [];
   const radius = (fillSize.length - 1) / 2;
-  for (let row = 0; row < fillSize.length; row += 1) {
-    const lots = fillSize[row];
+  const left = { bought: buyVolume, sold: sellVolume };
+  for (let row = fillSize.length - 1; row >= 0; row -= 1) {
+    let lots = fillSize[row];
     if (!(lots > 0)) continue;
     const tick = spotTick + row - radius;
-    let side: Side = 0;
-    if (buyVolume > 0 && sellVolume > 0) side = tick >= previousMidTick ? 1 : -1;
-    else if (buyVolume > 0) side = 1;
-    else if (sellVolume > 0) side = -1;
-    fills.push({ tick, side, lots });
+    for (const [key, side] of [["bought", 1], ["sold", -1]] as const) {
+      const taken = Math.min(lots, left[key]);
+      if (taken <= 0) continue;
+      fills.push({ tick, side, lots: taken });
+      left[key] -= taken;
+      lots -= taken;
+    }
+    if (lots > 0) fills.push({ tick, side: 0, lots });
   }
   return fills;
 }

@@ -3,7 +3,7 @@
 import { BubbleBook, sidedFills } from "../lib/bubbles";
 import { nsToMs } from "../lib/clock";
 import { StreamHealth } from "../lib/health";
-import { ColumnRing, NO_TICK } from "../lib/ring";
+import { ColumnRing } from "../lib/ring";
 import { SessionTrace } from "../lib/session";
 import { PV, RING_FIELDS } from "../view/layers";
 import type { GridUpdate, RuntimeConfig } from "../wire.generated";
@@ -102,7 +102,6 @@ export class Model {
     if (!config || !ring) throw new Error("a bin came before its runtime_config");
     const bin = binScalars(update, config);
     if (bin.seq <= ring.last) this.#rewind(bin.seq);
-    const previous = ring.slotOf(ring.last);
     const slot = ring.push(bin, (field) => (field === PV ? pressureMinusVacuum(grid) : grid.column(field)));
     this.update = update;
     this.tsMs = nsToMs(update.ts_ns);
@@ -113,9 +112,7 @@ export class Model {
 
     const fills = grid.column("fill_size");
     if (bin.valid && fills) {
-      const before = previous >= 0 && ring.valid[previous] ? previous : slot;
-      const midTick = (ring.bidTick[before] + ring.askTick[before]) / 2;
-      this.bubbles.add(bin.seq, sidedFills(fills, bin.spotTick, bin.buyVolume, bin.sellVolume, midTick));
+      this.bubbles.add(bin.seq, sidedFills(fills, bin.spotTick, bin.buyVolume, bin.sellVolume));
       this.bubbles.prune(ring.first);
     }
     if (bin.fired !== 0) {
@@ -150,13 +147,6 @@ export class Model {
 
   priceOf(tick: number): number {
     return tick * this.tickSize;
-  }
-
-  /** Tick of a mid in dollars, with its half. */
-  midTickOf(slot: number): number {
-    const ring = this.ring;
-    if (!ring || !ring.valid[slot]) return NO_TICK;
-    return (ring.bidTick[slot] + ring.askTick[slot]) / 2;
   }
 }
 

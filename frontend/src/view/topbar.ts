@@ -71,7 +71,8 @@ export class TopBar {
     const { capture } = config;
     setText(this.#instrument.label, `${config.product_type}, tick ${config.tick_size}`);
     setText(this.#instrument.value, config.symbol);
-    setText(this.#session.label, `${capture.start_time.replace(/:00$/, "")}–${capture.end_time.replace(/:00$/, "")} ET`);
+    const hours = (time: string): string => time.replace(/^(\d\d:\d\d):00$/, "$1");
+    setText(this.#session.label, `${hours(capture.start_time)}–${hours(capture.end_time)} ET`);
     setText(this.#session.value, isoDate(capture.dt));
     const known = Number.isFinite(model.tsMs);
     setText(this.#time, known ? etTime(model.tsMs) : "--:--:--");
