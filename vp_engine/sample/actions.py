@@ -7,8 +7,8 @@ Every function takes (ex, out, n, ...) and returns the new n; a choice that find
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from vp_engine.jit import inlined, kernel
 from vp_engine.sample.exchange import (
     ASK,
     AWAY,
@@ -43,7 +43,7 @@ NEAREST_PARKED = 60
 FARTHEST_PARKED = 40_000
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def order_lots_nb(rng):
     """Lots of a working order: mostly one, now and then ten or more; mean about 1.9."""
     u = uniform_nb(rng)
@@ -60,7 +60,7 @@ def order_lots_nb(rng):
     return 10 + below_nb(rng, 20)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def parked_lots_nb(rng):
     """Lots of an order that stays: mean about 4."""
     if uniform_nb(rng) < 0.8:
@@ -68,7 +68,7 @@ def parked_lots_nb(rng):
     return 5 * (1 + geometric_nb(rng, 0.5, 9))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def rounded_nb(rng, tick):
     """People like round prices: the tick, or one divisible by 4, 20 or 40 near it."""
     u = uniform_nb(rng)
@@ -76,7 +76,7 @@ def rounded_nb(rng, tick):
     return (tick + step // 2) // step * step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def behind_nb(ex, side, distance):
     """Tick at about `distance` from the touch of `side`, never through it and inside the table."""
     best = ex.best[side]
@@ -86,7 +86,7 @@ def behind_nb(ex, side, distance):
     return min(max(tick, 1), N_TICKS - 2)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def deep_tick_nb(ex, side):
     """Tick for a working order behind the levels near the touch; fewer with distance."""
     while True:
@@ -95,7 +95,7 @@ def deep_tick_nb(ex, side):
             return behind_nb(ex, side, distance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def parked_tick_nb(ex, side):
     """Tick for an order that stays: distance log-uniform, so every scale has some."""
     farthest = min(FARTHEST_PARKED, ex.best[side] // 2, N_TICKS - 2 - ex.best[side])
@@ -103,14 +103,14 @@ def parked_tick_nb(ex, side):
     return behind_nb(ex, side, np.int64(NEAREST_PARKED * np.exp(spans * uniform_nb(ex.rng))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def fickle_nb(ex, slot):
     """Whether the owner of a working order would touch it now."""
     order = ex.orders[slot]
     return order.kind == WORKING and (order.lots < WALL_LOTS or uniform_nb(ex.rng) > WALL_STAYS)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def place_nb(ex, out, n, side, tick):
     """An order arrives at `tick`: a new one, or (M) a working order of that side moved there."""
     if uniform_nb(ex.rng) < MOVE_CHANCE and ex.ints[N_WORKING] > 0:
@@ -130,7 +130,7 @@ def place_nb(ex, out, n, side, tick):
     return emit_order_nb(ex, out, n, A, slot)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def improve_nb(ex, out, n, side):
     """An order inside the spread, most often one tick better than the touch."""
     gap = ex.best[ASK] - ex.best[BID] - 1
@@ -140,7 +140,7 @@ def improve_nb(ex, out, n, side):
     return place_nb(ex, out, n, side, ex.best[side] - AWAY[side] * better)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def join_nb(ex, out, n, side, layered):
     """An order at a level near the touch; `layered`: new orders at six levels in a row, one event."""
     if not layered:
@@ -154,7 +154,7 @@ def join_nb(ex, out, n, side, layered):
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def cancel_nb(ex, out, n, slot):
     """The order goes: one C of all that rests."""
     n = emit_order_nb(ex, out, n, C, slot)
@@ -162,7 +162,7 @@ def cancel_nb(ex, out, n, slot):
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def young_order_nb(ex, tick):
     """A working order at `tick`, the later ones likelier; -1 if the queue has none among its last."""
     slot = np.int64(ex.tail[tick])
@@ -180,7 +180,7 @@ def young_order_nb(ex, tick):
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def pull_nb(ex, out, n, side, layered):
     """An order near the touch goes or changes its size; `layered`: one order at each of six levels, one event."""
     touch = ex.best[side]
@@ -204,7 +204,7 @@ def pull_nb(ex, out, n, side, layered):
     return cancel_nb(ex, out, n, slot)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def deepen_nb(ex, out, n, side):
     """An order behind the levels near the touch; some are large."""
     tick = deep_tick_nb(ex, side)
@@ -214,7 +214,7 @@ def deepen_nb(ex, out, n, side):
     return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def take_nb(ex, out, n, side):
     """An aggressor: most take what they see at the touch, some sweep, some leave a rest on their limit."""
     passive = 1 - side
@@ -234,7 +234,7 @@ def take_nb(ex, out, n, side):
     return aggress_nb(ex, out, n, side, lots, limit, rests, 40_000.0 * exponential_nb(ex.rng))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cancel_any_nb(ex, out, n):
     """Any working order goes, wherever it rests."""
     if ex.ints[N_WORKING] == 0:
@@ -243,7 +243,7 @@ def cancel_any_nb(ex, out, n):
     return cancel_nb(ex, out, n, slot) if fickle_nb(ex, slot) else n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def churn_nb(ex, out, n, wanted):
     """One order that stays is added, resized or cancelled; their number keeps near `wanted`."""
     held = ex.ints[N_PARKED]

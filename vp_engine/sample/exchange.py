@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from vp_engine.feed.records import MBO_RTYPE, MBO_WORDS
+from vp_engine.jit import inlined, kernel
 
 N_TICKS = 1 << 17
 BID, ASK = 0, 1
@@ -91,7 +91,7 @@ def empty_exchange(rng: np.ndarray, capacity: int, instrument_id: int, tick_int:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def queue_nb(ex, slot, tick):
     """Put an order behind all others at `tick`; the best tick follows if it is better."""
     order = ex.orders[slot]
@@ -110,7 +110,7 @@ def queue_nb(ex, slot, tick):
         ex.best[side] = tick
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def unqueue_nb(ex, slot):
     """Take an order out of its queue. The best tick is left to `retreat_nb`."""
     order = ex.orders[slot]
@@ -127,7 +127,7 @@ def unqueue_nb(ex, slot):
     ex.lots[tick] -= order.lots
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def retreat_nb(ex, side):
     """Move the best tick into the book until its queue is not empty."""
     tick = ex.best[side]
@@ -136,7 +136,7 @@ def retreat_nb(ex, side):
     ex.best[side] = tick
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def enter_nb(ex, side, tick, lots, kind):
     """A new resting order with the next order id; its slot, or -1 if the table is full."""
     if ex.ints[N_FREE] == 0:
@@ -158,7 +158,7 @@ def enter_nb(ex, side, tick, lots, kind):
     return slot
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def leave_nb(ex, slot):
     """A resting order goes; its slot is free and the best tick right again."""
     order = ex.orders[slot]
@@ -173,7 +173,7 @@ def leave_nb(ex, slot):
     retreat_nb(ex, side)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def move_nb(ex, slot, tick, lots):
     """An order goes to the end of the queue at `tick`, with `lots`."""
     side = ex.orders[slot].side
@@ -183,14 +183,14 @@ def move_nb(ex, slot, tick, lots):
     retreat_nb(ex, side)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def shrink_nb(ex, slot, by):
     """An order loses lots and keeps its place."""
     ex.orders[slot].lots -= by
     ex.lots[ex.orders[slot].tick] -= by
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def emit_nb(ex, out, n, action, side_code, order_id, tick, lots):
     """Write record n of `out` (MBO_DTYPE) at the exchange's present time; returns n + 1. Flags are 0."""
     row = out[n]
@@ -212,7 +212,7 @@ def emit_nb(ex, out, n, action, side_code, order_id, tick, lots):
     return n + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def emit_order_nb(ex, out, n, action, slot):
     """Write a record of an order as it rests now."""
     order = ex.orders[slot]
@@ -221,7 +221,7 @@ def emit_order_nb(ex, out, n, action, slot):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def packet_nb(ex, wait_ns):
     """Start a packet: receive time (never falling), sending latency and sequence of the records that follow."""
     recv = ex.ints[TS] + np.int64(LATENCY_NS + wait_ns)
@@ -230,7 +230,7 @@ def packet_nb(ex, wait_ns):
     ex.ints[SEQ] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fill_level_nb(ex, out, n, passive, tick, lots, n_fills):
     """Fill up to `lots` at one tick from the front of its queue, one F each.
 
@@ -269,7 +269,7 @@ def fill_level_nb(ex, out, n, passive, tick, lots, n_fills):
     return n, lots, n_fills, refreshed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def aggress_nb(ex, out, n, side, lots, limit_tick, rests, wait_ns):
     """An aggressor takes what rests up to `limit_tick`; what is left then rests there if `rests`.
 

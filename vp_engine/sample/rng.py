@@ -7,7 +7,8 @@ State is uint64 (4,) and moves in place, so one state and one order of calls giv
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from vp_engine.jit import inlined, kernel
 
 _MASK = (1 << 64) - 1
 _S11, _S17, _S19, _S23, _S41, _S45 = (np.uint64(bits) for bits in (11, 17, 19, 23, 41, 45))
@@ -27,7 +28,7 @@ def seeded_state(seed: int) -> np.ndarray:
     return state
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def uniform_nb(state):
     """One double in [0, 1) from the upper 53 bits of the next output."""
     total = state[0] + state[3]
@@ -42,26 +43,26 @@ def uniform_nb(state):
     return np.float64(out >> _S11) * _UNIT
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def below_nb(state, n):
     """One integer in [0, n)."""
     return np.int64(uniform_nb(state) * n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def exponential_nb(state):
     """One waiting time of mean 1."""
     return -np.log(1.0 - uniform_nb(state))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def normal_nb(state):
     """One standard normal (Box and Muller; the second one is dropped)."""
     radius = np.sqrt(2.0 * exponential_nb(state))
     return radius * np.cos(_TWO_PI * uniform_nb(state))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def geometric_nb(state, go_on, most):
     """Successes of chance `go_on` before the first failure, at most `most`."""
     n = 0

@@ -7,9 +7,9 @@ Arguments: `ex` Exchange, `flow` Flow, `out` MBO_DTYPE (m,) to write into, `n` r
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from vp_engine.feed.records import F_BAD_TS_RECV, F_LAST, F_SNAPSHOT
+from vp_engine.jit import inlined, kernel
 from vp_engine.sample.actions import (
     DEPTH_TICKS,
     cancel_any_nb,
@@ -74,7 +74,7 @@ MARGIN = 1_024  # records that one event may write at most
 _OLDEST_S = 50 * 3_600.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def open_book_nb(ex, mid_tick, wanted_parked):
     """Fill an empty exchange with the orders that rest at the open, oldest first."""
     deepest = TYPICAL_ORDERS[LEVELS - 1]
@@ -97,7 +97,7 @@ def open_book_nb(ex, mid_tick, wanted_parked):
     ex.ints[TS] = open_ns
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def snapshot_nb(ex, out):
     """Write the book as a snapshot: R, then every order, bids from the touch outwards, asks the same, in queue order.
 
@@ -121,7 +121,7 @@ def snapshot_nb(ex, out):
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined
 def act_nb(ex, flow, out, n, kind):
     """One event of the given kind."""
     side = kind // 5
@@ -141,7 +141,7 @@ def act_nb(ex, flow, out, n, kind):
     return take_nb(ex, out, n, side)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined
 def event_nb(ex, flow, out, n, base_rate, total):
     """One event now: packet, records, F_LAST, and what it sets off: bursts, momentum, makers who retreat."""
     twice_mid = ex.best[BID] + ex.best[ASK]
@@ -164,7 +164,7 @@ def event_nb(ex, flow, out, n, base_rate, total):
     return after
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_nb(ex, flow, out):
     """Simulate until `out` (MBO_DTYPE) is nearly full or the time is up. Returns records written; 0 at the end.
 
