@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import streams
+from hypothesis import HealthCheck, settings
 from twin import TwinResult
 
 from vp_engine.schema import BIN_DTYPE, GRID_F32_NAMES, BinBlock
@@ -22,6 +23,12 @@ COUNTERS = (
     "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors", "filled_sided",
     "filled_auction", "traded_sided", "traded_auction", "events_kept",
 )  # fmt: skip
+SMALL = {"grid_radius_ticks": 20, "n_absolute_ticks": 2048}
+EVERYDAY = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 REAL_FILE = "esh4-glbx-mdp3-20231225.mbo.dbn.zst"
 
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import streams
 from harness import (
+    EVERYDAY,
+    SMALL,
     assert_bins_equal,
+    assert_close,
     assert_counters_equal,
     assert_grids_agree,
     assert_same_bits,
@@ -16,19 +19,12 @@ from harness import (
     join,
     run_engine,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twin import make_records, twin_run
 from twin.records import F_LAST, F_SNAPSHOT
 
 from vp_engine.stream import stream_events
-
-SMALL = {"grid_radius_ticks": 20, "n_absolute_ticks": 2048}
-EVERYDAY = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 
 
 def compare(tmp_path, stream, config):
@@ -39,6 +35,8 @@ def compare(tmp_path, stream, config):
     assert_bins_equal(engine.block.bins, twin.bins)
     for name in ("bid_depth", "ask_depth", "rest_depth", "fill_size"):
         np.testing.assert_array_equal(engine.block.field(name), twin.field(name), err_msg=name)
+    for name in ("add_mass", "pull_mass", "fill_mass"):  # what is a pull and what an execution is the book's business
+        assert_close(engine.block.field(name), twin.field(name), name)
     np.testing.assert_array_equal(engine.block.last_event_id, twin.last_event_id)
     np.testing.assert_array_equal(engine.block.state5, twin.state5)
     return engine, twin

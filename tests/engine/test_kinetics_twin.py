@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import streams
-from harness import assert_close, assert_grids_agree, engine_config, run_engine
+from harness import EVERYDAY, SMALL, assert_close, assert_grids_agree, engine_config, run_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-from test_book_twin import EVERYDAY, SMALL
 from twin import twin_run
 from twin.kinetics import chain, direct_sums
 
