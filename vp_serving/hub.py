@@ -225,6 +225,9 @@ class Session:
                 self._next_bin = frame.bin_seq + 1
             if self._take_seek():
                 return True
+        while self._queue and self._seek_to is None:  # a client may still go back while it reads the last bins
+            self._space.clear()
+            await self._space.wait()
         return self._take_seek()
 
     def _take_seek(self) -> bool:

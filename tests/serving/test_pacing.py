@@ -203,6 +203,20 @@ def test_seek_goes_there_and_shows_it_while_paused(paced: Server) -> None:
         assert [update["bin_seq"] for update in got.updates] == list(range(21, 2000))
 
 
+def test_seek_back_from_the_last_bins(house: House) -> None:
+    """The producer is done, the client still reads: going back starts it again."""
+    bins = Bins(30, grid=bytes(900_000))
+    with serving(house.settings(), lambda request: bins) as server, server.connect("speed=0") as socket:
+        next_seq(socket)
+        wait_until(lambda: bins.taken == 30)
+        time.sleep(0.1)
+        socket.send('{"type":"seek","ts_ns":"5"}')
+        got = read_stream(socket)
+    sequence = [update["bin_seq"] for update in got.updates]
+    assert sequence[-25:] == list(range(5, 30))
+    assert len(sequence) < 29 + 25
+
+
 @pytest.mark.parametrize(
     ("message", "says"),
     [
