@@ -158,6 +158,8 @@ class StreamPage {
   #onPhase(phase: Phase): void {
     this.#phase = phase;
     this.#phaseAt = performance.now();
+    // After the end nothing lies ahead.
+    if (phase.name === "ended") this.#model.projections = [];
     if (phase.name === "refused") {
       this.#datasets = [];
       getDatasets().then(
@@ -249,7 +251,7 @@ class StreamPage {
     this.#speak(now, paused);
     const moving = plot.render(now);
     this.#top.render(model);
-    this.#tools.render(plot.layer, plot.scale, plot.camera.follow);
+    this.#tools.render(plot.layer, plot.scale, plot.camera.follow, (model.ring?.last ?? -1) >= 0);
     this.#state.render(model);
     this.#signal.render(model);
     this.#health.render(model, now, live && !paused);

@@ -8,11 +8,11 @@ import type { RunRow } from "../wire.generated";
 
 const COUNTS = [0, 5, 10, 20, 30, 50, 100, 200, 300];
 
-/** "MNQH6 Fri 6 Feb 09:25–10:25" from a row's dataset, whose id carries the window. */
+/** "MNQH6 6 Feb 09:25" from a row's dataset, whose id carries the window. */
 export function datasetLabel({ symbol, dt, dataset_id }: Pick<RunRow, "symbol" | "dt" | "dataset_id">): string {
-  const window = /_(\d\d)(\d\d)_(\d\d)(\d\d)__/.exec(dataset_id);
-  const hours = window ? ` ${window[1]}:${window[2]}–${window[3]}:${window[4]}` : "";
-  return `${symbol} ${isoDate(dt, false)}${hours}`;
+  const start = /_(\d\d)(\d\d)_\d{4}__/.exec(dataset_id);
+  const day = isoDate(dt, false).replace(/^\w+ /, "");
+  return `${symbol} ${day}${start ? ` ${start[1]}:${start[2]}` : ""}`;
 }
 
 type Chooser = "signal" | "dataset" | "experiment" | "barriers";

@@ -40,7 +40,7 @@ const TITLES: Record<string, string> = {
 };
 
 export function errorCard(error: StreamError, closeCode: number | null, datasets: readonly DatasetEntry[], retry: () => void): Card {
-  const lines = [error.message];
+  const lines = [error.message.charAt(0).toUpperCase() + error.message.slice(1)];
   if (error.parameter) lines.push(`Parameter: ${error.parameter}`);
   if (error.code === "unauthorized") lines.push("Open the page with #token=… at the end of its address; the tab keeps it.");
   const helps = error.code === "not_found" || error.code === "bad_value" || error.code === "unknown_parameter";

@@ -5,7 +5,7 @@ import { setStyle, setText } from "../lib/dom";
 import { digitsFor, signed } from "../lib/format";
 import type { Model } from "../stream/model";
 import { drawArrow, timeMarks } from "./drawHistory";
-import { INK, hatch } from "./ink";
+import { COLUMNS, INK, hatch } from "./ink";
 import type { LabelLayer } from "./labels";
 
 type Ink = CanvasRenderingContext2D;
@@ -94,7 +94,7 @@ export function drawStrip(
   }
 
   const digits = Math.max(reach < 1 ? digitsFor(reach, 1) : 0, 0);
-  const axis = camera.width + model.projections.length * 32 + 10;
+  const axis = camera.width + (model.config?.projection_horizons_ms.length ?? 0) * COLUMNS.horizon + 10;
   labels.put("0", axis, middle, "price");
   labels.put(signed(-reach, digits), axis, y(-reach) + 2, "price");
   const slot = ring.slotOf(ring.last);

@@ -1,6 +1,6 @@
 /** Row above the map: layers, all fields, follow, legend, lin and log. */
 
-import { el, setClass } from "../lib/dom";
+import { el, setClass, setHidden } from "../lib/dom";
 import type { Scale } from "../lib/scale";
 import { Legend } from "./legend";
 import { FIELD_LAYERS, type Layer, MAIN_LAYERS } from "./layers";
@@ -52,7 +52,7 @@ export class Tools {
     );
   }
 
-  render(layer: Layer, scale: Scale, following: boolean): void {
+  render(layer: Layer, scale: Scale, following: boolean, hasMap: boolean): void {
     MAIN_LAYERS.forEach((entry, i) => this.#press(this.#buttons[i], entry === layer));
     const isField = FIELD_LAYERS.includes(layer);
     const wanted = isField ? layer.id : "";
@@ -61,6 +61,7 @@ export class Tools {
     this.#press(this.#follow, following);
     this.#press(this.#lin, !scale.log);
     this.#press(this.#log, scale.log);
+    setHidden(this.#legend.root, !hasMap);
     this.#legend.render(layer, scale);
   }
 

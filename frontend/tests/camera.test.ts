@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { priceStep, timeStep } from "../src/lib/axis";
+import { Camera } from "../src/lib/camera";
+
+function camera(): Camera {
+  const made = new Camera();
+  made.resize(840, 640);
+  made.track(999, 100, 16);
+  return made;
+}
+
+describe("camera", () => {
+  it("ends the latest bin at the right edge and centres the first spot", () => {
+    const view = camera();
+    expect(view.xOf(1000)).toBe(840);
+    expect(view.yOf(100)).toBe(320);
+    expect(view.seqSpan).toEqual([160, 999]);
+  });
+
+  it("finds the cell under a pixel at every zoom", () => {
+    const view = camera();
+    for (const pxPerBin of [0.25, 0.7, 1, 3, 12]) {
+      view.pxPerBin = pxPerBin;
+      for (const seq of [700, 873, 998]) expect(view.seqAt(view.xOf(seq) + pxPerBin / 2)).toBe(seq);
+      expect(view.seqAt(view.xOf(800))).toBe(800);
+    }
+    for (const tick of [80, 100, 121]) {
+      expect(view.tickAt(view.yOf(tick) - 4.9)).toBe(tick);
+      expect(view.tickAt(view.yOf(tick) + 4.9)).toBe(tick);
+    }
+  });
+
+  it("covers the view with its tick span", () => {
+    const view = camera();
+    const [low, high] = view.tickSpan;
+    expect(view.yOf(low) + view.pxPerTick / 2).toBeGreaterThanOrEqual(640);
+    expect(view.yOf(high) - view.pxPerTick / 2).toBeLessThanOrEqual(0);
+  });
+
+  it("keeps what is under the pointer while zooming", () => {
+    const view = camera();
+    view.pan(10, 0);
+    const seq = view.seqAt(200.5);
+    view.zoomTime(4, 200.5);
+    expect(view.seqAt(200.5)).toBe(seq);
+    const tick = view.tickAt(100);
+    view.zoomPrice(2, 100);
+    expect(view.tickAt(100)).toBe(tick);
+  });
+
+  it("keeps now at the right edge when zoomed while following", () => {
+    const view = camera();
+    view.zoomTime(3, 100);
+    expect(view.right).toBe(1000);
+    expect(view.follow).toBe(true);
+  });
+
+  it("stops following when dragged", () => {
+    const view = camera();
+    view.pan(50, 20);
+    view.track(1100, 100, 16);
+    expect(view.follow).toBe(false);
+    expect(view.right).toBe(950);
+    expect(view.center).toBe(102);
+  });
+
+  it("leaves price alone in the calm zone, then glides back to the middle", () => {
+    const view = camera();
+    expect(view.track(1000, 115, 16)).toBe(false);
+    expect(view.center).toBe(100);
+    expect(view.track(1001, 125, 16)).toBe(true);
+    for (let i = 0; i < 200; i += 1) view.track(1002, 125, 16);
+    expect(Math.abs(view.center - 125)).toBeLessThan(0.1);
+  });
+
+  it("jumps when the market is far away", () => {
+    const view = camera();
+    view.track(1000, 5000, 16);
+    expect(view.center).toBe(5000);
+  });
+});
+
+describe("axes", () => {
+  it("label whole dollars when they fit, parts of one when there is room, round dollars when there is not", () => {
+    expect(priceStep(0.25, 10, 34)).toBe(4);
+    expect(priceStep(0.25, 40, 34)).toBe(1);
+    expect(priceStep(0.25, 20, 34)).toBe(2);
+    expect(priceStep(0.25, 2, 34)).toBe(20);
+    expect(priceStep(0.01, 8, 34)).toBe(5);
+    expect(priceStep(0.3, 10, 34)).toBe(5);
+  });
+
+  it("step time in seconds people count in", () => {
+    expect(timeStep(10, 90)).toBe(10);
+    expect(timeStep(1.25, 90)).toBe(120);
+    expect(timeStep(240, 90)).toBe(1);
+  });
+});
