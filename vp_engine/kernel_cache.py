@@ -18,14 +18,15 @@ from numba.core import config as _config
 numba_config: Any = _config  # its fields are set at run time, unknown to type checkers
 
 _PACKAGE = Path(__file__).parent
+_MARKS = (b"numba", b"vp_engine.jit")  # of sources that compile kernels
 
 
 def kernel_digest(package: Path = _PACKAGE) -> str:
-    """16 hex over numba's version and every source below `package` that mentions numba."""
+    """16 hex over numba's version and every source below `package` that compiles kernels."""
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(package.rglob("*.py")):
         text = source.read_bytes()
-        if b"numba" in text:
+        if any(mark in text for mark in _MARKS):
             digest.update(source.relative_to(package).as_posix().encode())
             digest.update(text)
     return digest.hexdigest()[:16]
