@@ -23,6 +23,7 @@ _GROUND, _INK, _CASING = "#12151A", "#A9B1BD", "#0A0C10"
 _WIDTH_PX, _HEIGHT_PX = 760, 240
 COLUMNS = 640  # bins drawn at most
 _MAX_TICKS = 400
+_COLOURS = 48  # of the picture: a third of the bytes, no difference to the eye
 
 
 def field_image(values: np.ndarray, spot_tick: np.ndarray) -> tuple[np.ndarray, int]:
@@ -55,12 +56,12 @@ def heatmap_png(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
+    from PIL import Image
 
     image, low = field_image(values, spot_tick)
     finite = np.abs(image[np.isfinite(image)])
     limit = max(float(np.percentile(finite, 99)) if finite.size else 0.0, 1e-6)
-    colours = LinearSegmentedColormap.from_list("spymaster", _DIVERGING)
-    colours.set_bad(_GROUND)
+    colours = LinearSegmentedColormap.from_list("spymaster", _DIVERGING).with_extremes(bad=_GROUND)
     figure = Figure(figsize=(_WIDTH_PX / 100, _HEIGHT_PX / 100), dpi=100, facecolor=_GROUND)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.005, 0.1, 0.91, 0.89), facecolor=_GROUND)
@@ -89,8 +90,12 @@ def heatmap_png(
         label.set_horizontalalignment(side)
     for spine in axes.spines.values():
         spine.set_visible(False)
+    canvas.draw()
     target = io.BytesIO()
-    canvas.print_png(target, pil_kwargs={"optimize": True})
+    picture = (
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    )
+    picture.save(target, "PNG", optimize=True)
     return target.getvalue()
 
 

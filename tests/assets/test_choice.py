@@ -1,0 +1,86 @@
+"""Choosing over days: train days decide, weighted by trades; test days only report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from vp_assets.choice import DayResults, choose
+from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA
+from vp_engine.specs import ExperimentSpec
+
+_ZERO = {pa.string(): "", pa.float64(): 0.0, pa.int64(): 0}
+
+
+def row(schema: pa.Schema, **values: Any) -> dict[str, Any]:
+    return {field.name: values.get(field.name, _ZERO[field.type]) for field in schema}
+
+
+def day(name: str, figures: dict[str, tuple[int, float]], threshold: float = 0.1) -> DayResults:
+    """A day with trials by name: (trades, net pnl)."""
+    meta = [row(RUNS_META_SCHEMA, run_id=f"{trial}@{name}", trial_id=trial, dt=name) for trial in figures]
+    runs = [
+        row(RUNS_SCHEMA, run_id=f"{trial}@{name}", threshold=threshold, n_signals=n, net_mean_pnl_ticks=pnl)
+        for trial, (n, pnl) in figures.items()
+    ]
+    return DayResults(name, name, pa.Table.from_pylist(meta, RUNS_META_SCHEMA), pa.Table.from_pylist(runs, RUNS_SCHEMA))
+
+
+def experiment(**fields: Any) -> ExperimentSpec:
+    return ExperimentSpec.parse({"name": "tried", "serving": "base", "selection": {"min_signals": 5}, **fields})
+
+
+DAYS = {
+    "2026-02-02": day("2026-02-02", {"a": (10, 1.0), "b": (10, 2.0), "c": (2, 90.0)}),
+    "2026-02-03": day("2026-02-03", {"a": (30, 1.0), "b": (30, -1.0), "c": (2, 90.0)}),
+    "2026-02-06": day("2026-02-06", {"a": (10, -5.0), "b": (10, 50.0), "c": (9, 99.0)}),
+}
+SPLIT = {"train": ["2026-02-02", "2026-02-03"], "test": ["2026-02-06"]}
+
+
+def test_one_day_takes_its_best_row() -> None:
+    chosen = choose(experiment(), {"2026-02-02": DAYS["2026-02-02"]})
+    assert chosen.meta["trial_id"] == "b"
+    assert [entry["role"] for entry in chosen.by_day] == ["train"]
+
+
+def test_train_days_decide_weighted_by_trades_and_test_days_only_report() -> None:
+    chosen = choose(experiment(days=SPLIT), DAYS)
+    assert chosen.meta["run_id"] == "a@2026-02-03"
+    assert [(entry["day"], entry["role"], entry["net_mean_pnl_ticks"]) for entry in chosen.by_day] == [
+        ("2026-02-02", "train", 1.0),
+        ("2026-02-03", "train", 1.0),
+        ("2026-02-06", "test", -5.0),
+    ]
+
+
+def test_a_changed_test_day_changes_no_choice() -> None:
+    other = {**DAYS, "2026-02-06": day("2026-02-06", {"a": (10, -99.0), "b": (10, 500.0), "c": (50, 990.0)})}
+    assert choose(experiment(days=SPLIT), other).meta == choose(experiment(days=SPLIT), DAYS).meta
+
+
+def test_less_is_better_where_it_is() -> None:
+    spec = experiment(days=SPLIT, selection={"sort": "n_dropped", "min_signals": 5})
+    assert choose(spec, DAYS).meta["trial_id"] in ("a", "b")
+
+
+def test_a_named_run_is_taken_from_its_own_day() -> None:
+    chosen = choose(experiment(days=SPLIT), DAYS, run_id="b@2026-02-06", threshold=0.1)
+    assert (chosen.meta["dt"], chosen.run["net_mean_pnl_ticks"]) == ("2026-02-06", 50.0)
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "error", "words"),
+    [
+        ({}, {}, NotFoundError, "no results yet"),
+        ({"2026-02-06": DAYS["2026-02-06"]}, {}, NotFoundError, "no results on its train days"),
+        (DAYS, {"run_id": "z"}, NotFoundError, "no run `z`"),
+        (DAYS, {"threshold": 0.7}, ConfigError, "no trial has 5 signals"),
+    ],
+)
+def test_nothing_to_choose(held: dict[str, DayResults], asked: dict[str, Any], error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        choose(experiment(days=SPLIT), held, **asked)

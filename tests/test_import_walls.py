@@ -1,0 +1,109 @@
+"""Who may import whom: vp_assets → vp_engine ← vp_serving, lower rooms of the engine never import higher ones."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("vp_engine", "vp_assets", "vp_serving")
+# From low to high; a room imports rooms before it. `sample` stands aside: it may use what lies below and beside feed.
+ROOMS = (
+    "errors", "units", "hashing", "schema", "kernel_cache", "jit", "specs", "feed", "book", "operators", "field",
+    "spectrum", "signals", "lake", "evaluation", "stream",
+)  # fmt: skip
+MAY_READ_ENVIRONMENT = {"vp_assets/settings.py", "vp_serving/settings.py"}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Modules a file imports anywhere, types included, with the line."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def breaches(package: str, forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sources(package)
+        for name, line in imports(path)
+        if name.split(".")[0] in forbidden
+    ]
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("vp_engine", ("dagster", "fastapi", "starlette", "uvicorn", "mlflow", "databento", "vp_assets", "vp_serving")),
+        ("vp_assets", ("vp_serving", "fastapi", "uvicorn")),
+        ("vp_serving", ("vp_assets", "dagster", "mlflow")),
+    ],
+)
+def test_packages_keep_their_walls(package: str, forbidden: tuple[str, ...]) -> None:
+    assert sources(package)
+    assert breaches(package, forbidden) == []
+
+
+def room_of(parts: tuple[str, ...]) -> str:
+    return parts[0].removesuffix(".py") if parts else ""
+
+
+def test_lower_rooms_of_the_engine_never_import_higher_ones() -> None:
+    found = []
+    for path in sources("vp_engine"):
+        room = room_of(path.relative_to(ROOT / "vp_engine").parts)
+        if room == "__init__":
+            continue
+        for name, line in imports(path):
+            parts = name.split(".")
+            assert len(parts) < 2 or parts[0] != "vp_engine" or parts[1] in (*ROOMS, "sample"), f"{name} is no room yet"
+            if parts[0] != "vp_engine" or len(parts) < 2:
+                continue
+            other = parts[1]
+            if room == "sample":
+                allowed = other == "sample" or ROOMS.index(other) <= ROOMS.index("feed")
+            else:
+                allowed = other != "sample" and ROOMS.index(other) <= ROOMS.index(room)
+            if not allowed:
+                found.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert found == []
+
+
+def test_the_environment_is_read_in_settings_alone() -> None:
+    found = []
+    for package in PACKAGES:
+        for path in sources(package):
+            name = path.relative_to(ROOT).as_posix()
+            for node in ast.walk(ast.parse(path.read_text())):
+                reads = isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
+                if reads and name not in MAY_READ_ENVIRONMENT:
+                    found.append(f"{name}:{node.lineno}")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("vp_engine.stream", ("dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
+        ("vp_engine.evaluation.sweep", ("dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
+        ("vp_serving.app", ("dagster", "mlflow", "vp_assets")),
+        ("vp_assets.cli", ("dagster", "mlflow", "numba", "vp_serving", "fastapi")),
+        ("vp_assets.definitions", ("mlflow", "vp_serving", "fastapi")),
+    ],
+)
+def test_importing_loads_only_what_is_needed(module: str, absent: tuple[str, ...]) -> None:
+    script = f"import sys, {module}; sys.exit(', '.join(sorted({set(absent)!r} & set(sys.modules))) or 0)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
