@@ -22,10 +22,10 @@ from vp_engine.book.order_book import (
     REANCHORS,
     BookState,
     anchor_due_nb,
-    anchor_nb,
+    lay_slots,
     new_book,
     pass_time_nb,
-    spot_tick_nb,
+    spot_tick,
 )
 from vp_engine.book.order_table import copy_orders_nb, new_order_table
 from vp_engine.errors import BookError, DataError
@@ -67,8 +67,8 @@ def fill_block_nb(records, first, final, state, shape, bin_seq, filled, rows, gr
         code, first = consume_nb(records, first, end_ns, shape.tick_int, ticks)
         if code != STOPPED and not (code == OUT_OF_RECORDS and final):
             return code, first, filled
-        pass_time_nb(ticks.book, end_ns)
-        if anchor_due_nb(ticks.book):
+        pass_time_nb(ticks.book.scalars, end_ns)
+        if anchor_due_nb(ticks.book.scalars, ticks.book.depth.shape[1]):
             return LAY_SLOTS, first, filled
         close_bin_nb(state, shape, bin_seq, rows, filled, grid, state5, last_event_id)
         start_bin_nb(ticks)
@@ -179,20 +179,20 @@ class _Chain:
 
     def _lay_slots(self) -> None:
         book = self.book
-        anchor = int(spot_tick_nb(book))
+        anchor = spot_tick(book)
         if book.scalars[ANCHORED]:
             shift = anchor - int(book.scalars[ANCHOR])
             shift_slots(self.state.ticks, shift)
             shift_rollup(self.state.rollup, shift)
             book.counters[REANCHORS] += 1
-        anchor_nb(book, anchor)
+        lay_slots(book, anchor)
 
 
 def build_checkpoint(raw_path: Path, config: VPRuntimeConfig, capture: Capture) -> BookCheckpoint:
     """The book at the warm-up's start, from the day's first record. Raises DataError or BookError."""
     chain = _Chain(config, capture.start_ns, new_book(config.n_absolute_ticks))
     chain.consume_until(_Records([raw_path], capture.symbol), capture.warmup_start_ns)
-    pass_time_nb(chain.book, capture.warmup_start_ns)
+    pass_time_nb(chain.book.scalars, capture.warmup_start_ns)
     return BookCheckpoint.of(chain.book)
 
 

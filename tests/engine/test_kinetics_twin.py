@@ -39,15 +39,21 @@ impulses = st.lists(
 )
 
 
+def advance(kinetics, ts_ns):
+    """Bring the kernel's state to `ts_ns`."""
+    state = (kinetics.sums, kinetics.gain, kinetics.rates, kinetics.clock, kinetics.powers, kinetics.touched)
+    advance_nb(ts_ns, *state)
+
+
 def feed(moves, taus, pauses=0):
     """Kernel state after the impulses, each reached in pauses + 1 steps; and the impulses with their times."""
     kinetics, ts, seen = new_kinetics(N_SLOTS, taus), streams.BASE_NS, []
     for gap, slot, channel, amount in moves:
         for part in range(1, pauses + 1):
-            advance_nb(kinetics, ts + gap * part // (pauses + 1))
+            advance(kinetics, ts + gap * part // (pauses + 1))
         ts += gap
-        advance_nb(kinetics, ts)
-        add_impulse_nb(kinetics, slot, channel, float(amount))
+        advance(kinetics, ts)
+        add_impulse_nb(kinetics.sums, kinetics.gain, kinetics.touched, kinetics.awake, slot, channel, float(amount))
         seen.append((ts, slot, channel, amount))
     return kinetics, ts, np.array(seen, np.int64)
 
@@ -57,7 +63,8 @@ def read(kinetics, at_ns):
     coefficients = np.zeros(7)
     chain_at_nb(kinetics, at_ns, coefficients)
     kernels = (mass_nb, velocity_nb, acceleration_nb, jerk_nb)
-    return np.array([[[kernel(sums, coefficients) for kernel in kernels] for sums in slot] for slot in kinetics.sums])
+    return np.array([[[kernel(kinetics.sums, coefficients, channel, slot) for kernel in kernels]
+                      for channel in range(N_CHANNELS)] for slot in range(N_SLOTS)])  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None)

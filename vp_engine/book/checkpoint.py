@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from vp_engine.book.order_book import (
     ANCHOR,
+    ANCHORED,
     COUNTER_NAMES,
     SCALAR_NAMES,
     BookState,
-    anchor_nb,
+    is_valid,
+    lay_slots,
     new_book,
-    spot_tick_nb,
-    valid_nb,
+    spot_tick,
 )
 from vp_engine.book.order_table import EMPTY, copy_orders_nb
 from vp_engine.errors import LakeError
@@ -68,7 +69,7 @@ class BookCheckpoint:
         book.scalars[:] = [self.scalars[name] for name in SCALAR_NAMES]
         book.counters[:] = [self.counters[name] for name in COUNTER_NAMES]
         if self.scalars["anchored"]:
-            anchor_nb(book, self.scalars["anchor"])
+            lay_slots(book, self.scalars["anchor"])
         return book
 
     def to_bytes(self) -> bytes:
@@ -106,5 +107,5 @@ class BookCheckpoint:
 
 def reanchor_to_bbo(book: BookState) -> None:
     """Lay the slots around today's mid; a book without a valid mid keeps its anchor."""
-    if valid_nb(book) and (not book.scalars[ANCHOR + 1] or spot_tick_nb(book) != book.scalars[ANCHOR]):
-        anchor_nb(book, spot_tick_nb(book))
+    if is_valid(book) and not (book.scalars[ANCHORED] and spot_tick(book) == book.scalars[ANCHOR]):
+        lay_slots(book, spot_tick(book))

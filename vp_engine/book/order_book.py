@@ -55,7 +55,7 @@ TICK, SIDE, CHANNEL, AMOUNT, DEPTH_DELTA = range(5)
 FLOW_ADD, FLOW_PULL, FLOW_FILL, NO_FLOW = 0, 1, 2, -1
 MAX_EFFECTS = 2
 
-NEED_ROOM, DEPTH_BELOW_ZERO = -1, -2  # codes of apply_nb; others are a number of effects
+DEPTH_BELOW_ZERO = -1  # code of apply_nb; others are a number of effects
 
 
 class BookState(NamedTuple):
@@ -80,57 +80,58 @@ def new_book(n_slots: int, n_orders: int = 0) -> BookState:
 
 
 @inlined
-def slot_of_nb(book, tick):
+def slot_of_nb(scalars, n_slots, tick):
     """Slot of a tick, or NOT_FOUND outside the slots or before there is an anchor."""
-    if book.scalars[ANCHORED] == 0:
-        return NOT_FOUND
-    n_slots = book.depth.shape[1]
-    slot = tick - book.scalars[ANCHOR] + n_slots // 2
-    return slot if 0 <= slot < n_slots else NOT_FOUND
+    slot = tick - scalars[ANCHOR] + (n_slots >> 1)
+    return slot if 0 <= slot < n_slots and scalars[ANCHORED] != 0 else NOT_FOUND
 
 
 @inlined
-def valid_nb(book):
+def quoted_nb(scalars):
+    """Both sides quote."""
+    return scalars[BEST_BID_KEY] != NO_KEY and scalars[BEST_ASK_KEY] != NO_KEY
+
+
+@inlined
+def valid_nb(scalars):
     """Both sides quote, bid < ask, and no snapshot is under way."""
-    s = book.scalars
-    quoted = s[BEST_BID_KEY] != NO_KEY and s[BEST_ASK_KEY] != NO_KEY
-    return s[IN_SNAPSHOT] == 0 and quoted and s[BEST_BID_KEY] + s[BEST_ASK_KEY] < 0
+    return scalars[IN_SNAPSHOT] == 0 and quoted_nb(scalars) and scalars[BEST_BID_KEY] + scalars[BEST_ASK_KEY] < 0
 
 
 @inlined
-def spot_tick_nb(book):
+def spot_tick_nb(scalars):
     """floor((bid + ask)/2 + 1/2) in ticks; the book must be valid."""
-    return (book.scalars[BEST_BID_KEY] - book.scalars[BEST_ASK_KEY] + 1) >> 1
+    return (scalars[BEST_BID_KEY] - scalars[BEST_ASK_KEY] + 1) >> 1
 
 
 @kernel
-def clear_nb(book):
+def clear_nb(orders, depth, scalars):
     """Every order goes; anchor, clock and counters stay."""
-    for at in range(book.orders.size):
-        book.orders[at].side = EMPTY
-    book.depth[:, :] = 0
-    book.scalars[N_ORDERS] = 0
-    book.scalars[BEST_BID_KEY] = NO_KEY
-    book.scalars[BEST_ASK_KEY] = NO_KEY
+    for at in range(orders.size):
+        orders[at].side = EMPTY
+    depth[:, :] = 0
+    scalars[N_ORDERS] = 0
+    scalars[BEST_BID_KEY] = NO_KEY
+    scalars[BEST_ASK_KEY] = NO_KEY
 
 
 @kernel
-def next_best_nb(book, side, slot):
+def next_best_nb(orders, depth, scalars, side, slot):
     """Price key of the best level at or behind a slot that just emptied."""
     row = side - BID
     sign = 1 if side == BID else -1
     if slot != NOT_FOUND:
-        n_slots = book.depth.shape[1]
+        n_slots = depth.shape[1]
         at = slot - sign
         while 0 <= at < n_slots:
-            if book.depth[row, at] > 0:
-                return sign * (at + book.scalars[ANCHOR] - n_slots // 2)
+            if depth[row, at] > 0:
+                return sign * (at + scalars[ANCHOR] - (n_slots >> 1))
             at -= sign
-    return best_key_nb(book.orders, side, NO_KEY)  # the next quote lies outside the slots
+    return best_key_nb(orders, side, NO_KEY)  # the next quote lies outside the slots
 
 
 @inlined
-def change_level_nb(book, side, tick, delta):
+def change_level_nb(orders, depth, scalars, side, tick, delta):
     """Add `delta` contracts to a level, keeping the best quote. The order table must hold the new state already.
 
     Returns False if the level's depth would fall below zero.
@@ -138,19 +139,19 @@ def change_level_nb(book, side, tick, delta):
     row = side - BID
     best = BEST_BID_KEY + row
     key = tick if side == BID else -tick
-    slot = slot_of_nb(book, tick)
+    slot = slot_of_nb(scalars, depth.shape[1], tick)
     emptied = delta < 0
     if slot != NOT_FOUND:
-        depth = book.depth[row, slot] + delta
-        if depth < 0:
+        held = depth[row, slot] + delta
+        if held < 0:
             return False
-        book.depth[row, slot] = depth
-        emptied = depth == 0
+        depth[row, slot] = held
+        emptied = held == 0
     if delta > 0:
-        if key > book.scalars[best]:
-            book.scalars[best] = key
-    elif emptied and key == book.scalars[best]:
-        book.scalars[best] = next_best_nb(book, side, slot)
+        if key > scalars[best]:
+            scalars[best] = key
+    elif emptied and key == scalars[best]:
+        scalars[best] = next_best_nb(orders, depth, scalars, side, slot)
     return True
 
 
@@ -166,184 +167,132 @@ def put_effect_nb(effects, n, tick, side, channel, amount, depth_delta):
 
 
 @inlined
-def take_out_nb(book, at):
+def take_out_nb(orders, depth, scalars, at):
     """Remove the order in a slot with all it holds; False if its level would fall below zero."""
-    side, tick, size = book.orders[at].side, book.orders[at].tick, np.int64(book.orders[at].size)
-    remove_nb(book.orders, at)
-    book.scalars[N_ORDERS] -= 1
-    return change_level_nb(book, side, tick, -size)
+    side, tick, size = np.int64(orders[at].side), orders[at].tick, np.int64(orders[at].size)
+    remove_nb(orders, at)
+    scalars[N_ORDERS] -= 1
+    return change_level_nb(orders, depth, scalars, side, tick, -size)
 
 
 @inlined
-def add_nb(book, record, side, tick, effects):
+def add_nb(orders, depth, scalars, counters, record, side, tick, effects):
     """A new order; an id already resting is replaced."""
     if side == EMPTY:
-        book.counters[NO_SIDE] += 1
+        counters[NO_SIDE] += 1
         return 0
     size = np.int64(record.size)
     if size == 0:
-        book.counters[ZERO_SIZE_ADD] += 1
+        counters[ZERO_SIZE_ADD] += 1
         return 0
     n = 0
-    at = find_nb(book.orders, record.order_id)
+    at = find_nb(orders, record.order_id)
     if at != NOT_FOUND:
-        book.counters[DUPLICATE_ADD] += 1
-        order = book.orders[at]
-        n = put_effect_nb(effects, n, order.tick, order.side, NO_FLOW, 0, -np.int64(order.size))
-        if not take_out_nb(book, at):
+        counters[DUPLICATE_ADD] += 1
+        n = put_effect_nb(
+            effects, n, orders[at].tick, np.int64(orders[at].side), NO_FLOW, 0, -np.int64(orders[at].size)
+        )
+        if not take_out_nb(orders, depth, scalars, at):
             return DEPTH_BELOW_ZERO
-    insert_nb(book.orders, record.order_id, side, tick, record.size, 0)
-    book.scalars[N_ORDERS] += 1
-    change_level_nb(book, side, tick, size)
+    insert_nb(orders, record.order_id, side, tick, record.size, 0)
+    scalars[N_ORDERS] += 1
+    change_level_nb(orders, depth, scalars, side, tick, size)
     return put_effect_nb(effects, n, tick, side, FLOW_ADD, size, size)
 
 
 @inlined
-def cancel_nb(book, at, requested, effects):
+def cancel_nb(orders, depth, scalars, at, requested, effects):
     """Take up to `requested` contracts from a resting order; what fills announced is not a pull."""
-    order = book.orders[at]
-    side, tick, resting = order.side, order.tick, np.int64(order.size)
+    side, tick, resting = np.int64(orders[at].side), orders[at].tick, np.int64(orders[at].size)
     removed = min(requested, resting)
-    filled = min(order.pending_fill, removed)
+    filled = min(orders[at].pending_fill, removed)
     n = put_effect_nb(effects, 0, tick, side, FLOW_PULL, removed - filled, -removed)
     if removed == resting:
-        return n if take_out_nb(book, at) else DEPTH_BELOW_ZERO
-    book.orders[at].size = resting - removed
-    book.orders[at].pending_fill -= filled
-    return n if change_level_nb(book, side, tick, -removed) else DEPTH_BELOW_ZERO
+        return n if take_out_nb(orders, depth, scalars, at) else DEPTH_BELOW_ZERO
+    orders[at].size = resting - removed
+    orders[at].pending_fill -= filled
+    return n if change_level_nb(orders, depth, scalars, side, tick, -removed) else DEPTH_BELOW_ZERO
 
 
 @inlined
-def modify_nb(book, record, at, record_side, tick, effects):
+def modify_nb(orders, depth, scalars, record, at, record_side, tick, effects):
     """A resting order gets a new size and perhaps a new place."""
-    order = book.orders[at]
-    old_side, old_tick, old, pending = order.side, order.tick, np.int64(order.size), order.pending_fill
+    old_side, old_tick, old = np.int64(orders[at].side), orders[at].tick, np.int64(orders[at].size)
     side = record_side if record_side != EMPTY else old_side
     new = np.int64(record.size)
     if new == 0:
-        return cancel_nb(book, at, old, effects)
-    kept = old - min(pending, old)
-    book.orders[at].side = side
-    book.orders[at].tick = tick
-    book.orders[at].size = new
-    book.orders[at].pending_fill = 0
+        return cancel_nb(orders, depth, scalars, at, old, effects)
+    kept = old - min(orders[at].pending_fill, old)
+    orders[at].side = side
+    orders[at].tick = tick
+    orders[at].size = new
+    orders[at].pending_fill = 0
     if side == old_side and tick == old_tick:
         change = new - kept
         channel = FLOW_ADD if change >= 0 else FLOW_PULL
         n = put_effect_nb(effects, 0, tick, side, channel, abs(change), new - old)
-        return n if change_level_nb(book, side, tick, new - old) else DEPTH_BELOW_ZERO
+        return n if change_level_nb(orders, depth, scalars, side, tick, new - old) else DEPTH_BELOW_ZERO
     n = put_effect_nb(effects, 0, old_tick, old_side, FLOW_PULL, kept, -old)
-    if not change_level_nb(book, old_side, old_tick, -old):
+    if not change_level_nb(orders, depth, scalars, old_side, old_tick, -old):
         return DEPTH_BELOW_ZERO
-    change_level_nb(book, side, tick, new)
+    change_level_nb(orders, depth, scalars, side, tick, new)
     return put_effect_nb(effects, n, tick, side, FLOW_ADD, new, new)
 
 
 @inlined
-def fill_nb(book, record, record_side, tick, effects):
+def fill_nb(orders, counters, record, record_side, tick, effects):
     """An execution: names what the following C or M of the same order takes out."""
     size = np.int64(record.size)
-    at = find_nb(book.orders, record.order_id)
+    side = record_side
+    at = find_nb(orders, record.order_id)
     if at != NOT_FOUND:
-        order_tick, side = book.orders[at].tick, book.orders[at].side
-        if record_side != EMPTY and (record.price == UNDEF_PRICE or tick != order_tick):
-            book.counters[AGGRESSOR_FILLS] += 1  # the aggressor's own report of an order modified through the market
+        if record_side != EMPTY and (record.price == UNDEF_PRICE or tick != orders[at].tick):
+            counters[AGGRESSOR_FILLS] += 1  # the aggressor's own report of an order modified through the market
             return 0
-        book.orders[at].pending_fill += size
-        tick = order_tick
+        orders[at].pending_fill += size
+        tick = orders[at].tick
+        side = np.int64(orders[at].side)
     else:
-        book.counters[UNKNOWN_FILL] += 1
-        side = record_side
-    book.counters[FILLED_AUCTION if record_side == EMPTY else FILLED_SIDED] += size
+        counters[UNKNOWN_FILL] += 1
+    counters[FILLED_AUCTION if record_side == EMPTY else FILLED_SIDED] += size
     if at == NOT_FOUND and record.price == UNDEF_PRICE:
         return 0
     return put_effect_nb(effects, 0, tick, side, FLOW_FILL, size, 0)
 
 
 @inlined
-def snapshot_over_nb(book, record, ts_ns):
-    """Whether the snapshot under way ends before this record: it is not of it, or later than it."""
-    s = book.scalars
-    return s[IN_SNAPSHOT] != 0 and ((record.flags & F_SNAPSHOT) == 0 or ts_ns > s[SNAPSHOT_NS])
-
-
-@inlined
-def open_snapshot_nb(book, record, ts_ns):
-    """A snapshot record outside a snapshot opens one, which says anew all that rests."""
-    s = book.scalars
-    if (record.flags & F_SNAPSHOT) != 0 and s[IN_SNAPSHOT] == 0:
-        clear_nb(book)
-        s[IN_SNAPSHOT] = 1
-        s[SNAPSHOT_NS] = ts_ns
-        book.counters[SNAPSHOTS] += 1
-
-
-@inlined
-def tick_of_nb(price_int, tick_int):
-    """floor(price/tick + 1/2) without a sum that could overflow."""
-    whole = price_int // tick_int
-    return whole + (1 if 2 * (price_int - whole * tick_int) >= tick_int else 0)
-
-
-@inlined
-def change_book_nb(book, record, tick_int, effects):
+def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
     """Do what the record's action says; returns a number of effects or a code below zero."""
     action = record.action
+    if action == ACT_TRADE:
+        counters[TRADED_SIDED if record.side in (SIDE_BID, SIDE_ASK) else TRADED_AUCTION] += record.size
+        return 0
+    if action == ACT_CANCEL:
+        at = find_nb(orders, record.order_id)
+        if at == NOT_FOUND:
+            counters[UNKNOWN_CANCEL] += 1
+            return 0
+        return cancel_nb(orders, depth, scalars, at, np.int64(record.size), effects)
     side = BID if record.side == SIDE_BID else (ASK if record.side == SIDE_ASK else EMPTY)
-    tick = tick_of_nb(record.price, tick_int)
+    below = record.price // tick_int
+    rest = record.price - below * tick_int
+    tick = below + (1 if 2 * rest >= tick_int else 0)  # floor(price/tick + 1/2) without a sum that could overflow
     if action in (ACT_ADD, ACT_MODIFY):
         if record.price == UNDEF_PRICE:
-            book.counters[UNDEF] += 1
+            counters[UNDEF] += 1
             return 0
-        if record.price % tick_int != 0:
-            book.counters[OFF_GRID] += 1
-        at = find_nb(book.orders, record.order_id) if action == ACT_MODIFY else NOT_FOUND
+        counters[OFF_GRID] += rest != 0
+        at = find_nb(orders, record.order_id) if action == ACT_MODIFY else NOT_FOUND
         if at != NOT_FOUND:
-            return modify_nb(book, record, at, side, tick, effects)
-        if action == ACT_MODIFY:
-            book.counters[UNKNOWN_MODIFY] += 1
-        return add_nb(book, record, side, tick, effects)
-    if action == ACT_CANCEL:
-        at = find_nb(book.orders, record.order_id)
-        if at == NOT_FOUND:
-            book.counters[UNKNOWN_CANCEL] += 1
-            return 0
-        return cancel_nb(book, at, np.int64(record.size), effects)
+            return modify_nb(orders, depth, scalars, record, at, side, tick, effects)
+        counters[UNKNOWN_MODIFY] += action == ACT_MODIFY
+        return add_nb(orders, depth, scalars, counters, record, side, tick, effects)
     if action == ACT_FILL:
-        return fill_nb(book, record, side, tick, effects)
-    if action == ACT_TRADE:
-        book.counters[TRADED_AUCTION if side == EMPTY else TRADED_SIDED] += record.size
-    elif action == ACT_CLEAR:
-        book.counters[CLEARS] += 1
-        clear_nb(book)
+        return fill_nb(orders, counters, record, side, tick, effects)
+    if action == ACT_CLEAR:
+        counters[CLEARS] += 1
+        clear_nb(orders, depth, scalars)
     return 0
-
-
-@inlined
-def apply_nb(book, record, ts_ns, tick_int, effects):
-    """Move the book by one record at clock time `ts_ns`; a snapshot that ended before it must be closed already.
-
-    Returns how many rows of `effects` (MAX_EFFECTS, 5) int64 were written (0 for snapshot records, which are no
-    flow), NEED_ROOM before anything changed, or DEPTH_BELOW_ZERO.
-    """
-    s = book.scalars
-    if 5 * s[N_ORDERS] >= 3 * book.orders.size:
-        return NEED_ROOM
-    if ts_ns == s[CLOCK_NS] and record_time_nb(record) < ts_ns:
-        book.counters[CLOCK_REGRESSIONS] += 1
-    s[CLOCK_NS] = ts_ns
-    s[EVENT_ID] += 1
-    open_snapshot_nb(book, record, ts_ns)
-    n = change_book_nb(book, record, tick_int, effects)
-    last = (record.flags & F_LAST) != 0
-    if (record.flags & F_SNAPSHOT) != 0:
-        if last:
-            s[IN_SNAPSHOT] = 0
-        return min(n, 0)
-    quoted = s[BEST_BID_KEY] != NO_KEY and s[BEST_ASK_KEY] != NO_KEY
-    if last and quoted and s[BEST_BID_KEY] + s[BEST_ASK_KEY] >= 0:
-        book.counters[CROSSED] += 1
-    return n
 
 
 @inlined
@@ -353,32 +302,82 @@ def record_time_nb(record):
 
 
 @inlined
-def pass_time_nb(book, ts_ns):
-    """The clock of the outside passes `ts_ns`: a snapshot older than that is over."""
-    if book.scalars[IN_SNAPSHOT] != 0 and ts_ns > book.scalars[SNAPSHOT_NS]:
-        book.scalars[IN_SNAPSHOT] = 0
+def snapshot_over_nb(scalars, record, ts_ns):
+    """Whether the snapshot under way ends before this record: it is not of it, or later than it."""
+    return scalars[IN_SNAPSHOT] != 0 and ((record.flags & F_SNAPSHOT) == 0 or ts_ns > scalars[SNAPSHOT_NS])
 
 
 @inlined
-def anchor_due_nb(book):
-    """Whether the slots must be laid anew around the mid: none yet, or the mid within EDGE_SLOTS of their end."""
-    if not valid_nb(book):
-        return False
-    if book.scalars[ANCHORED] == 0:
-        return True
-    n_slots = book.depth.shape[1]
-    slot = spot_tick_nb(book) - book.scalars[ANCHOR] + n_slots // 2
-    return slot < EDGE_SLOTS or slot >= n_slots - EDGE_SLOTS
+def apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects):
+    """Move the book by one record at clock time `ts_ns`; a snapshot that ended before it must be closed already.
+
+    Returns how many rows of `effects` (MAX_EFFECTS, 5) int64 were written (0 for snapshot records, which are no
+    flow), or DEPTH_BELOW_ZERO. The order table must have room for one more.
+    """
+    snapshot = (record.flags & F_SNAPSHOT) != 0
+    last = (record.flags & F_LAST) != 0
+    counters[CLOCK_REGRESSIONS] += record_time_nb(record) < ts_ns
+    scalars[CLOCK_NS] = ts_ns
+    scalars[EVENT_ID] += 1
+    if snapshot and scalars[IN_SNAPSHOT] == 0:  # a snapshot says anew all that rests
+        clear_nb(orders, depth, scalars)
+        scalars[IN_SNAPSHOT] = 1
+        scalars[SNAPSHOT_NS] = ts_ns
+        counters[SNAPSHOTS] += 1
+    n = change_book_nb(orders, depth, scalars, counters, record, tick_int, effects)
+    if snapshot:
+        if last:
+            scalars[IN_SNAPSHOT] = 0
+        return min(n, 0)
+    counters[CROSSED] += last and quoted_nb(scalars) and scalars[BEST_BID_KEY] + scalars[BEST_ASK_KEY] >= 0
+    return n
+
+
+@inlined
+def full_nb(orders, scalars):
+    """Whether the order table must grow before another order comes in."""
+    return 5 * scalars[N_ORDERS] >= 3 * orders.size
 
 
 @kernel
-def anchor_nb(book, anchor):
+def pass_time_nb(scalars, ts_ns):
+    """The clock of the outside passes `ts_ns`: a snapshot older than that is over."""
+    if scalars[IN_SNAPSHOT] != 0 and ts_ns > scalars[SNAPSHOT_NS]:
+        scalars[IN_SNAPSHOT] = 0
+
+
+@inlined
+def anchor_due_nb(scalars, n_slots):
+    """Whether the slots must be laid anew around the mid: none yet, or the mid within EDGE_SLOTS of their end."""
+    if not valid_nb(scalars):
+        return False
+    slot = spot_tick_nb(scalars) - scalars[ANCHOR] + (n_slots >> 1)
+    return scalars[ANCHORED] == 0 or slot < EDGE_SLOTS or slot >= n_slots - EDGE_SLOTS
+
+
+@kernel
+def anchor_nb(orders, depth, scalars, anchor):
     """Lay the slots around a tick and refill them from the order table."""
-    book.scalars[ANCHOR] = anchor
-    book.scalars[ANCHORED] = 1
-    book.depth[:, :] = 0
-    for at in range(book.orders.size):
-        if book.orders[at].side != EMPTY:
-            slot = slot_of_nb(book, book.orders[at].tick)
+    scalars[ANCHOR] = anchor
+    scalars[ANCHORED] = 1
+    depth[:, :] = 0
+    for at in range(orders.size):
+        if orders[at].side != EMPTY:
+            slot = slot_of_nb(scalars, depth.shape[1], orders[at].tick)
             if slot != NOT_FOUND:
-                book.depth[book.orders[at].side - BID, slot] += np.int64(book.orders[at].size)
+                depth[np.int64(orders[at].side) - BID, slot] += np.int64(orders[at].size)
+
+
+def lay_slots(book: BookState, anchor: int) -> None:
+    """Lay a book's slots around a tick; no order is lost."""
+    anchor_nb(book.orders, book.depth, book.scalars, anchor)
+
+
+def is_valid(book: BookState) -> bool:
+    """Both sides quote, bid < ask, and no snapshot is under way."""
+    return bool(valid_nb(book.scalars))
+
+
+def spot_tick(book: BookState) -> int:
+    """Spot of a valid book, absolute tick."""
+    return int(spot_tick_nb(book.scalars))

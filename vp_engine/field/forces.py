@@ -3,31 +3,23 @@
 
 from __future__ import annotations
 
-from vp_engine.field.kinetics import (
-    ADD,
-    ASK_DEPTH,
-    BID_DEPTH,
-    FILL,
-    PULL,
-    acceleration_nb,
-    velocity_nb,
-)
+from vp_engine.field.kinetics import ADD, ASK_DEPTH, BID_DEPTH, FILL, PULL, acceleration_nb, velocity_nb
 from vp_engine.jit import inlined
 
 
 @inlined
-def forces_nb(sums, chain, weights):
-    """(pressure, vacuum) of one tick. sums (5, 4) float64 scaled sums; chain (7,) from chain_at_nb; weights c1..c7."""
-    v_rest = velocity_nb(sums[BID_DEPTH], chain) + velocity_nb(sums[ASK_DEPTH], chain)
+def forces_nb(sums, chain, weights, slot):
+    """(pressure, vacuum) at one slot. sums (5, 4, n) as in kinetics; chain (7,) from chain_at_nb; weights c1..c7."""
+    v_rest = velocity_nb(sums, chain, BID_DEPTH, slot) + velocity_nb(sums, chain, ASK_DEPTH, slot)
     pressure = (
-        weights[0] * velocity_nb(sums[ADD], chain)
+        weights[0] * velocity_nb(sums, chain, ADD, slot)
         + weights[1] * max(v_rest, 0.0)
-        + weights[2] * max(acceleration_nb(sums[ADD], chain), 0.0)
+        + weights[2] * max(acceleration_nb(sums, chain, ADD, slot), 0.0)
     )
     vacuum = (
-        weights[3] * velocity_nb(sums[PULL], chain)
-        + weights[4] * velocity_nb(sums[FILL], chain)
+        weights[3] * velocity_nb(sums, chain, PULL, slot)
+        + weights[4] * velocity_nb(sums, chain, FILL, slot)
         + weights[5] * max(-v_rest, 0.0)
-        + weights[6] * max(acceleration_nb(sums[PULL], chain), 0.0)
+        + weights[6] * max(acceleration_nb(sums, chain, PULL, slot), 0.0)
     )
     return pressure, vacuum

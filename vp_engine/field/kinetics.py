@@ -1,9 +1,10 @@
-"""Decayed sums of order flow and their derivative chain, solved exactly. Ticks along the first axis.
+"""Decayed sums of order flow and their derivative chain, solved exactly. Slots along the last axis.
 
 Sizes in contracts, times in int64 ns. With an impulse Δ at t, `K_τ(t) = Σ Δᵢ exp(-(t - tᵢ)/τ)` for four τ (velocity,
 acceleration, jerk, rest) answers every derivative; all ticks decay alike, so a sum is kept scaled to a reference
 time, `S_τ = Σ Δᵢ exp((tᵢ - t_ref)/τ)`, and an event is a few multiply-adds. The reference moves at fixed multiples
-of absolute time only: results depend on neither bins nor who asks when. Kernels never raise.
+of absolute time only: results depend on neither bins nor who asks when. Kernels never raise; those on the path of
+every event take bare arrays, which cost no reference counting.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -18,36 +19,44 @@ from vp_engine.jit import inlined, kernel
 
 N_TAUS = 4
 TAU_V, TAU_A, TAU_J, TAU_REST = range(N_TAUS)
-ADD, PULL, FILL, BID_DEPTH, ASK_DEPTH = range(5)  # channels of `sums`
 N_CHANNELS = 5
+ADD, PULL, FILL, BID_DEPTH, ASK_DEPTH = range(N_CHANNELS)
 # Coefficients that turn K_v, K_a, K_j into the chain: v = V0·Kv, a = A0·Kv + A1·Ka, j = J0·Kv + J1·Ka + J2·Kj.
 V0, A0, A1, J0, J1, J2, REST = range(7)
+REF_INDEX, PERIOD_BITS, GAIN_NS, STEP_BITS = range(4)  # `clock`
+
+C2, C3, C4, C5, C6 = 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720  # of exp's Taylor series
+
 BLOCK_SLOTS = 64  # flow gathers around the market: whole blocks of untouched slots are passed over
 _NS = 1e-9
 _MAX_EXPONENT = 32.0  # (t - t_ref)/τ between two moves of the reference: the sums stay within 1e14 of their values
-_FORGOTTEN = 1e-40  # scaled sums below this are zero: keeps arithmetic out of subnormals
+_STEPS = 2048  # of a reference period: within one, exp is a short polynomial
+_FORGOTTEN = 1e-18  # lots: what is left of an impulse far below anything emitted; keeps subnormals out too
+_PAD = 8  # doubles: the rows of one slot fall into different cache sets
 
 
 class Kinetics(NamedTuple):
-    """sums: float64 (n_slots, 5, 4); gain: float64 (4,) of one impulse now; rates: float64 (4,) 1/τ in 1/ns;
-    chain: float64 (7,); clock: int64 [reference index, reference period in ns, time of `gain`];
-    touched: uint8 (n_blocks,), 1 where a slot of the block ever saw an impulse: the rest is all zeros."""
+    """sums: float64 (5, 4, n_slots + pad), channel by τ; gain: float64 (4,) weight of one impulse now; rates: float64
+    (4,) 1/τ in 1/ns; chain: float64 (7,); clock: int64 [reference index, log2 of the reference period in ns, time of
+    `gain`, log2 of one step]; powers: float64 (2048, 4), exp(step·rate); touched, awake: uint8 (n_blocks,), 1 where a slot of the
+    block ever saw an impulse, and where its spectrum may still move."""
 
     sums: np.ndarray
     gain: np.ndarray
     rates: np.ndarray
     chain: np.ndarray
     clock: np.ndarray
+    powers: np.ndarray
     touched: np.ndarray
-
-
-REF_INDEX, REF_PERIOD_NS, GAIN_NS = range(3)
+    awake: np.ndarray
 
 
 def new_kinetics(n_slots: int, taus: tuple[float, float, float, float]) -> Kinetics:
     """No flow yet. taus: velocity, acceleration, jerk, rest, in seconds, the first three rising."""
     tau_v, tau_a, tau_j, _ = taus
-    period_ns = 1 << int(math.log2(_MAX_EXPONENT * min(taus) / _NS))
+    period_bits = int(math.log2(_MAX_EXPONENT * min(taus) / _NS))
+    step_bits = period_bits - int(math.log2(_STEPS))
+    rates = _NS / np.array(taus)
     chain = np.array(
         [
             1 / tau_v,
@@ -59,60 +68,71 @@ def new_kinetics(n_slots: int, taus: tuple[float, float, float, float]) -> Kinet
             1.0,
         ]
     )
+    n_blocks = -(-n_slots // BLOCK_SLOTS)
     return Kinetics(
-        sums=np.zeros((n_slots, N_CHANNELS, N_TAUS)),
+        sums=np.zeros((N_CHANNELS, N_TAUS, n_slots + _PAD)),
         gain=np.ones(N_TAUS),
-        rates=_NS / np.array(taus),
+        rates=rates,
         chain=chain,
-        clock=np.array([0, period_ns, -1], np.int64),
-        touched=np.zeros(-(-n_slots // BLOCK_SLOTS), np.uint8),
+        clock=np.array([0, period_bits, -1, step_bits], np.int64),
+        powers=np.exp(np.outer(np.arange(_STEPS) * float(1 << step_bits), rates)),
+        touched=np.zeros(n_blocks, np.uint8),
+        awake=np.zeros(n_blocks, np.uint8),
     )
 
 
 @kernel
 def decay_nb(sums, rates, elapsed_ns, touched):
-    """Age the sums of every touched block in place by elapsed_ns >= 0. sums (n_slots, 5, 4); touched (n_blocks,)."""
-    factor = np.exp(-rates * elapsed_ns)
-    for block in range(touched.size):
-        if touched[block] == 0:
-            continue
-        for slot in range(block * BLOCK_SLOTS, min((block + 1) * BLOCK_SLOTS, sums.shape[0])):
-            for channel in range(N_CHANNELS):
-                for tau in range(N_TAUS):
-                    aged = sums[slot, channel, tau] * factor[tau]
-                    sums[slot, channel, tau] = aged if abs(aged) > _FORGOTTEN else 0.0
+    """Age the sums of every touched block in place by elapsed_ns >= 0."""
+    for channel in range(N_CHANNELS):
+        for tau in range(N_TAUS):
+            factor = math.exp(-rates[tau] * elapsed_ns)
+            row = sums[channel, tau]
+            for block in range(touched.size):
+                if touched[block] == 0:
+                    continue
+                for slot in range(block * BLOCK_SLOTS, min((block + 1) * BLOCK_SLOTS, row.size)):
+                    aged = row[slot] * factor
+                    row[slot] = aged if abs(aged) > _FORGOTTEN else 0.0
 
 
 @inlined
-def advance_nb(kinetics, ts_ns):
+def short_exp_nb(x):
+    """exp(x) for 0 <= x < 1/64, to the last bit or two: the Taylor polynomial of degree 6."""
+    return 1.0 + x * (1.0 + x * (C2 + x * (C3 + x * (C4 + x * (C5 + x * C6)))))
+
+
+@inlined
+def advance_nb(ts_ns, sums, gain, rates, clock, powers, touched):
     """Make `gain` the weight of an impulse at `ts_ns`, which never runs backwards."""
-    clock = kinetics.clock
     if ts_ns == clock[GAIN_NS]:
         return
     clock[GAIN_NS] = ts_ns
-    index = ts_ns // clock[REF_PERIOD_NS]
+    index = ts_ns >> clock[PERIOD_BITS]
     if index > clock[REF_INDEX]:
         if clock[REF_INDEX] > 0:
-            elapsed_ns = (index - clock[REF_INDEX]) * clock[REF_PERIOD_NS]
-            decay_nb(kinetics.sums, kinetics.rates, elapsed_ns, kinetics.touched)
+            decay_nb(sums, rates, (index - clock[REF_INDEX]) << clock[PERIOD_BITS], touched)
         clock[REF_INDEX] = index
-    since_ns = ts_ns - index * clock[REF_PERIOD_NS]
+    since_ns = ts_ns - (index << clock[PERIOD_BITS])
+    step = since_ns >> clock[STEP_BITS]
+    rest_ns = np.float64(since_ns - (step << clock[STEP_BITS]))
     for tau in range(N_TAUS):
-        kinetics.gain[tau] = math.exp(kinetics.rates[tau] * since_ns)
+        gain[tau] = powers[step, tau] * short_exp_nb(rates[tau] * rest_ns)
 
 
 @inlined
-def add_impulse_nb(kinetics, slot, channel, amount):
+def add_impulse_nb(sums, gain, touched, awake, slot, channel, amount):
     """`amount` contracts at the time of the last `advance_nb`."""
-    kinetics.touched[slot // BLOCK_SLOTS] = 1
+    touched[slot // BLOCK_SLOTS] = 1
+    awake[slot // BLOCK_SLOTS] = 1
     for tau in range(N_TAUS):
-        kinetics.sums[slot, channel, tau] += amount * kinetics.gain[tau]
+        sums[channel, tau, slot] += amount * gain[tau]
 
 
-@inlined
+@kernel
 def chain_at_nb(kinetics, ts_ns, chain):
     """Chain coefficients for the scaled sums at `ts_ns`, decay included. chain: float64 (7,) to write into."""
-    since_ns = ts_ns - kinetics.clock[REF_INDEX] * kinetics.clock[REF_PERIOD_NS]
+    since_ns = ts_ns - (kinetics.clock[REF_INDEX] << kinetics.clock[PERIOD_BITS])
     v = math.exp(-kinetics.rates[TAU_V] * since_ns)
     a = math.exp(-kinetics.rates[TAU_A] * since_ns)
     j = math.exp(-kinetics.rates[TAU_J] * since_ns)
@@ -126,24 +146,25 @@ def chain_at_nb(kinetics, ts_ns, chain):
 
 
 @inlined
-def velocity_nb(sums, chain):
-    """v of one channel's sums (4,), lots/s."""
-    return chain[V0] * sums[TAU_V]
+def velocity_nb(sums, chain, channel, slot):
+    """v of one channel at one slot, lots/s."""
+    return chain[V0] * sums[channel, TAU_V, slot]
 
 
 @inlined
-def acceleration_nb(sums, chain):
-    """a of one channel's sums (4,), lots/s²."""
-    return chain[A0] * sums[TAU_V] + chain[A1] * sums[TAU_A]
+def acceleration_nb(sums, chain, channel, slot):
+    """a of one channel at one slot, lots/s²."""
+    return chain[A0] * sums[channel, TAU_V, slot] + chain[A1] * sums[channel, TAU_A, slot]
 
 
 @inlined
-def jerk_nb(sums, chain):
-    """j of one channel's sums (4,), lots/s³."""
-    return chain[J0] * sums[TAU_V] + chain[J1] * sums[TAU_A] + chain[J2] * sums[TAU_J]
+def jerk_nb(sums, chain, channel, slot):
+    """j of one channel at one slot, lots/s³."""
+    slow = chain[J1] * sums[channel, TAU_A, slot] + chain[J2] * sums[channel, TAU_J, slot]
+    return chain[J0] * sums[channel, TAU_V, slot] + slow
 
 
 @inlined
-def mass_nb(sums, chain):
-    """Decayed mass of one channel's sums (4,), lots."""
-    return chain[REST] * sums[TAU_REST]
+def mass_nb(sums, chain, channel, slot):
+    """Decayed mass of one channel at one slot, lots."""
+    return chain[REST] * sums[channel, TAU_REST, slot]

@@ -22,8 +22,6 @@ from vp_engine.book.order_book import (
     FLOW_FILL,
     IN_SNAPSHOT,
     MAX_EFFECTS,
-    NEED_ROOM,
-    NO_FLOW,
     SIDE,
     SIDE_ASK,
     SIDE_BID,
@@ -31,6 +29,7 @@ from vp_engine.book.order_book import (
     BookState,
     anchor_due_nb,
     apply_nb,
+    full_nb,
     new_book,
     record_time_nb,
     slot_of_nb,
@@ -46,7 +45,7 @@ from vp_engine.field.kinetics import (
     advance_nb,
     new_kinetics,
 )
-from vp_engine.jit import inlined, kernel
+from vp_engine.jit import kernel
 
 # What one bin counts, by index of `tally`, and whether flow is tracked.
 BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, FLOW_ON, FILLS = range(6)
@@ -78,66 +77,56 @@ def new_ticks(n_slots: int, taus: tuple[float, float, float, float], book: BookS
     )
 
 
-@inlined
-def drive_nb(ticks, n_effects, ts_ns):
-    """Turn the effects of one record into impulses at its time."""
-    advance_nb(ticks.kinetics, ts_ns)
-    event_id = ticks.book.scalars[EVENT_ID]
-    for n in range(n_effects):
-        slot = slot_of_nb(ticks.book, ticks.effects[n, TICK])
-        if slot == NOT_FOUND:
-            continue
-        ticks.last_event_id[slot] = event_id
-        channel, amount, delta = ticks.effects[n, CHANNEL], ticks.effects[n, AMOUNT], ticks.effects[n, DEPTH_DELTA]
-        if channel != NO_FLOW and amount != 0:
-            add_impulse_nb(ticks.kinetics, slot, channel, amount)
-        if delta != 0:
-            side = BID_DEPTH if ticks.effects[n, SIDE] == BID else ASK_DEPTH
-            add_impulse_nb(ticks.kinetics, slot, side, delta)
-        if channel == FLOW_FILL:
-            ticks.fill_size[slot] += amount
-            ticks.tally[FILLS] += 1
-
-
-@inlined
-def count_nb(ticks, record):
-    """Add a record to what its bin counts."""
-    tally = ticks.tally
-    tally[BIN_EVENTS] += 1
-    if record.action == ACT_TRADE:
-        tally[TRADES] += 1
-        if record.side == SIDE_BID:
-            tally[BUY_VOLUME] += record.size
-        elif record.side == SIDE_ASK:
-            tally[SELL_VOLUME] += record.size
-
-
 @kernel
 def consume_nb(records, first, limit_ns, tick_int, ticks):
     """Take records[first:] while their clock is before `limit_ns`. records: MBO_DTYPE (n,).
 
     Returns (code, next record): STOPPED at the limit, OUT_OF_RECORDS, GROW_TABLE and LAY_SLOTS before that record,
-    BAD_DEPTH at it.
+    BAD_DEPTH at it. The state is taken apart once: a field of a tuple costs reference counting at every use.
     """
-    book = ticks.book
+    orders, depth, scalars, counters = ticks.book.orders, ticks.book.depth, ticks.book.scalars, ticks.book.counters
+    sums, gain, rates = ticks.kinetics.sums, ticks.kinetics.gain, ticks.kinetics.rates
+    clock, powers = ticks.kinetics.clock, ticks.kinetics.powers
+    touched, awake = ticks.kinetics.touched, ticks.kinetics.awake
+    last_event_id, fill_size, tally, effects = ticks.last_event_id, ticks.fill_size, ticks.tally, ticks.effects
+    n_slots = depth.shape[1]
+    flow_on = tally[FLOW_ON] != 0
     for at in range(first, records.size):
         record = records[at]
-        ts_ns = max(record_time_nb(record), book.scalars[CLOCK_NS])
+        ts_ns = max(record_time_nb(record), scalars[CLOCK_NS])
         if ts_ns >= limit_ns:
             return STOPPED, at
-        if snapshot_over_nb(book, record, ts_ns):
-            book.scalars[IN_SNAPSHOT] = 0
-            if anchor_due_nb(book):
+        if snapshot_over_nb(scalars, record, ts_ns):
+            scalars[IN_SNAPSHOT] = 0
+            if anchor_due_nb(scalars, n_slots):
                 return LAY_SLOTS, at
-        n_effects = apply_nb(book, record, ts_ns, tick_int, ticks.effects)
-        if n_effects == NEED_ROOM:
+        if full_nb(orders, scalars):
             return GROW_TABLE, at
+        n_effects = apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects)
         if n_effects == DEPTH_BELOW_ZERO:
             return BAD_DEPTH, at
-        count_nb(ticks, record)
-        if n_effects > 0 and ticks.tally[FLOW_ON] != 0:
-            drive_nb(ticks, n_effects, ts_ns)
-        if anchor_due_nb(book):
+        tally[BIN_EVENTS] += 1
+        if record.action == ACT_TRADE:
+            tally[TRADES] += 1
+            tally[BUY_VOLUME] += record.size if record.side == SIDE_BID else 0
+            tally[SELL_VOLUME] += record.size if record.side == SIDE_ASK else 0
+        if flow_on and n_effects > 0:
+            advance_nb(ts_ns, sums, gain, rates, clock, powers, touched)
+            for n in range(n_effects):
+                slot = slot_of_nb(scalars, n_slots, effects[n, TICK])
+                if slot == NOT_FOUND:
+                    continue
+                last_event_id[slot] = scalars[EVENT_ID]
+                channel, amount, delta = effects[n, CHANNEL], effects[n, AMOUNT], effects[n, DEPTH_DELTA]
+                if amount != 0:
+                    add_impulse_nb(sums, gain, touched, awake, slot, channel, amount)
+                if delta != 0:
+                    side = BID_DEPTH if effects[n, SIDE] == BID else ASK_DEPTH
+                    add_impulse_nb(sums, gain, touched, awake, slot, side, delta)
+                if channel == FLOW_FILL:
+                    fill_size[slot] += amount
+                    tally[FILLS] += 1
+        if anchor_due_nb(scalars, n_slots):
             return LAY_SLOTS, at + 1
     return OUT_OF_RECORDS, records.size
 
@@ -153,10 +142,12 @@ def start_bin_nb(ticks):
 
 def shift_slots(ticks: TickState, shift: int) -> None:
     """Follow an anchor that moved by `shift` ticks; ticks that enter the slots begin at rest."""
-    for values in (ticks.kinetics.sums, ticks.last_event_id, ticks.fill_size):
+    n_slots = ticks.last_event_id.size
+    for values in (ticks.kinetics.sums[..., :n_slots].T, ticks.last_event_id, ticks.fill_size):
         shift_axis(values, shift)
-    ends = np.arange(0, ticks.last_event_id.size, BLOCK_SLOTS)
-    ticks.kinetics.touched[:] = np.logical_or.reduceat(ticks.last_event_id != 0, ends)
+    touched = np.logical_or.reduceat(ticks.last_event_id != 0, np.arange(0, n_slots, BLOCK_SLOTS))
+    ticks.kinetics.touched[:] = touched
+    ticks.kinetics.awake[:] = touched
 
 
 def shift_axis(values: np.ndarray, shift: int) -> None:

@@ -12,16 +12,18 @@ from typing import NamedTuple
 import numpy as np
 
 from vp_engine.book.order_book import (
+    ANCHOR,
     BEST_ASK_KEY,
     BEST_BID_KEY,
     EVENT_ID,
-    slot_of_nb,
     spot_tick_nb,
     valid_nb,
 )
 from vp_engine.field.forces import forces_nb
 from vp_engine.field.kinetics import (
+    ASK_DEPTH,
     BID_DEPTH,
+    N_CHANNELS,
     acceleration_nb,
     chain_at_nb,
     jerk_nb,
@@ -78,39 +80,57 @@ def emit_nb(value):
 
 
 @inlined
-def write_channels_nb(grid, sums, chain):
-    """v, a, j of the six channels and the three masses of one tick. grid float32 (fields,); sums (5, 4)."""
-    for channel in range(3):
-        grid[_MASS + channel] = emit_nb(mass_nb(sums[channel], chain))
-    rest_v = rest_a = rest_j = 0.0
-    for channel in range(5):
-        v, a, j = (
-            velocity_nb(sums[channel], chain),
-            acceleration_nb(sums[channel], chain),
-            jerk_nb(sums[channel], chain),
-        )
-        at = channel if channel < BID_DEPTH else channel + 1  # rest_depth stands before its two sides
-        grid[_V + at], grid[_A + at], grid[_J + at] = emit_nb(v), emit_nb(a), emit_nb(j)
-        if channel >= BID_DEPTH:
-            rest_v += v
-            rest_a += a
-            rest_j += j
-    grid[_V + BID_DEPTH], grid[_A + BID_DEPTH], grid[_J + BID_DEPTH] = emit_nb(rest_v), emit_nb(rest_a), emit_nb(rest_j)
+def write_channel_nb(grid, sums, chain, channel, at, row, slot, n):
+    """v, a, j of one channel at n slots from `slot` on, into column `at` of each order. grid float32 (fields, rows)."""
+    for i in range(n):
+        grid[_V + at, row + i] = emit_nb(velocity_nb(sums, chain, channel, slot + i))
+        grid[_A + at, row + i] = emit_nb(acceleration_nb(sums, chain, channel, slot + i))
+        grid[_J + at, row + i] = emit_nb(jerk_nb(sums, chain, channel, slot + i))
 
 
 @inlined
-def write_tick_nb(grid, state, slot):
-    """All float fields of one tick. grid float32 (fields,)."""
-    ticks, rollup = state.ticks, state.rollup
-    sums = ticks.kinetics.sums[slot]
-    pressure, vacuum = forces_nb(sums, state.chain, state.forces)
-    grid[_PRESSURE], grid[_PRESSURE + 1] = emit_nb(pressure), emit_nb(vacuum)
-    write_channels_nb(grid, sums, state.chain)
-    bids, asks = ticks.book.depth[0, slot], ticks.book.depth[1, slot]
-    grid[_DEPTH], grid[_DEPTH + 1], grid[_DEPTH + 2] = np.float32(bids + asks), np.float32(bids), np.float32(asks)
+def write_rest_nb(grid, sums, chain, row, slot, n):
+    """v, a, j of the resting depth: bid plus ask, summed before rounding."""
+    for i in range(n):
+        at = slot + i
+        v = velocity_nb(sums, chain, BID_DEPTH, at) + velocity_nb(sums, chain, ASK_DEPTH, at)
+        a = acceleration_nb(sums, chain, BID_DEPTH, at) + acceleration_nb(sums, chain, ASK_DEPTH, at)
+        j = jerk_nb(sums, chain, BID_DEPTH, at) + jerk_nb(sums, chain, ASK_DEPTH, at)
+        grid[_V + BID_DEPTH, row + i] = emit_nb(v)
+        grid[_A + BID_DEPTH, row + i] = emit_nb(a)
+        grid[_J + BID_DEPTH, row + i] = emit_nb(j)
+
+
+@inlined
+def write_levels_nb(grid, depth, level, fill_size, row, slot, n):
+    """Resting depth, composite with its differences, and the bin's fills."""
+    for i in range(n):
+        bids, asks = depth[0, slot + i], depth[1, slot + i]
+        grid[_DEPTH, row + i] = np.float32(bids + asks)
+        grid[_DEPTH + 1, row + i] = np.float32(bids)
+        grid[_DEPTH + 2, row + i] = np.float32(asks)
+        grid[_FILL_SIZE, row + i] = np.float32(fill_size[slot + i])
     for order in range(4):
-        grid[_COMPOSITE + order] = emit_nb(rollup.level[order, slot])
-    grid[_FILL_SIZE] = np.float32(ticks.fill_size[slot])
+        for i in range(n):
+            grid[_COMPOSITE + order, row + i] = emit_nb(level[order, slot + i])
+
+
+@kernel
+def write_ticks_nb(grid, state, row, slot, n):
+    """Every float field of n ticks, slots from `slot` on, into the rows from `row` on. Whole columns at a time."""
+    sums, chain, forces = state.ticks.kinetics.sums, state.chain, state.forces
+    for i in range(n):
+        pressure, vacuum = forces_nb(sums, chain, forces, slot + i)
+        grid[_PRESSURE, row + i] = emit_nb(pressure)
+        grid[_PRESSURE + 1, row + i] = emit_nb(vacuum)
+    for channel in range(N_CHANNELS):
+        at = channel if channel < BID_DEPTH else channel + 1  # rest_depth stands before its two sides
+        write_channel_nb(grid, sums, chain, channel, at, row, slot, n)
+    for channel in range(BID_DEPTH):
+        for i in range(n):
+            grid[_MASS + channel, row + i] = emit_nb(mass_nb(sums, chain, channel, slot + i))
+    write_rest_nb(grid, sums, chain, row, slot, n)
+    write_levels_nb(grid, state.ticks.book.depth, state.rollup.level, state.ticks.fill_size, row, slot, n)
 
 
 @inlined
@@ -139,16 +159,16 @@ def write_moves_nb(row, state, bid, ask):
 @kernel
 def write_grid_nb(state, shape, spot, microstate, grid, state5, last_event_id):
     """The rows around spot. grid float32 (fields, rows); state5 int8 (rows,); last_event_id int64 (rows,)."""
-    cell = np.zeros(grid.shape[0], np.float32)
-    for row in range(2 * shape.radius + 1):
-        k = row - shape.radius
-        if k != 0:
-            state5[row] = state.state5_codes[1 if k > 0 else 0, microstate]
-        slot = slot_of_nb(state.ticks.book, spot + k)
-        if slot >= 0:
-            write_tick_nb(cell, state, slot)
-            grid[:, row] = cell
-            last_event_id[row] = state.ticks.last_event_id[slot]
+    radius = shape.radius
+    state5[:radius] = state.state5_codes[0, microstate]
+    state5[radius + 1 :] = state.state5_codes[1, microstate]
+    book = state.ticks.book
+    n_slots = book.depth.shape[1]
+    first = spot - radius - book.scalars[ANCHOR] + (n_slots >> 1)
+    row = max(-first, 0)  # a radius wider than the margin can reach over the end of the slots
+    n = min(2 * radius + 1, n_slots - first) - row
+    write_ticks_nb(grid, state, row, first + row, n)
+    last_event_id[row : row + n] = state.ticks.last_event_id[first + row : first + row + n]
 
 
 @kernel
@@ -162,10 +182,10 @@ def close_bin_nb(state, shape, bin_seq, rows, at, grid, state5, last_event_id):
     row.bin_start_ns, row.bin_end_ns, row.ts_ns = end_ns - shape.bin_ns, end_ns, end_ns
     row.bin_event_count, row.event_id = tally[BIN_EVENTS], book.scalars[EVENT_ID]
     row.trade_count, row.buy_volume, row.sell_volume = tally[TRADES], tally[BUY_VOLUME], tally[SELL_VOLUME]
-    if not valid_nb(book):
+    if not valid_nb(book.scalars):
         row.microstate_id = 4  # no move is known
         return
-    bid, ask, spot = book.scalars[BEST_BID_KEY], -book.scalars[BEST_ASK_KEY], spot_tick_nb(book)
+    bid, ask, spot = book.scalars[BEST_BID_KEY], -book.scalars[BEST_ASK_KEY], spot_tick_nb(book.scalars)
     row.book_valid = 1
     row.mid_price = (bid + ask) * shape.tick_int * (0.5 * PRICE_SCALE)
     row.spot_ref_price_int = spot * shape.tick_int

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vp_engine.field.forces import forces_nb
-from vp_engine.field.kinetics import BLOCK_SLOTS
+from vp_engine.field.kinetics import BLOCK_SLOTS, N_CHANNELS, TAU_A, TAU_V
 from vp_engine.field.tick_engine import shift_axis
 from vp_engine.jit import inlined, kernel
 
@@ -82,34 +82,58 @@ def slide_windows_nb(rollup, n_before, first, last):
 @inlined
 def difference_nb(rollup, n_bins, dt_s, first, last):
     """Composite of the windows, and its successive differences per second. Slots [first, last)."""
+    raw, level = rollup.raw, rollup.level
+    rate = 1.0 / dt_s if n_bins > 1 else 0.0
     for slot in range(first, last):
-        value = 0.0
-        for w in range(rollup.windows.size):
-            value += rollup.shares[w] * rollup.sums[w, slot] / min(n_bins, rollup.windows[w])
+        raw[slot] = 0.0
+    for w in range(rollup.windows.size):
+        share = rollup.shares[w] / min(n_bins, rollup.windows[w])
+        for slot in range(first, last):
+            raw[slot] += share * rollup.sums[w, slot]
+    for order in range(4):
+        for slot in range(first, last):
+            before = level[order, slot]
+            level[order, slot] = raw[slot]
+            raw[slot] = (raw[slot] - before) * rate
+
+
+@inlined
+def asleep_nb(rollup, sums, first, last):
+    """Whether nothing at slots [first, last) can move before the next impulse: every sum and raw in use is zero."""
+    for slot in range(first, last):
+        for channel in range(N_CHANNELS):
+            if sums[channel, TAU_V, slot] != 0.0 or sums[channel, TAU_A, slot] != 0.0:
+                return False
+        for row in range(rollup.raws.shape[0]):
+            if rollup.raws[row, slot] != 0.0:
+                return False
         for order in range(4):
-            before = rollup.level[order, slot]
-            rollup.level[order, slot] = value
-            value = (value - before) / dt_s if n_bins > 1 else 0.0
+            if rollup.level[order, slot] != 0.0:
+                return False
+    return True
 
 
 @kernel
 def sample_nb(rollup, kinetics, chain, weights, dt_s):
-    """One valid bin: new raw, composite and differences of every slot that flow ever touched.
+    """One valid bin: new raw, composite and differences of every slot whose block is awake.
 
-    chain (7,) from chain_at_nb at the bin's end; weights c1..c7.
+    chain (7,) from chain_at_nb at the bin's end; weights c1..c7. A block falls asleep when all it holds is zero.
     """
     n_before = rollup.scalars[SAMPLES]
-    n_slots = rollup.raw.size
-    for block in range(kinetics.touched.size):
-        if kinetics.touched[block] == 0:
+    raw, sums = rollup.raw, kinetics.sums
+    refreshing = (n_before + 1) % rollup.raws.shape[0] == 0
+    for block in range(kinetics.awake.size):
+        if kinetics.awake[block] == 0:
             continue
         first = block * BLOCK_SLOTS
-        last = min(first + BLOCK_SLOTS, n_slots)
+        last = min(first + BLOCK_SLOTS, raw.size)
         for slot in range(first, last):
-            pressure, vacuum = forces_nb(kinetics.sums[slot], chain, weights)
-            rollup.raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
+            pressure, vacuum = forces_nb(sums, chain, weights, slot)
+            raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
         slide_windows_nb(rollup, n_before, first, last)
         difference_nb(rollup, n_before + 1, dt_s, first, last)
+        if refreshing and asleep_nb(rollup, sums, first, last):
+            kinetics.awake[block] = 0
     rollup.scalars[SAMPLES] = n_before + 1
 
 
