@@ -125,6 +125,16 @@ def test_slots_follow_a_snapshot_before_the_next_record(tmp_path, later_ns):
     assert engine.block.last_event_id[5, 49] == 5
 
 
+@pytest.mark.parametrize(("spot", "moved"), [(18_688, 0), (18_687, 1), (19_711, 0), (19_712, 1)])
+def test_slots_move_at_512_from_their_end(tmp_path, spot, moved):
+    """Of 2,048 slots around 19,200 the market may stand in slots 512 to 1,535."""
+    rows = [order(0, "A", "B", 1, 19_199, 5), order(0, "A", "A", 2, 19_201, 5)]
+    rows += [order(1510, "M", side, i, spot + k, 5, 0) for side, i, k in (("B", 1, -1), ("A", 2, 1))]
+    engine, _ = compare(tmp_path, window(rows if spot < 19_200 else [*rows[:2], *rows[:1:-1]]), engine_config(**SMALL))
+    assert engine.counters["reanchors"] == moved
+    assert engine.block.bins["spot_ref_price_int"][-1] == spot * streams.TICK_INT
+
+
 def test_executions_are_not_pulls(tmp_path):
     """F then C, F then a smaller M, and an iceberg's refresh: fills fill, pulls stay at zero, refreshes add."""
     rows = [order(0, "A", "B", 1, 19_199, 9), order(0, "A", "A", 2, 19_201, 9), order(0, "A", "A", 3, 19_202, 4)]
