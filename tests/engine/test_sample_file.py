@@ -70,7 +70,7 @@ def test_info(info, expected):
     assert info.first_ts_ns == SPEC.day_start_ns
     assert info.last_ts_ns == expected["ts_event"][-1] < SPEC.last_ns
     inside = expected["ts_event"].astype(np.int64) >= SPEC.window_ns[0]
-    assert 0.7 < inside.sum() / (250.0 * 180) < 1.6
+    assert 0.4 < inside.sum() / (250.0 * 180) < 2.5  # activity wanders about its target
     assert info.last_ts_ns > SPEC.last_ns - NS_PER_S
 
 

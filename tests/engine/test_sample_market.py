@@ -181,13 +181,18 @@ def test_looks_like_a_market(book, records):
 
 def test_depth(book):
     _, bid, ask, *_ = book.quotes[-1]
-    for side, best, away in (("B", bid, -1), ("A", ask, 1)):
-        lots = np.array([book.levels[side].get(best + away * TICK * level, 0) for level in range(150)])
-        assert 1 <= lots[:5].mean() <= 20
-        assert lots[:5].mean() < lots[10:40].mean() < 40
-        assert (lots > 0).mean() > 0.8
-        distance = np.array([abs(price - best) // TICK for _, price, _ in book.orders.values()])
-        assert (distance > WINDOW_TICKS).sum() > 100
+    lots = np.array(
+        [
+            [book.levels[side].get(best + away * TICK * level, 0) for level in range(150)]
+            for side, best, away in (("B", bid, -1), ("A", ask, 1))
+        ]
+    )
+    assert 2 <= lots[:, :5].mean() <= 30
+    assert 5 <= lots[:, 10:40].mean() <= 40
+    assert 2 <= lots[:, 100:].mean() <= 40
+    assert (lots > 0).mean() > 0.8
+    distance = np.array([abs(price - bid) // TICK for _, price, _ in book.orders.values()])
+    assert (distance > WINDOW_TICKS).sum() > 200
     assert 3_000 < len(book.orders) < 8_000
 
 

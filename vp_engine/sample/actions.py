@@ -16,6 +16,7 @@ from vp_engine.sample.exchange import (
     N_PARKED,
     N_TICKS,
     N_WORKING,
+    NEAREST_PARKED,
     PARKED,
     WORKING,
     A,
@@ -39,7 +40,6 @@ ICEBERG_CHANCE = 0.012
 WALL_CHANCE = 0.002  # that a deep order is a large one
 WALL_LOTS = 10  # from here on an order is seldom withdrawn or moved
 WALL_STAYS = 0.9
-NEAREST_PARKED = 60
 FARTHEST_PARKED = 40_000
 
 
@@ -99,8 +99,9 @@ def deep_tick_nb(ex, side):
 def parked_tick_nb(ex, side):
     """Tick for an order that stays: distance log-uniform, so every scale has some."""
     farthest = min(FARTHEST_PARKED, ex.best[side] // 2, N_TICKS - 2 - ex.best[side])
-    spans = np.log(max(farthest, NEAREST_PARKED + 1) / NEAREST_PARKED)
-    return behind_nb(ex, side, np.int64(NEAREST_PARKED * np.exp(spans * uniform_nb(ex.rng))))
+    nearest = ex.ints[NEAREST_PARKED]
+    spans = np.log(max(farthest, nearest + 1) / nearest)
+    return behind_nb(ex, side, np.int64(nearest * np.exp(spans * uniform_nb(ex.rng))))
 
 
 @inlined

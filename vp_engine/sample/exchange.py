@@ -45,14 +45,15 @@ ORDER_DTYPE = np.dtype(
 FILL_DTYPE = np.dtype([("order_id", "i8"), ("tick", "i4"), ("lots", "i4"), ("left", "i4")], align=True)
 
 # Places in Exchange.ints.
-TS, RECV, DELTA, SEQ, NEXT_ID, N_FREE, N_WORKING, N_PARKED, INSTRUMENT, TICK_INT = range(10)
-N_INTS = 10
+TS, RECV, DELTA, SEQ, NEXT_ID, N_FREE, N_WORKING, N_PARKED, INSTRUMENT, TICK_INT, NEAREST_PARKED = range(11)
+N_INTS = 11
 
 
 class Exchange(NamedTuple):
     """State of book and clock. All arrays; kernels change them in place.
 
-    rng uint64 (4,); head, tail, queued, lots int32 (N_TICKS,): both ends, orders and lots of each queue;
+    rng uint64 (4,); head, tail, queued, lots, working int32 (N_TICKS,): both ends, orders, lots, working orders
+    of each queue;
     orders ORDER_DTYPE (capacity,);
     free int32 (capacity,) stack of unused slots; lists int32 (2, capacity) slots by kind; best int64 (2,) ticks;
     fills FILL_DTYPE (MAX_FILLS,) scratch; ints int64 (N_INTS,).
@@ -63,6 +64,7 @@ class Exchange(NamedTuple):
     tail: np.ndarray
     queued: np.ndarray
     lots: np.ndarray
+    working: np.ndarray
     orders: np.ndarray
     free: np.ndarray
     lists: np.ndarray
@@ -80,6 +82,7 @@ def empty_exchange(rng: np.ndarray, capacity: int, instrument_id: int, tick_int:
         rng,
         np.full(N_TICKS, -1, np.int32),
         np.full(N_TICKS, -1, np.int32),
+        np.zeros(N_TICKS, np.int32),
         np.zeros(N_TICKS, np.int32),
         np.zeros(N_TICKS, np.int32),
         np.zeros(capacity, ORDER_DTYPE),
@@ -104,6 +107,7 @@ def queue_nb(ex, slot, tick):
         ex.head[tick] = slot
     ex.tail[tick] = slot
     ex.queued[tick] += 1
+    ex.working[tick] += order.kind == WORKING
     ex.lots[tick] += order.lots
     side = order.side
     if (tick - ex.best[side]) * AWAY[side] < 0:
@@ -124,6 +128,7 @@ def unqueue_nb(ex, slot):
     else:
         ex.tail[tick] = order.ahead
     ex.queued[tick] -= 1
+    ex.working[tick] -= order.kind == WORKING
     ex.lots[tick] -= order.lots
 
 

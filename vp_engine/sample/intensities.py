@@ -53,7 +53,7 @@ TOGETHER_CHANCE = 0.08  # that the next event shares the nanosecond
 LAYER_CHANCE = 0.02  # that an add or a pull spans several levels
 RETREAT_CHANCE = 0.4  # that makers pull a layer when an aggressor has moved the price through them
 # How one unit of tilt moves the log of each intensity of the side it favours (bids for a rising drift).
-TILT = np.array([0.021, 0.013, -0.013, 0.006, 0.018])
+TILT = np.array([0.026, 0.017, -0.017, 0.008, 0.023])
 IMBALANCE_TAKE, IMBALANCE_PULL = 0.45, 0.35
 
 
@@ -92,8 +92,8 @@ def slow_step_nb(ex, flow):
 
 @inlined
 def level_rate_nb(ex, side, level, pulling):
-    """Queue-reactive intensity of one level: cancels grow with the queue, arrivals fall with it."""
-    n = ex.queued[ex.best[side] + AWAY[side] * level]
+    """Queue-reactive intensity of one level: cancels grow with the working orders in the queue, arrivals fall."""
+    n = ex.working[ex.best[side] + AWAY[side] * level]
     if pulling:
         return CANCEL_RATE[level] * n
     return ADD_RATE[level] * 2.5 / (1.0 + 1.5 * n / TYPICAL_ORDERS[level])

@@ -13,7 +13,7 @@ import numpy as np
 from vp_engine.errors import ConfigError
 from vp_engine.feed.records import F_LAST, MBO_DTYPE
 from vp_engine.sample.actions import DEPTH_TICKS
-from vp_engine.sample.exchange import N_FREE, TS, Exchange, empty_exchange
+from vp_engine.sample.exchange import N_FREE, NEAREST_PARKED, TS, Exchange, empty_exchange
 from vp_engine.sample.intensities import (
     CHURN_RATE,
     DRIFT,
@@ -62,6 +62,8 @@ class SyntheticMarket:
         ints[[NEXT_STEP, FIRST_NS, LAST_NS, WANTED_PARKED]] = first_ns, first_ns, last_ns, parked
         self._flow = Flow(reals, ints, np.zeros(N_KINDS), np.ones((2, 5)), np.ascontiguousarray(rates, np.float64))
         self._exchange.ints[TS] = first_ns
+        # More of them keep further away, or their walls would pen the market in.
+        self._exchange.ints[NEAREST_PARKED] = min(max(parked // 60, 60), 2_000)
         open_book_nb(self._exchange, mid_tick, parked)
 
     @property
