@@ -188,7 +188,7 @@ export class Transport {
       const x = (s / total) * width;
       const edge = x < 20 ? "start" : x > width - 20 ? "end" : "middle";
       const text = step < 60 ? etClock(start + s * 1000).slice(0, 8) : etMinute(start + s * 1000);
-      this.#labels.put(text, x, height + 13, `${edge} third`);
+      this.#labels.put(text, x, height + 9, `${edge} third`);
     }
   }
 }

@@ -1,0 +1,57 @@
+"""One lake, one service and one browser for all browser tests; every page must end without errors of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from stage import Lake, check_built, chromium, service, small_lake
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The small lake, made by the command line."""
+    check_built()
+    return small_lake(tmp_path_factory.mktemp("tour"))
+
+
+@pytest.fixture(scope="session")
+def url(lake: Lake) -> Iterator[str]:
+    """A real `vp-serve` over it."""
+    with service(lake) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with sync_playwright() as playwright:
+        running = chromium(playwright)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """Errors that a test's page is allowed to have, by a part of their text; none unless it says so."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    """A fresh page that must not log errors."""
+    errors: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(30_000)
+    opened.on("console", listen)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert [text for text in errors if not any(part in text for part in complaints)] == []

@@ -1,0 +1,108 @@
+"""Screenshots of both pages and of the asset graph: `python -m tests.e2e.screenshots [--out FOLDER] [--lake-root PATH …]`.
+
+Without a lake a small one is made in a temporary folder by the same commands as in the browser tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.e2e.stage import ROOT, Lake, check_built, chromium, free_port, running, service, small_lake
+
+SIZES = ((1440, 900), (1280, 720))
+HISTORY_S = 75  # market time to wait for, so that the map is full
+SPEED = 5
+
+
+def open_page(browser: Browser, address: str, size: tuple[int, int]) -> Page:
+    """A page of that size."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    return page
+
+
+def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: str) -> Path:
+    """The stream page with a full map and the crosshair on a cell."""
+    specs = httpx.get(f"{url}/v1/serving", trust_env=False, timeout=30).json()["serving"]
+    names = [spec["name"] for spec in specs if spec["can_stream"]]
+    promoted = [spec["name"] for spec in specs if spec["can_stream"] and spec["origin"] == "promoted"]
+    if not names:
+        raise RuntimeError("the lake has nothing to stream: run `vp run` and `vp promote` first")
+    page = open_page(
+        browser, f"{url}/vacuum-pressure.html?serving={(promoted or names)[-1]}&speed={SPEED}&layer={layer}", size
+    )
+    expect(page.locator(".clock")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
+    page.wait_for_timeout(1000 * HISTORY_S / SPEED)
+    box = page.locator("canvas.gl").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.27 * box["height"])
+    page.wait_for_timeout(1200)
+    path = out / f"stream-{layer}-{size[0]}x{size[1]}.png"
+    page.screenshot(path=path)
+    page.close()
+    return path
+
+
+def experiments(browser: Browser, url: str, out: Path, size: tuple[int, int]) -> Path:
+    """The experiments page with its first run chosen."""
+    page = open_page(browser, f"{url}/experiments.html", size)
+    page.get_by_label("Least number of trades").select_option("0")
+    expect(page.locator(".detail .curve-axis button").first).to_be_visible()
+    path = out / f"experiments-{size[0]}x{size[1]}.png"
+    page.screenshot(path=path)
+    page.close()
+    return path
+
+
+def asset_graph(browser: Browser, lake: Lake, out: Path) -> Path:
+    """The asset graph of Dagster's own pages."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "dagster-webserver"), "-w", str(ROOT / "dagster_workspace.yaml")]
+    command += ["-h", "127.0.0.1", "-p", str(port)]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, lake, f"{url}/server_info", lake.root.parent / "dagster.log", seconds=180):
+        page = open_page(browser, f"{url}/asset-groups", (1440, 900))
+        expect(page.get_by_text("raw_dbn").first).to_be_visible(timeout=90_000)
+        page.wait_for_timeout(3000)
+        path = out / "asset-graph.png"
+        page.screenshot(path=path)
+        page.close()
+    return path
+
+
+def main() -> int:
+    """Take them all and print where they are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "test-results" / "screenshots")
+    parser.add_argument("--lake-root", type=Path, help="a lake with a promoted spec")
+    parser.add_argument("--config-dir", type=Path, default=ROOT / "configs")
+    parser.add_argument("--instrument", type=Path, help="its instrument file, when it is not of the packaged one")
+    given = parser.parse_args()
+    check_built()
+    given.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        if given.lake_root:
+            lake = Lake(given.lake_root.absolute(), given.config_dir.absolute(), given.instrument)
+        else:
+            lake = small_lake(Path(folder))
+        browser = chromium(playwright)
+        with service(lake) as url:
+            for size in SIZES:
+                print(stream(browser, url, given.out, size, "pv"))
+                print(experiments(browser, url, given.out, size))
+            print(stream(browser, url, given.out, SIZES[0], "depth"))
+        print(asset_graph(browser, lake, given.out))
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
