@@ -50,8 +50,10 @@ from vp_engine.specs.runtime import VPRuntimeConfig
 from vp_engine.spectrum.bins import BinShape, BinState, close_bin_nb
 from vp_engine.spectrum.rollup import new_rollup, shift_rollup
 from vp_engine.spectrum.state5 import state5_codes
+from vp_engine.threads import prefetch
 
 BINS_CODE_VERSION = "1"
+BATCHES_AHEAD = 4  # megabytes of records decompressed ahead of the kernels
 DEFAULT_BLOCK_BINS = 600  # a minute of 100 ms bins: 8 MB a block
 
 
@@ -81,7 +83,7 @@ class _Records:
     """The records of a capture in order, batch by batch, and where in them the engine stands."""
 
     def __init__(self, raw_paths: Sequence[Path], symbol: str, skip: int = 0) -> None:
-        self._batches = self._all(raw_paths, symbol)
+        self._batches = prefetch(self._all(raw_paths, symbol), BATCHES_AHEAD)
         self.batch = np.zeros(0, MBO_DTYPE)
         self.batch.setflags(write=False)
         self.at = 0

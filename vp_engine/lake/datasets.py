@@ -32,8 +32,10 @@ from vp_engine.schema import (
 )
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
+from vp_engine.threads import prefetch
 from vp_engine.units import parse_date
 
+BLOCKS_AHEAD = 2  # the engine computes them while Parquet compresses the ones before
 _BIN_NAMES = tuple(field.name for field in BIN_FIELDS)
 _GRID = {field.name: field.dtype for field in GRID_STORED}
 
@@ -92,7 +94,7 @@ def write_dataset(
     began = time.monotonic()
     with lake.commit_dir(target) as folder:
         writer = BlockWriter(folder, config.grid_radius_ticks, capture.start_ns, capture.bin_ns)
-        writer.write(stream)
+        writer.write(prefetch(stream, BLOCKS_AHEAD))
         if writer.n_bins != capture.n_bins:
             raise DataError(f"{name}: the stream ended after {writer.n_bins} of {capture.n_bins} bins")
         seconds = time.monotonic() - began
