@@ -16,6 +16,7 @@ from vp_engine.errors import ConfigError
 from vp_engine.schema import BinBlock
 from vp_engine.signals.base import Signal, SignalParams
 from vp_engine.specs.runtime import VPRuntimeConfig
+from vp_engine.spectrum.scoring import Scores
 from vp_engine.spectrum.state5 import DerivativeRuntime, StateModelParams
 
 
@@ -76,7 +77,7 @@ class DerivativeSignal(Signal):
         """The state model is this signal: what a serving spec says of one holds for the other."""
         return dict(state_model)
 
-    def update(self, block: BinBlock) -> np.ndarray:
+    def update(self, block: BinBlock, scores: Scores | None = None) -> np.ndarray:
         """Scores float64 (n,) in -1..1, 0 on invalid bins."""
         model = self._model.update(block.state5, np.ascontiguousarray(block.bins["book_valid"]))
         return np.ascontiguousarray(model["score"])

@@ -1,4 +1,4 @@
-"""Every signal by name. Built-in ones are listed here; own ones register themselves on import."""
+"""Every signal by name. Built-in ones are listed here; own ones come from files and installed packages, see `own`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import difflib
 from typing import Any, NamedTuple, TypeVar
 
 from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.signals.ads import AdsSignal
+from vp_engine.signals.ads_pfp_svac import AdsPfpSvacSignal
 from vp_engine.signals.base import COLUMNS, Prediction, Signal, SignalKind
 from vp_engine.signals.derivative import DerivativeSignal
+from vp_engine.signals.erd import ErdSignal
+from vp_engine.signals.iirc import IircSignal
+from vp_engine.signals.jad import JadSignal
+from vp_engine.signals.msd import MsdSignal
+from vp_engine.signals.pfp import PfpSignal
+from vp_engine.signals.spg import SpgSignal
 
 
 class SignalInfo(NamedTuple):
@@ -72,5 +80,15 @@ def list_signals() -> list[SignalInfo]:
     ]
 
 
-for _signal in (DerivativeSignal,):
+for _signal in (
+    DerivativeSignal,
+    AdsSignal,
+    PfpSignal,
+    AdsPfpSvacSignal,
+    ErdSignal,
+    IircSignal,
+    JadSignal,
+    MsdSignal,
+    SpgSignal,
+):
     register_signal(_signal)
