@@ -16,6 +16,7 @@ def build_definitions(settings: Settings, chain: Chain | None = None) -> dg.Defi
     chain = chain if chain is not None else Chain(settings)
     return dg.Definitions(
         assets=build_assets(chain),
+        executor=dg.in_process_executor,  # a chain has nothing to run beside itself; sweeps fan out inside their step
         resources={
             **io_managers(chain),
             "tracking": MlflowTracking(tracking_uri=settings.mlflow_tracking_uri, artifacts=settings.mlflow_artifacts),

@@ -27,7 +27,7 @@ from vp_engine.lake.results import rank
 from vp_engine.specs import ExperimentSpec, VPRuntimeConfig
 from vp_engine.units import PRICE_SCALE, dollars
 
-PREVIEW_FIELD = "composite"
+PREVIEW_FIELD = "rest_depth"
 TOP_ROWS = 10
 TABLE_COLUMNS = (
     "signal", "threshold", "n_signals", "tp_rate", "tp_rate_low", "tp_rate_high", "net_mean_pnl_ticks", "p_value",
@@ -83,7 +83,7 @@ def dataset(stored: Dataset) -> dict[str, Any]:
 
 
 def dataset_png(stored: Dataset) -> bytes:
-    """The composite field of a dataset around the market; every n-th bin, one row group in memory at a time."""
+    """Resting contracts of a dataset around the market; every n-th bin, one row group in memory at a time."""
     bins, step = stored.bins, -(-stored.n_bins // preview.COLUMNS)
     chosen = np.arange(step - 1, stored.n_bins, step) if stored.n_bins >= step else np.array([stored.n_bins - 1])
     values = np.empty((chosen.size, stored.rows), np.float32)

@@ -1,6 +1,6 @@
 """Pictures and tables for metadata: a day at a glance, as Markdown that the UI renders.
 
-A picture is a PNG inside a Markdown image; it shows the composite field around the market, price upwards.
+A picture is a PNG inside a Markdown image: resting contracts around the market, price upwards.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ import numpy as np
 
 from vp_engine.units import NS_PER_S, ns_to_et
 
-# Screen colours from minus to plus; the middle is the chart's ground.
-_DIVERGING = (
-    "#EDB067", "#C07432", "#914D1C", "#633218", "#3A2014", "#12151A",
-    "#192840", "#21416D", "#2D649E", "#478FCA", "#7FC8F3",
-)  # fmt: skip
+# Screen colours of a quantity, from nothing to much.
+_SEQUENTIAL = ("#12151A", "#1B2130", "#23314E", "#2D4870", "#3C6E93", "#6CA2B0", "#D1CE95", "#F8ECB3")
 _GROUND, _INK, _CASING = "#12151A", "#A9B1BD", "#0A0C10"
 _WIDTH_PX, _HEIGHT_PX = 760, 240
 COLUMNS = 640  # bins drawn at most
 _MAX_TICKS = 400
+_HALF_SCALE = 4.0  # lots; asinh is a line below it and a logarithm above
 _COLOURS = 48  # of the picture: a third of the bytes, no difference to the eye
 
 
@@ -52,16 +50,16 @@ def field_image(values: np.ndarray, spot_tick: np.ndarray) -> tuple[np.ndarray, 
 def heatmap_png(
     values: np.ndarray, spot_tick: np.ndarray, ts_ns: np.ndarray, mid: np.ndarray, tick_usd: float
 ) -> bytes:
-    """PNG of a field (n, rows) over time with the mid price; mid (n,) dollars, 0 where invalid."""
+    """PNG of lots (n, rows) over time with the mid price; mid (n,) dollars, 0 where invalid."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
     from PIL import Image
 
-    image, low = field_image(values, spot_tick)
-    finite = np.abs(image[np.isfinite(image)])
-    limit = max(float(np.percentile(finite, 99)) if finite.size else 0.0, 1e-6)
-    colours = LinearSegmentedColormap.from_list("spymaster", _DIVERGING).with_extremes(bad=_GROUND)
+    image, low = field_image(np.arcsinh(values / _HALF_SCALE), spot_tick)
+    finite = image[np.isfinite(image)]
+    least, most = np.percentile(finite, (5, 99.5)) if finite.size else (0.0, 0.0)
+    colours = LinearSegmentedColormap.from_list("depth", _SEQUENTIAL).with_extremes(bad=_GROUND)
     figure = Figure(figsize=(_WIDTH_PX / 100, _HEIGHT_PX / 100), dpi=100, facecolor=_GROUND)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.005, 0.1, 0.91, 0.89), facecolor=_GROUND)
@@ -73,8 +71,8 @@ def heatmap_png(
         origin="lower",
         extent=span,
         cmap=colours,
-        vmin=-limit,
-        vmax=limit,
+        vmin=least,
+        vmax=max(most, least + 1e-6),
         interpolation="nearest",
     )
     line = np.where(mid > 0, mid, np.nan)

@@ -21,7 +21,7 @@ from vp_assets.definitions import build_definitions
 from vp_assets.settings import Settings
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_NEW_HOME = "# Written once for this lake; edit freely.\ntelemetry:\n  enabled: false\n"
+_NEW_HOME = "# Written once for this lake; edit freely.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 class Materialized(NamedTuple):

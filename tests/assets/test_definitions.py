@@ -20,12 +20,12 @@ from vp_assets.settings import load_settings
 REPOSITORY = Path(__file__).parents[2]
 GROUPS = {
     "raw_dbn": "raw",
-    "every_day/book_cache": "datasets",
-    "every_day/bins": "datasets",
-    "minute/book_cache": "datasets",
-    "minute/bins": "datasets",
-    "minute_sweep/sweep": "research",
-    "minute_sweep/promoted": "research",
+    "every_day/book_cache": "every_day",
+    "every_day/bins": "every_day",
+    "minute/book_cache": "minute",
+    "minute/bins": "minute",
+    "minute_sweep/sweep": "minute_sweep",
+    "minute_sweep/promoted": "minute_sweep",
 }
 
 

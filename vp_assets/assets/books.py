@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from vp_assets.assets import checks, raw
-from vp_assets.assets.common import DATASET_GROUP, OWNERS, Built, Events
+from vp_assets.assets.common import OWNERS, Built, Events
 from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import BookReplay
@@ -28,7 +28,7 @@ def build_book_cache(chain: Chain, pipeline: str) -> Built:
         partitions_def=days,
         deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=True))],
         io_manager_key="book_io",
-        group_name=DATASET_GROUP,
+        group_name=pipeline,
         kinds={"arrow", "numba"},
         owners=OWNERS,
         code_version=BOOK_CODE_VERSION,

@@ -6,7 +6,7 @@ import dagster as dg
 
 from vp_assets.assets import checks, raw
 from vp_assets.assets.books import book_key
-from vp_assets.assets.common import DATASET_GROUP, OWNERS, Built, Events
+from vp_assets.assets.common import OWNERS, Built, Events
 from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import DatasetStream
@@ -33,7 +33,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
         ins={"checkpoint": dg.AssetIn(book_key(pipeline))},
         deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=False))],
         io_manager_key="bins_io",
-        group_name=DATASET_GROUP,
+        group_name=pipeline,
         kinds={"parquet", "numba"},
         owners=OWNERS,
         code_version=BINS_CODE_VERSION,

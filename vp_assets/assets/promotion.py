@@ -7,7 +7,7 @@ from pydantic import Field
 
 from vp_assets import metadata
 from vp_assets.assets import checks
-from vp_assets.assets.common import OWNERS, RESEARCH_GROUP, Built, Events
+from vp_assets.assets.common import OWNERS, Built, Events
 from vp_assets.assets.sweeps import sweep_key
 from vp_assets.chain import Chain
 from vp_assets.choice import DayResults, choose
@@ -34,7 +34,7 @@ def build_promoted(chain: Chain, experiment: str) -> Built:
         key=key,
         ins={"days": dg.AssetIn(sweep_key(experiment))},
         io_manager_key="promoted_io",
-        group_name=RESEARCH_GROUP,
+        group_name=experiment,
         kinds={"yaml"},
         owners=OWNERS,
         check_specs=checks.specs(key, checks.PROMOTED),

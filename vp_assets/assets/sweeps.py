@@ -6,7 +6,7 @@ import dagster as dg
 
 from vp_assets import metadata
 from vp_assets.assets import checks
-from vp_assets.assets.common import OWNERS, RESEARCH_GROUP, Built, Events
+from vp_assets.assets.common import OWNERS, Built, Events
 from vp_assets.assets.datasets import bins_key
 from vp_assets.chain import Chain, SweepRequest
 from vp_assets.choice import DayResults
@@ -38,7 +38,7 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
         partitions_def=days,
         ins={"dataset": dg.AssetIn(bins_key(pipeline.name))},
         io_manager_key="sweep_io",
-        group_name=RESEARCH_GROUP,
+        group_name=experiment,
         kinds={"parquet", "mlflow"} if spec.tracking.backend == "mlflow" else {"parquet"},
         owners=OWNERS,
         code_version=code_version(signals),
