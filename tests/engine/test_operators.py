@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from operator_twin import slow_ema, slow_lag, slow_moments, slow_robust_z, slow_slopes
 
 from vp_engine.errors import ConfigError
 from vp_engine.operators import Ema, Lag, RobustZ, RollingMoments, RollingSlope
@@ -14,53 +15,6 @@ NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: float(np.round(x, 
 CALM = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 2.5]), NUMBERS)
 SERIES = st.lists(CALM, min_size=1, max_size=60).map(np.array)
 GAPPY = st.lists(st.one_of(CALM, CALM, CALM, st.just(float("nan"))), min_size=1, max_size=60).map(np.array)
-
-
-def windows(values: np.ndarray, window: int):
-    """(place, its window) wherever the window is full."""
-    for at in range(window - 1, len(values)):
-        yield at, values[at - window + 1 : at + 1]
-
-
-def slow_moments(values, window):
-    out = np.zeros((3, len(values)))
-    for at, part in windows(values, window):
-        distance = part - part.mean()
-        variance = np.mean(distance**2)
-        out[:, at] = part.mean(), np.sqrt(variance), 0.0
-        if variance > 1e-12:
-            out[2, at] = np.mean(distance**3) / variance**1.5
-    return out
-
-
-def slow_slopes(values, window):
-    out = np.full(len(values), np.nan)
-    time = np.arange(window) - (window - 1) / 2
-    for at, part in windows(values, window):
-        out[at] = np.dot(time, part - part.mean()) / np.dot(time, time)
-    return out
-
-
-def slow_ema(values, alpha):
-    out = [values[0]]
-    for value in values[1:]:
-        out.append(alpha * value + (1 - alpha) * out[-1])
-    return np.array(out)
-
-
-def slow_lag(values, lag):
-    return np.concatenate([np.zeros(lag), values])[: len(values)]
-
-
-def slow_robust_z(values, window, min_periods):
-    out = np.zeros(len(values))
-    for at in range(len(values)):
-        part = values[max(0, at - window + 1) : at + 1]
-        if np.isnan(part).any() or len(part) < min_periods:
-            continue
-        sigma = 1.4826 * np.median(np.abs(part - np.median(part)))
-        out[at] = (values[at] - np.median(part)) / sigma if sigma > 1e-12 else 0.0
-    return out
 
 
 OPERATORS = (
