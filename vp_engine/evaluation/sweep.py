@@ -81,7 +81,7 @@ def sweep_input(dataset: Dataset, signals: Iterable[str]) -> SweepInput:
     """Read what these signals need. DataError if the dataset does not start at bin 0."""
     if dataset.n_bins == 0 or int(dataset.bins["bin_seq"][0]) != 0:
         raise DataError(f"dataset {dataset.dataset_id} does not start at bin 0")
-    names = sorted({column for name in signals for column in get_signal(name).columns})
+    names = sorted({column for name in signals for column in get_signal(name).stored_columns()})
     return SweepInput(dataset.config, dataset.bins, {name: dataset[name] for name in names})
 
 

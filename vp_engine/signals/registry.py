@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.signals.ads import AdsSignal
 from vp_engine.signals.ads_pfp_svac import AdsPfpSvacSignal
-from vp_engine.signals.base import COLUMNS, Prediction, Signal, SignalKind
+from vp_engine.signals.base import COLUMNS, FittedModels, Prediction, Signal, SignalKind
 from vp_engine.signals.derivative import DerivativeSignal
 from vp_engine.signals.erd import ErdSignal
 from vp_engine.signals.iirc import IircSignal
 from vp_engine.signals.jad import JadSignal
+from vp_engine.signals.ml import ML_SIGNALS
 from vp_engine.signals.msd import MsdSignal
 from vp_engine.signals.pfp import PfpSignal
 from vp_engine.signals.spg import SpgSignal
@@ -57,10 +58,14 @@ def get_signal(name: str) -> type[Signal]:
     return _SIGNALS[name]
 
 
-def make_signal(name: str, params: dict[str, Any], config: Any) -> Signal:
-    """A fresh signal from plain parameters; NotFoundError or ConfigError naming the parameter."""
-    signal = get_signal(name)
-    return signal(signal.Params.parse(params, f"signal `{name}`"), config)
+def make_signal(name: str, params: dict[str, Any], config: Any, models: FittedModels | None = None) -> Signal:
+    """A fresh signal from plain parameters, speaking by fitted models if they are given; NotFoundError or ConfigError
+    naming the parameter."""
+    kind = get_signal(name)
+    signal = kind(kind.Params.parse(params, f"signal `{name}`"), config)
+    if models is not None:
+        signal.use_models(models)
+    return signal
 
 
 def list_signals() -> list[SignalInfo]:
@@ -90,5 +95,6 @@ for _signal in (
     JadSignal,
     MsdSignal,
     SpgSignal,
+    *ML_SIGNALS,
 ):
     register_signal(_signal)
