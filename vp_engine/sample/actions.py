@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from vp_engine.jit import inlined, kernel
+from vp_engine.jit import inner
 from vp_engine.sample.exchange import (
     ASK,
     AWAY,
     BID,
-    N_PARKED,
     N_TICKS,
     N_WORKING,
     NEAREST_PARKED,
@@ -29,13 +28,15 @@ from vp_engine.sample.exchange import (
     move_nb,
     shrink_nb,
 )
-from vp_engine.sample.intensities import LEVELS, choose_level_nb
+from vp_engine.sample.intensities import LEVELS
 from vp_engine.sample.rng import below_nb, exponential_nb, geometric_nb, uniform_nb
 
 DEPTH_TICKS = 150  # working orders rest within this distance of the touch
 _SLOPE = 0.7  # share of orders that the far end of the depth lacks against its near end
 MOVE_CHANCE = 0.35  # that an arrival is an order moved there
 SHRINK_CHANCE, GROW_CHANCE = 0.10, 0.02  # that a pull only changes the size
+PARKED_SHRINK_CHANCE, PARKED_GROW_CHANCE = 0.3, 0.1
+LAYERS = 6  # levels that one maker quotes or pulls in one event
 ICEBERG_CHANCE = 0.012
 WALL_CHANCE = 0.002  # that a deep order is a large one
 WALL_LOTS = 10  # from here on an order is seldom withdrawn or moved
@@ -43,7 +44,7 @@ WALL_STAYS = 0.9
 FARTHEST_PARKED = 40_000
 
 
-@inlined
+@inner
 def order_lots_nb(rng):
     """Lots of a working order: mostly one, now and then ten or more; mean about 1.9."""
     u = uniform_nb(rng)
@@ -60,7 +61,7 @@ def order_lots_nb(rng):
     return 10 + below_nb(rng, 20)
 
 
-@kernel
+@inner
 def parked_lots_nb(rng):
     """Lots of an order that stays: mean about 4."""
     if uniform_nb(rng) < 0.8:
@@ -68,7 +69,7 @@ def parked_lots_nb(rng):
     return 5 * (1 + geometric_nb(rng, 0.5, 9))
 
 
-@inlined
+@inner
 def rounded_nb(rng, tick):
     """People like round prices: the tick, or one divisible by 4, 20 or 40 near it."""
     u = uniform_nb(rng)
@@ -76,7 +77,7 @@ def rounded_nb(rng, tick):
     return (tick + step // 2) // step * step
 
 
-@kernel
+@inner
 def behind_nb(ex, side, distance):
     """Tick at about `distance` from the touch of `side`, never through it and inside the table."""
     best = ex.best[side]
@@ -86,7 +87,7 @@ def behind_nb(ex, side, distance):
     return min(max(tick, 1), N_TICKS - 2)
 
 
-@kernel
+@inner
 def deep_tick_nb(ex, side):
     """Tick for a working order behind the levels near the touch; fewer with distance."""
     while True:
@@ -95,7 +96,7 @@ def deep_tick_nb(ex, side):
             return behind_nb(ex, side, distance)
 
 
-@kernel
+@inner
 def parked_tick_nb(ex, side):
     """Tick for an order that stays: distance log-uniform, so every scale has some."""
     farthest = min(FARTHEST_PARKED, ex.best[side] // 2, N_TICKS - 2 - ex.best[side])
@@ -104,58 +105,37 @@ def parked_tick_nb(ex, side):
     return behind_nb(ex, side, np.int64(nearest * np.exp(spans * uniform_nb(ex.rng))))
 
 
-@inlined
+@inner
 def fickle_nb(ex, slot):
     """Whether the owner of a working order would touch it now."""
     order = ex.orders[slot]
     return order.kind == WORKING and (order.lots < WALL_LOTS or uniform_nb(ex.rng) > WALL_STAYS)
 
 
-@kernel
-def place_nb(ex, out, n, side, tick):
-    """An order arrives at `tick`: a new one, or (M) a working order of that side moved there."""
-    if uniform_nb(ex.rng) < MOVE_CHANCE and ex.ints[N_WORKING] > 0:
-        for _ in range(4):
-            slot = np.int64(ex.lists[WORKING, below_nb(ex.rng, ex.ints[N_WORKING])])
-            order = ex.orders[slot]
-            if order.side == side and order.tick != tick and fickle_nb(ex, slot):
-                move_nb(ex, slot, tick, np.int64(order.lots))
-                return emit_order_nb(ex, out, n, M, slot)
-    lots = order_lots_nb(ex.rng)
-    slot = enter_nb(ex, side, tick, lots, WORKING)
+@inner
+def place_nb(ex, out, n, side, tick, lots, kind):
+    """A new order at `tick`; a small working one may be an iceberg."""
+    slot = enter_nb(ex, side, tick, lots, kind)
     if slot < 0:
         return n
-    if uniform_nb(ex.rng) < ICEBERG_CHANCE and lots < WALL_LOTS:
+    if kind == WORKING and lots < WALL_LOTS and uniform_nb(ex.rng) < ICEBERG_CHANCE:
         ex.orders[slot].peak = lots
         ex.orders[slot].hidden = 5 + below_nb(ex.rng, 30)
     return emit_order_nb(ex, out, n, A, slot)
 
 
-@kernel
-def improve_nb(ex, out, n, side):
-    """An order inside the spread, most often one tick better than the touch."""
-    gap = ex.best[ASK] - ex.best[BID] - 1
-    if gap < 1:
-        return n
-    better = 1 + geometric_nb(ex.rng, 0.35, gap - 1)
-    return place_nb(ex, out, n, side, ex.best[side] - AWAY[side] * better)
+@inner
+def resize_nb(ex, out, n, slot, tick, lots):
+    """A resting order is modified: fewer lots keep its place in the queue, all else goes to the end of one."""
+    order = ex.orders[slot]
+    if tick == order.tick and lots < order.lots:
+        shrink_nb(ex, slot, order.lots - lots)
+    else:
+        move_nb(ex, slot, tick, lots)
+    return emit_order_nb(ex, out, n, M, slot)
 
 
-@kernel
-def join_nb(ex, out, n, side, layered):
-    """An order at a level near the touch; `layered`: new orders at six levels in a row, one event."""
-    if not layered:
-        tick = ex.best[side] + AWAY[side] * choose_level_nb(ex, side, False)
-        return place_nb(ex, out, n, side, tick)
-    touch = ex.best[side]
-    for level in range(6):
-        slot = enter_nb(ex, side, touch + AWAY[side] * level, order_lots_nb(ex.rng), WORKING)
-        if slot >= 0:
-            n = emit_order_nb(ex, out, n, A, slot)
-    return n
-
-
-@inlined
+@inner
 def cancel_nb(ex, out, n, slot):
     """The order goes: one C of all that rests."""
     n = emit_order_nb(ex, out, n, C, slot)
@@ -163,7 +143,42 @@ def cancel_nb(ex, out, n, slot):
     return n
 
 
-@kernel
+@inner
+def arrive_nb(ex, out, n, side, tick):
+    """Size comes to `tick`: a working order of that side moved there, or a new one."""
+    if uniform_nb(ex.rng) < MOVE_CHANCE and ex.ints[N_WORKING] > 0:
+        for _ in range(4):
+            slot = np.int64(ex.lists[WORKING, below_nb(ex.rng, ex.ints[N_WORKING])])
+            order = ex.orders[slot]
+            if order.side == side and order.tick != tick and fickle_nb(ex, slot):
+                return resize_nb(ex, out, n, slot, tick, np.int64(order.lots))
+    return place_nb(ex, out, n, side, tick, order_lots_nb(ex.rng), WORKING)
+
+
+@inner
+def withdraw_nb(ex, out, n, slot, shrink_chance, grow_chance):
+    """Size leaves: the order goes, or changes its size; slot -1 is nothing to do."""
+    if slot < 0:
+        return n
+    order = ex.orders[slot]
+    u = uniform_nb(ex.rng)
+    if u < shrink_chance and order.lots > 1:
+        return resize_nb(ex, out, n, slot, np.int64(order.tick), 1 + below_nb(ex.rng, order.lots - 1))
+    if u > 1.0 - grow_chance:
+        return resize_nb(ex, out, n, slot, np.int64(order.tick), order.lots + order_lots_nb(ex.rng))
+    return cancel_nb(ex, out, n, slot)
+
+
+@inner
+def improved_tick_nb(ex, side):
+    """Tick inside the spread, most often one better than the touch; -1 if there is none."""
+    gap = ex.best[ASK] - ex.best[BID] - 1
+    if gap < 1:
+        return np.int64(-1)
+    return ex.best[side] - AWAY[side] * (1 + geometric_nb(ex.rng, 0.35, gap - 1))
+
+
+@inner
 def young_order_nb(ex, tick):
     """A working order at `tick`, the later ones likelier; -1 if the queue has none among its last."""
     slot = np.int64(ex.tail[tick])
@@ -181,41 +196,37 @@ def young_order_nb(ex, tick):
     return found
 
 
-@kernel
-def pull_nb(ex, out, n, side, layered):
-    """An order near the touch goes or changes its size; `layered`: one order at each of six levels, one event."""
+@inner
+def any_order_nb(ex, kind):
+    """A resting order of this kind, each as likely; -1 if there is none or its owner leaves it."""
+    held = ex.ints[N_WORKING + kind]
+    if held == 0:
+        return np.int64(-1)
+    slot = np.int64(ex.lists[kind, below_nb(ex.rng, held)])
+    return slot if kind == PARKED or fickle_nb(ex, slot) else np.int64(-1)
+
+
+@inner
+def layer_nb(ex, out, n, side):
+    """One maker quotes LAYERS levels at once."""
     touch = ex.best[side]
-    if layered:
-        for level in range(6):
-            slot = young_order_nb(ex, touch + AWAY[side] * level)
-            if slot >= 0 and uniform_nb(ex.rng) < 0.7:
-                n = cancel_nb(ex, out, n, slot)
-        return n
-    slot = young_order_nb(ex, touch + AWAY[side] * choose_level_nb(ex, side, True))
-    if slot < 0:
-        return n
-    order = ex.orders[slot]
-    u = uniform_nb(ex.rng)
-    if u < SHRINK_CHANCE and order.lots > 1:
-        shrink_nb(ex, slot, 1 + below_nb(ex.rng, order.lots - 1))
-        return emit_order_nb(ex, out, n, M, slot)
-    if u > 1.0 - GROW_CHANCE:
-        move_nb(ex, slot, np.int64(order.tick), order.lots + order_lots_nb(ex.rng))
-        return emit_order_nb(ex, out, n, M, slot)
-    return cancel_nb(ex, out, n, slot)
+    for level in range(LAYERS):
+        n = place_nb(ex, out, n, side, touch + AWAY[side] * level, order_lots_nb(ex.rng), WORKING)
+    return n
 
 
-@kernel
-def deepen_nb(ex, out, n, side):
-    """An order behind the levels near the touch; some are large."""
-    tick = deep_tick_nb(ex, side)
-    if uniform_nb(ex.rng) >= WALL_CHANCE:
-        return place_nb(ex, out, n, side, tick)
-    slot = enter_nb(ex, side, tick, 10 + below_nb(ex.rng, 40), WORKING)
-    return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
+@inner
+def pull_layer_nb(ex, out, n, side):
+    """One maker cancels at LAYERS levels at once."""
+    touch = ex.best[side]
+    for level in range(LAYERS):
+        slot = young_order_nb(ex, touch + AWAY[side] * level)
+        if slot >= 0 and uniform_nb(ex.rng) < 0.7:
+            n = cancel_nb(ex, out, n, slot)
+    return n
 
 
-@kernel
+@inner
 def take_nb(ex, out, n, side):
     """An aggressor: most take what they see at the touch, some sweep, some leave a rest on their limit."""
     passive = 1 - side
@@ -229,38 +240,7 @@ def take_nb(ex, out, n, side):
         lots = 1 + below_nb(ex.rng, 2 * ex.lots[touch])
     elif u < 0.20:
         limit = touch + AWAY[passive] * (1 + geometric_nb(ex.rng, 0.6, 8))
-        lots = 2 + np.int64(2.0 * (1.0 / np.sqrt(1.0 - 0.999 * uniform_nb(ex.rng)))) + ex.lots[touch]
+        lots = 2 + np.int64(2.0 / np.sqrt(1.0 - 0.999 * uniform_nb(ex.rng))) + ex.lots[touch]
     elif u < 0.42:
-        lots = ex.lots[touch]
+        lots = np.int64(ex.lots[touch])
     return aggress_nb(ex, out, n, side, lots, limit, rests, 40_000.0 * exponential_nb(ex.rng))
-
-
-@kernel
-def cancel_any_nb(ex, out, n):
-    """Any working order goes, wherever it rests."""
-    if ex.ints[N_WORKING] == 0:
-        return n
-    slot = np.int64(ex.lists[WORKING, below_nb(ex.rng, ex.ints[N_WORKING])])
-    return cancel_nb(ex, out, n, slot) if fickle_nb(ex, slot) else n
-
-
-@kernel
-def churn_nb(ex, out, n, wanted):
-    """One order that stays is added, resized or cancelled; their number keeps near `wanted`."""
-    held = ex.ints[N_PARKED]
-    if held < wanted:
-        side = below_nb(ex.rng, 2)
-        slot = enter_nb(ex, side, parked_tick_nb(ex, side), parked_lots_nb(ex.rng), PARKED)
-        return n if slot < 0 else emit_order_nb(ex, out, n, A, slot)
-    if held == 0:
-        return n
-    slot = np.int64(ex.lists[PARKED, below_nb(ex.rng, held)])
-    order = ex.orders[slot]
-    u = uniform_nb(ex.rng)
-    if u < 0.3 and order.lots > 1:
-        shrink_nb(ex, slot, np.int64(1))
-        return emit_order_nb(ex, out, n, M, slot)
-    if u < 0.4:
-        move_nb(ex, slot, np.int64(order.tick), order.lots + 1)
-        return emit_order_nb(ex, out, n, M, slot)
-    return cancel_nb(ex, out, n, slot)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vp_engine.feed.records import MBO_RTYPE, MBO_WORDS
-from vp_engine.jit import inlined, kernel
+from vp_engine.jit import inner
 
 N_TICKS = 1 << 17
 BID, ASK = 0, 1
@@ -94,7 +94,7 @@ def empty_exchange(rng: np.ndarray, capacity: int, instrument_id: int, tick_int:
     )
 
 
-@inlined
+@inner
 def queue_nb(ex, slot, tick):
     """Put an order behind all others at `tick`; the best tick follows if it is better."""
     order = ex.orders[slot]
@@ -114,7 +114,7 @@ def queue_nb(ex, slot, tick):
         ex.best[side] = tick
 
 
-@inlined
+@inner
 def unqueue_nb(ex, slot):
     """Take an order out of its queue. The best tick is left to `retreat_nb`."""
     order = ex.orders[slot]
@@ -132,7 +132,7 @@ def unqueue_nb(ex, slot):
     ex.lots[tick] -= order.lots
 
 
-@inlined
+@inner
 def retreat_nb(ex, side):
     """Move the best tick into the book until its queue is not empty."""
     tick = ex.best[side]
@@ -141,7 +141,7 @@ def retreat_nb(ex, side):
     ex.best[side] = tick
 
 
-@kernel
+@inner
 def enter_nb(ex, side, tick, lots, kind):
     """A new resting order with the next order id; its slot, or -1 if the table is full."""
     if ex.ints[N_FREE] == 0:
@@ -163,7 +163,7 @@ def enter_nb(ex, side, tick, lots, kind):
     return slot
 
 
-@kernel
+@inner
 def leave_nb(ex, slot):
     """A resting order goes; its slot is free and the best tick right again."""
     order = ex.orders[slot]
@@ -178,7 +178,7 @@ def leave_nb(ex, slot):
     retreat_nb(ex, side)
 
 
-@kernel
+@inner
 def move_nb(ex, slot, tick, lots):
     """An order goes to the end of the queue at `tick`, with `lots`."""
     side = ex.orders[slot].side
@@ -188,14 +188,14 @@ def move_nb(ex, slot, tick, lots):
     retreat_nb(ex, side)
 
 
-@inlined
+@inner
 def shrink_nb(ex, slot, by):
     """An order loses lots and keeps its place."""
     ex.orders[slot].lots -= by
     ex.lots[ex.orders[slot].tick] -= by
 
 
-@inlined
+@inner
 def emit_nb(ex, out, n, action, side_code, order_id, tick, lots):
     """Write record n of `out` (MBO_DTYPE) at the exchange's present time; returns n + 1. Flags are 0."""
     row = out[n]
@@ -217,7 +217,7 @@ def emit_nb(ex, out, n, action, side_code, order_id, tick, lots):
     return n + 1
 
 
-@inlined
+@inner
 def emit_order_nb(ex, out, n, action, slot):
     """Write a record of an order as it rests now."""
     order = ex.orders[slot]
@@ -226,7 +226,7 @@ def emit_order_nb(ex, out, n, action, slot):
     )
 
 
-@inlined
+@inner
 def packet_nb(ex, wait_ns):
     """Start a packet: receive time (never falling), sending latency and sequence of the records that follow."""
     recv = ex.ints[TS] + np.int64(LATENCY_NS + wait_ns)
@@ -235,7 +235,7 @@ def packet_nb(ex, wait_ns):
     ex.ints[SEQ] += 1
 
 
-@kernel
+@inner
 def fill_level_nb(ex, out, n, passive, tick, lots, n_fills):
     """Fill up to `lots` at one tick from the front of its queue, one F each.
 
@@ -274,7 +274,7 @@ def fill_level_nb(ex, out, n, passive, tick, lots, n_fills):
     return n, lots, n_fills, refreshed
 
 
-@kernel
+@inner
 def aggress_nb(ex, out, n, side, lots, limit_tick, rests, wait_ns):
     """An aggressor takes what rests up to `limit_tick`; what is left then rests there if `rests`.
 

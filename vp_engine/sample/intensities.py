@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vp_engine.jit import inlined, kernel
+from vp_engine.jit import inner
 from vp_engine.sample.exchange import ASK, AWAY, BID, N_WORKING
 from vp_engine.sample.rng import normal_nb, uniform_nb
 
@@ -68,7 +68,7 @@ class Flow(NamedTuple):
     rates: np.ndarray
 
 
-@kernel
+@inner
 def slow_step_nb(ex, flow):
     """Drift, volatility, momentum, tilts and activity for the next STEP_NS."""
     reals = flow.reals
@@ -90,7 +90,7 @@ def slow_step_nb(ex, flow):
     flow.ints[NEXT_STEP] += STEP_NS
 
 
-@inlined
+@inner
 def level_rate_nb(ex, side, level, pulling):
     """Queue-reactive intensity of one level: cancels grow with the working orders in the queue, arrivals fall."""
     n = ex.working[ex.best[side] + AWAY[side] * level]
@@ -99,7 +99,7 @@ def level_rate_nb(ex, side, level, pulling):
     return ADD_RATE[level] * 2.5 / (1.0 + 1.5 * n / TYPICAL_ORDERS[level])
 
 
-@inlined
+@inner
 def weigh_nb(ex, flow):
     """Fill `weights` with the intensity of every kind at the present book; returns their sum."""
     weights = flow.weights
@@ -130,7 +130,7 @@ def weigh_nb(ex, flow):
     return total + weights[CANCEL_ANY] + weights[CHURN]
 
 
-@inlined
+@inner
 def choose_kind_nb(ex, flow, total):
     """A kind of event by its weight."""
     left = uniform_nb(ex.rng) * total
@@ -141,7 +141,7 @@ def choose_kind_nb(ex, flow, total):
     return N_KINDS - 1
 
 
-@kernel
+@inner
 def choose_level_nb(ex, side, pulling):
     """A level near the touch by its arrival intensity, or by its cancel intensity."""
     total = 0.0
@@ -155,20 +155,20 @@ def choose_level_nb(ex, side, pulling):
     return LEVELS - 1
 
 
-@inlined
+@inner
 def activity_nb(flow, wait_s):
     """Factor of the Hawkes kernels after `wait_s`; 1 at rest."""
     return 1.0 + flow.reals[FAST] * np.exp(-wait_s / FAST_TAU_S) + flow.reals[SLOW] * np.exp(-wait_s / SLOW_TAU_S)
 
 
-@inlined
+@inner
 def age_bursts_nb(flow, wait_s):
     """Let both Hawkes kernels decay."""
     flow.reals[FAST] *= np.exp(-wait_s / FAST_TAU_S)
     flow.reals[SLOW] *= np.exp(-wait_s / SLOW_TAU_S)
 
 
-@inlined
+@inner
 def excite_nb(flow, base_rate, weight):
     """An event excites the next ones: in the mean BRANCHING children a kernel, whatever the rate."""
     flow.reals[FAST] += weight * BRANCHING / (base_rate * FAST_TAU_S)

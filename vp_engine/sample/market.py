@@ -34,7 +34,6 @@ from vp_engine.sample.rng import normal_nb, seeded_state
 from vp_engine.sample.simulation import MARGIN, open_book_nb, run_nb, snapshot_nb
 from vp_engine.sample.spec import DEFAULT_RESTING_ORDERS, SampleSpec
 
-SAMPLE_CODE_VERSION = "1"
 BATCH_RECORDS = 1 << 17
 _SLACK_ORDERS = 1 << 16
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vp_engine.jit import inlined, kernel
+from vp_engine.jit import inlined, inner, kernel
 
 _MASK = (1 << 64) - 1
 _S11, _S17, _S19, _S23, _S41, _S45 = (np.uint64(bits) for bits in (11, 17, 19, 23, 41, 45))
@@ -62,7 +62,7 @@ def normal_nb(state):
     return radius * np.cos(_TWO_PI * uniform_nb(state))
 
 
-@kernel
+@inner
 def geometric_nb(state, go_on, most):
     """Successes of chance `go_on` before the first failure, at most `most`."""
     n = 0

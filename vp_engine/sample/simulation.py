@@ -9,24 +9,34 @@ from __future__ import annotations
 import numpy as np
 
 from vp_engine.feed.records import F_BAD_TS_RECV, F_LAST, F_SNAPSHOT
-from vp_engine.jit import inlined, kernel
+from vp_engine.jit import inner, kernel
 from vp_engine.sample.actions import (
     DEPTH_TICKS,
-    cancel_any_nb,
-    churn_nb,
-    deepen_nb,
-    improve_nb,
-    join_nb,
+    GROW_CHANCE,
+    PARKED_GROW_CHANCE,
+    PARKED_SHRINK_CHANCE,
+    SHRINK_CHANCE,
+    WALL_CHANCE,
+    WALL_LOTS,
+    any_order_nb,
+    arrive_nb,
+    deep_tick_nb,
+    improved_tick_nb,
+    layer_nb,
     order_lots_nb,
     parked_lots_nb,
     parked_tick_nb,
-    pull_nb,
+    place_nb,
+    pull_layer_nb,
     take_nb,
+    withdraw_nb,
+    young_order_nb,
 )
 from vp_engine.sample.exchange import (
     ASK,
     AWAY,
     BID,
+    N_PARKED,
     N_TICKS,
     NO_SIDE,
     PARKED,
@@ -44,7 +54,6 @@ from vp_engine.sample.exchange import (
 from vp_engine.sample.intensities import (
     ACTIVITY,
     CANCEL_ANY,
-    DEEP,
     IMPROVE,
     JOIN,
     LAST_NS,
@@ -63,6 +72,7 @@ from vp_engine.sample.intensities import (
     activity_nb,
     age_bursts_nb,
     choose_kind_nb,
+    choose_level_nb,
     excite_nb,
     slow_step_nb,
     weigh_nb,
@@ -121,27 +131,46 @@ def snapshot_nb(ex, out):
     return n
 
 
-@inlined
+@inner
+def act_anywhere_nb(ex, flow, out, n, kind):
+    """An event without a side: a working order goes, or the far book changes; the latter keeps its size."""
+    if kind == CANCEL_ANY:
+        return withdraw_nb(ex, out, n, any_order_nb(ex, WORKING), 0.0, 0.0)
+    if ex.ints[N_PARKED] < flow.ints[WANTED_PARKED]:
+        side = below_nb(ex.rng, 2)
+        return place_nb(ex, out, n, side, parked_tick_nb(ex, side), parked_lots_nb(ex.rng), PARKED)
+    return withdraw_nb(ex, out, n, any_order_nb(ex, PARKED), PARKED_SHRINK_CHANCE, PARKED_GROW_CHANCE)
+
+
+@inner
 def act_nb(ex, flow, out, n, kind):
     """One event of the given kind."""
+    if kind >= CANCEL_ANY:
+        return act_anywhere_nb(ex, flow, out, n, kind)
     side = kind // 5
-    if kind == CANCEL_ANY:
-        return cancel_any_nb(ex, out, n)
-    if kind > CANCEL_ANY:
-        return churn_nb(ex, out, n, flow.ints[WANTED_PARKED])
     kind = kind % 5
-    if kind == IMPROVE:
-        return improve_nb(ex, out, n, side)
-    if kind == JOIN:
-        return join_nb(ex, out, n, side, uniform_nb(ex.rng) < LAYER_CHANCE)
+    if kind == TAKE:
+        return take_nb(ex, out, n, side)
+    layered = uniform_nb(ex.rng) < LAYER_CHANCE
     if kind == PULL:
-        return pull_nb(ex, out, n, side, uniform_nb(ex.rng) < LAYER_CHANCE)
-    if kind == DEEP:
-        return deepen_nb(ex, out, n, side)
-    return take_nb(ex, out, n, side)
+        if layered:
+            return pull_layer_nb(ex, out, n, side)
+        slot = young_order_nb(ex, ex.best[side] + AWAY[side] * choose_level_nb(ex, side, True))
+        return withdraw_nb(ex, out, n, slot, SHRINK_CHANCE, GROW_CHANCE)
+    if kind == JOIN and layered:
+        return layer_nb(ex, out, n, side)
+    if kind == JOIN:
+        tick = ex.best[side] + AWAY[side] * choose_level_nb(ex, side, False)
+    elif kind == IMPROVE:
+        tick = improved_tick_nb(ex, side)
+    else:
+        tick = deep_tick_nb(ex, side)
+        if uniform_nb(ex.rng) < WALL_CHANCE:
+            return place_nb(ex, out, n, side, tick, WALL_LOTS + below_nb(ex.rng, 40), WORKING)
+    return arrive_nb(ex, out, n, side, tick) if tick >= 0 else n
 
 
-@inlined
+@inner
 def event_nb(ex, flow, out, n, base_rate, total):
     """One event now: packet, records, F_LAST, and what it sets off: bursts, momentum, makers who retreat."""
     twice_mid = ex.best[BID] + ex.best[ASK]
@@ -158,7 +187,7 @@ def event_nb(ex, flow, out, n, base_rate, total):
         if uniform_nb(ex.rng) < RETREAT_CHANCE:
             packet_nb(ex, 40_000.0 * exponential_nb(ex.rng))
             before = after
-            after = pull_nb(ex, out, after, 1 - kind // 5, True)
+            after = pull_layer_nb(ex, out, after, 1 - kind // 5)
             if after > before:
                 out[after - 1].flags |= F_LAST
     return after
