@@ -12,7 +12,9 @@ import zstandard
 
 from benchmarks.plain_book import run_plain_book
 from benchmarks.timing import Measure, measure
-from vp_engine.book.order_book import new_book
+from vp_engine.book.state import (
+    new_book,
+)
 from vp_engine.feed import DbnFile
 from vp_engine.field.tick_engine import FLOW_ON, GROW_TABLE, LAY_SLOTS
 from vp_engine.lake import Lake

@@ -14,20 +14,24 @@ from pathlib import Path
 import numpy as np
 
 from vp_engine.book.checkpoint import BookCheckpoint, reanchor_to_bbo
+from vp_engine.book.levels import (
+    anchor_due_nb,
+    lay_slots,
+    spot_tick,
+)
 from vp_engine.book.order_book import (
+    pass_time_nb,
+)
+from vp_engine.book.order_table import copy_orders_nb, new_order_table
+from vp_engine.book.state import (
     ANCHOR,
     ANCHORED,
     COUNTER_NAMES,
     EVENT_ID,
     REANCHORS,
     BookState,
-    anchor_due_nb,
-    lay_slots,
     new_book,
-    pass_time_nb,
-    spot_tick,
 )
-from vp_engine.book.order_table import copy_orders_nb, new_order_table
 from vp_engine.errors import BookError, DataError
 from vp_engine.feed.dbn import DbnFile
 from vp_engine.feed.records import MBO_DTYPE

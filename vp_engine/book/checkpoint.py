@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from vp_engine.book.order_book import (
+from vp_engine.book.levels import (
+    is_valid,
+    lay_slots,
+    spot_tick,
+)
+from vp_engine.book.order_table import EMPTY, copy_orders_nb
+from vp_engine.book.state import (
     ANCHOR,
     ANCHORED,
     COUNTER_NAMES,
     SCALAR_NAMES,
     BookState,
-    is_valid,
-    lay_slots,
     new_book,
-    spot_tick,
 )
-from vp_engine.book.order_table import EMPTY, copy_orders_nb
 from vp_engine.errors import LakeError
 
 BOOK_CODE_VERSION = "1"

@@ -1,51 +1,45 @@
 """The level-3 book: one record in, its effects on price levels out. Databento's MBO semantics.
 
-Sizes in contracts, ticks absolute int64, times int64 ns. Both sides share every body through a price key that is
-larger when the quote is better: the tick of a bid, minus the tick of an ask. Levels within `n_slots` of the anchor
-are held in an array; orders further out live in the order table alone. Kernels return a code and never raise.
+Sizes in contracts, ticks absolute int64, times int64 ns. Kernels take bare arrays (see `state`), return a code and
+never raise.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from vp_engine.book.order_table import (
-    ASK,
-    BID,
-    EMPTY,
-    NOT_FOUND,
-    best_key_nb,
-    find_nb,
-    insert_nb,
-    new_order_table,
-    remove_nb,
+from vp_engine.book.levels import change_level_nb, clear_nb, quoted_nb
+from vp_engine.book.order_table import ASK, BID, EMPTY, NOT_FOUND, find_nb, insert_nb, remove_nb
+from vp_engine.book.state import (
+    AGGRESSOR_FILLS,
+    BEST_ASK_KEY,
+    BEST_BID_KEY,
+    CLEARS,
+    CLOCK_NS,
+    CLOCK_REGRESSIONS,
+    CROSSED,
+    DUPLICATE_ADD,
+    EVENT_ID,
+    FILLED_AUCTION,
+    FILLED_SIDED,
+    IN_SNAPSHOT,
+    N_ORDERS,
+    NO_SIDE,
+    OFF_GRID,
+    SNAPSHOT_NS,
+    SNAPSHOTS,
+    TRADED_AUCTION,
+    TRADED_SIDED,
+    UNDEF,
+    UNKNOWN_CANCEL,
+    UNKNOWN_FILL,
+    UNKNOWN_MODIFY,
+    ZERO_SIZE_ADD,
 )
 from vp_engine.feed.records import F_LAST, F_SNAPSHOT
 from vp_engine.jit import inlined, kernel
 from vp_engine.units import UNDEF_PRICE
-
-# Scalars of a book, by index.
-CLOCK_NS, N_ORDERS, BEST_BID_KEY, BEST_ASK_KEY, ANCHOR, ANCHORED, IN_SNAPSHOT, SNAPSHOT_NS, EVENT_ID = range(9)
-SCALAR_NAMES = (
-    "clock_ns", "n_orders", "best_bid_key", "best_ask_key", "anchor", "anchored", "in_snapshot", "snapshot_ns",
-    "event_id",
-)  # fmt: skip
-COUNTER_NAMES = (
-    "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
-    "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors",
-    "filled_sided", "filled_auction", "traded_sided", "traded_auction", "snapshots", "clears",
-)  # fmt: skip
-(
-    OFF_GRID, UNDEF, NO_SIDE, DUPLICATE_ADD, UNKNOWN_MODIFY, UNKNOWN_CANCEL, UNKNOWN_FILL,
-    AGGRESSOR_FILLS, ZERO_SIZE_ADD, CLOCK_REGRESSIONS, CROSSED, REANCHORS,
-    FILLED_SIDED, FILLED_AUCTION, TRADED_SIDED, TRADED_AUCTION, SNAPSHOTS, CLEARS,
-) = range(len(COUNTER_NAMES))  # fmt: skip
-
-NO_KEY = -(1 << 62)  # price key of a side without a quote
-EDGE_SLOTS = 512  # the mid comes no nearer to the end of the slots than this
 
 ACT_ADD, ACT_CANCEL, ACT_MODIFY, ACT_CLEAR, ACT_TRADE, ACT_FILL = (ord(letter) for letter in "ACMRTF")
 SIDE_BID, SIDE_ASK = ord("B"), ord("A")
@@ -56,103 +50,6 @@ FLOW_ADD, FLOW_PULL, FLOW_FILL, NO_FLOW = 0, 1, 2, -1
 MAX_EFFECTS = 2
 
 DEPTH_BELOW_ZERO = -1  # code of apply_nb; others are a number of effects
-
-
-class BookState(NamedTuple):
-    """orders: ORDER_DTYPE (capacity,); depth: int64 (2, n_slots), bids first; scalars, counters: int64."""
-
-    orders: np.ndarray
-    depth: np.ndarray
-    scalars: np.ndarray
-    counters: np.ndarray
-
-
-def new_book(n_slots: int, n_orders: int = 0) -> BookState:
-    """An empty book without an anchor."""
-    scalars = np.zeros(len(SCALAR_NAMES), np.int64)
-    scalars[[BEST_BID_KEY, BEST_ASK_KEY]] = NO_KEY
-    return BookState(
-        new_order_table(n_orders),
-        np.zeros((2, n_slots), np.int64),
-        scalars,
-        np.zeros(len(COUNTER_NAMES), np.int64),
-    )
-
-
-@inlined
-def slot_of_nb(scalars, n_slots, tick):
-    """Slot of a tick, or NOT_FOUND outside the slots or before there is an anchor."""
-    slot = tick - scalars[ANCHOR] + (n_slots >> 1)
-    return slot if 0 <= slot < n_slots and scalars[ANCHORED] != 0 else NOT_FOUND
-
-
-@inlined
-def quoted_nb(scalars):
-    """Both sides quote."""
-    return scalars[BEST_BID_KEY] != NO_KEY and scalars[BEST_ASK_KEY] != NO_KEY
-
-
-@inlined
-def valid_nb(scalars):
-    """Both sides quote, bid < ask, and no snapshot is under way."""
-    return scalars[IN_SNAPSHOT] == 0 and quoted_nb(scalars) and scalars[BEST_BID_KEY] + scalars[BEST_ASK_KEY] < 0
-
-
-@inlined
-def spot_tick_nb(scalars):
-    """floor((bid + ask)/2 + 1/2) in ticks; the book must be valid."""
-    return (scalars[BEST_BID_KEY] - scalars[BEST_ASK_KEY] + 1) >> 1
-
-
-@kernel
-def clear_nb(orders, depth, scalars):
-    """Every order goes; anchor, clock and counters stay."""
-    for at in range(orders.size):
-        orders[at].side = EMPTY
-    depth[:, :] = 0
-    scalars[N_ORDERS] = 0
-    scalars[BEST_BID_KEY] = NO_KEY
-    scalars[BEST_ASK_KEY] = NO_KEY
-
-
-@kernel
-def next_best_nb(orders, depth, scalars, side, slot):
-    """Price key of the best level at or behind a slot that just emptied."""
-    row = side - BID
-    sign = 1 if side == BID else -1
-    if slot != NOT_FOUND:
-        n_slots = depth.shape[1]
-        at = slot - sign
-        while 0 <= at < n_slots:
-            if depth[row, at] > 0:
-                return sign * (at + scalars[ANCHOR] - (n_slots >> 1))
-            at -= sign
-    return best_key_nb(orders, side, NO_KEY)  # the next quote lies outside the slots
-
-
-@inlined
-def change_level_nb(orders, depth, scalars, side, tick, delta):
-    """Add `delta` contracts to a level, keeping the best quote. The order table must hold the new state already.
-
-    Returns False if the level's depth would fall below zero.
-    """
-    row = side - BID
-    best = BEST_BID_KEY + row
-    key = tick if side == BID else -tick
-    slot = slot_of_nb(scalars, depth.shape[1], tick)
-    emptied = delta < 0
-    if slot != NOT_FOUND:
-        held = depth[row, slot] + delta
-        if held < 0:
-            return False
-        depth[row, slot] = held
-        emptied = held == 0
-    if delta > 0:
-        if key > scalars[best]:
-            scalars[best] = key
-    elif emptied and key == scalars[best]:
-        scalars[best] = next_best_nb(orders, depth, scalars, side, slot)
-    return True
 
 
 @inlined
@@ -344,40 +241,3 @@ def pass_time_nb(scalars, ts_ns):
     """The clock of the outside passes `ts_ns`: a snapshot older than that is over."""
     if scalars[IN_SNAPSHOT] != 0 and ts_ns > scalars[SNAPSHOT_NS]:
         scalars[IN_SNAPSHOT] = 0
-
-
-@inlined
-def anchor_due_nb(scalars, n_slots):
-    """Whether the slots must be laid anew around the mid: none yet, or the mid within EDGE_SLOTS of their end."""
-    if not valid_nb(scalars):
-        return False
-    slot = spot_tick_nb(scalars) - scalars[ANCHOR] + (n_slots >> 1)
-    return scalars[ANCHORED] == 0 or slot < EDGE_SLOTS or slot >= n_slots - EDGE_SLOTS
-
-
-@kernel
-def anchor_nb(orders, depth, scalars, anchor):
-    """Lay the slots around a tick and refill them from the order table."""
-    scalars[ANCHOR] = anchor
-    scalars[ANCHORED] = 1
-    depth[:, :] = 0
-    for at in range(orders.size):
-        if orders[at].side != EMPTY:
-            slot = slot_of_nb(scalars, depth.shape[1], orders[at].tick)
-            if slot != NOT_FOUND:
-                depth[np.int64(orders[at].side) - BID, slot] += np.int64(orders[at].size)
-
-
-def lay_slots(book: BookState, anchor: int) -> None:
-    """Lay a book's slots around a tick; no order is lost."""
-    anchor_nb(book.orders, book.depth, book.scalars, anchor)
-
-
-def is_valid(book: BookState) -> bool:
-    """Both sides quote, bid < ask, and no snapshot is under way."""
-    return bool(valid_nb(book.scalars))
-
-
-def spot_tick(book: BookState) -> int:
-    """Spot of a valid book, absolute tick."""
-    return int(spot_tick_nb(book.scalars))

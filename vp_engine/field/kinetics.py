@@ -38,8 +38,8 @@ _PAD = 8  # doubles: the rows of one slot fall into different cache sets
 class Kinetics(NamedTuple):
     """sums: float64 (5, 4, n_slots + pad), channel by τ; gain: float64 (4,) weight of one impulse now; rates: float64
     (4,) 1/τ in 1/ns; chain: float64 (7,); clock: int64 [reference index, log2 of the reference period in ns, time of
-    `gain`, log2 of one step]; powers: float64 (2048, 4), exp(step·rate); touched, awake: uint8 (n_blocks,), 1 where a slot of the
-    block ever saw an impulse, and where its spectrum may still move."""
+    `gain`, log2 of one step]; powers: float64 (2048, 4), exp(step·rate); touched, awake: uint8 (n_blocks,), 1 where a
+    slot of the block ever saw an impulse, and where its spectrum may still move."""
 
     sums: np.ndarray
     gain: np.ndarray

@@ -11,31 +11,35 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vp_engine.book.levels import (
+    anchor_due_nb,
+    slot_of_nb,
+)
 from vp_engine.book.order_book import (
     ACT_TRADE,
     AMOUNT,
     CHANNEL,
-    CLOCK_NS,
     DEPTH_BELOW_ZERO,
     DEPTH_DELTA,
-    EVENT_ID,
     FLOW_FILL,
-    IN_SNAPSHOT,
     MAX_EFFECTS,
     SIDE,
     SIDE_ASK,
     SIDE_BID,
     TICK,
-    BookState,
-    anchor_due_nb,
     apply_nb,
     full_nb,
-    new_book,
     record_time_nb,
-    slot_of_nb,
     snapshot_over_nb,
 )
 from vp_engine.book.order_table import BID, NOT_FOUND
+from vp_engine.book.state import (
+    CLOCK_NS,
+    EVENT_ID,
+    IN_SNAPSHOT,
+    BookState,
+    new_book,
+)
 from vp_engine.field.kinetics import (
     ASK_DEPTH,
     BID_DEPTH,

@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vp_engine.book.order_book import (
+from vp_engine.book.levels import (
+    spot_tick_nb,
+    valid_nb,
+)
+from vp_engine.book.state import (
     ANCHOR,
     BEST_ASK_KEY,
     BEST_BID_KEY,
     EVENT_ID,
-    spot_tick_nb,
-    valid_nb,
 )
 from vp_engine.field.forces import forces_nb
 from vp_engine.field.kinetics import (
