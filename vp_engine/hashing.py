@@ -39,6 +39,11 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def sha256_bytes(content: bytes) -> str:
+    """Hex sha256 of bytes in memory."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def address(kind: str, code_version: str, params: Mapping[str, Any], inputs: Sequence[str]) -> str:
     """64 hex digits that name one derived thing; order of `inputs` counts."""
     return sha256_text(

@@ -1,6 +1,7 @@
 """Triple-barrier evaluation of signals: outcomes, detection, figures, sweeps and promotion."""
 
 from vp_engine.evaluation.detection import Detector
+from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_name, promoted_spec, select_row
 from vp_engine.evaluation.sweep import SweepResult, evaluate, replay_trades
 from vp_engine.evaluation.trials import (
@@ -22,6 +23,7 @@ __all__ = [
     "evaluate",
     "expand",
     "experiment_address",
+    "keep_models",
     "promoted_name",
     "promoted_spec",
     "replay_trades",

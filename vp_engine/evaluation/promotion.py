@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.hashing import canonical_json, sha256_text
+from vp_engine.lake.models import models_address
 from vp_engine.lake.results import RUNS_FIELDS, rank
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.serving import PromotionRecord, ServingSpec, SignalSpec
@@ -75,7 +76,8 @@ def promoted_spec(
 ) -> ServingSpec:
     """The run's parameters over the base serving spec, threshold and cooldown pinned, with a record of the judgement.
 
-    Rows are as `select_row` or `ResultsDB.detail` give them. Figures that are not defined are left out.
+    Rows are as `select_row` or `ResultsDB.detail` give them. Figures that are not defined are left out. The record of
+    a signal that learns names its models, which `keep_models` puts into the lake.
     """
     if meta_row["run_id"] != run_row["run_id"]:
         raise ConfigError(f"run row {run_row['run_id']} does not belong to run {meta_row['run_id']}")
@@ -95,6 +97,7 @@ def promoted_spec(
         run_id=meta_row["run_id"],
         threshold=threshold,
         dataset_address=meta_row["dataset_address"],
+        models=models_address(meta_row["signal"], _decoded(meta_row["parameters"]), meta_row["dataset_address"]),
         eval={key: value for key, value in evaluation.items() if value is not None},
         selection=experiment.selection.model_dump(mode="json"),
         figures=figures,

@@ -22,6 +22,7 @@ from vp_engine.hashing import canonical_json
 from vp_engine.lake.datasets import Dataset
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
 from vp_engine.signals import get_signal, make_signal, run_signal
+from vp_engine.signals.base import FittedModels
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
 from vp_engine.specs.serving import ServingSpec
@@ -85,10 +86,11 @@ def sweep_input(dataset: Dataset, signals: Iterable[str]) -> SweepInput:
     return SweepInput(dataset.config, dataset.bins, {name: dataset[name] for name in names})
 
 
-def signal_values(source: SweepInput, trial: Trial) -> np.ndarray:
-    """Values float64 (n_bins,) of a trial's signal over the dataset."""
+def signal_values(source: SweepInput, trial: Trial, models: FittedModels | None = None) -> np.ndarray:
+    """Values float64 (n_bins,) of a trial's signal over the dataset; a learning one trains along, unless it is given
+    its models."""
     config = build_config_with_overrides(source.config, trial.scoring) if trial.scoring else source.config
-    return run_signal(make_signal(trial.signal, trial.params, config), source.blocks())
+    return run_signal(make_signal(trial.signal, trial.params, config, models), source.blocks())
 
 
 class _Evaluator:
@@ -149,9 +151,9 @@ def _run_groups(
     return results
 
 
-def _workers(asked: int | None, n_groups: int, n_rows: int) -> int:
+def _workers(asked: int | None, n_groups: int, n_rows: int, learning: bool) -> int:
     if asked is None:
-        asked = (os.cpu_count() or 1) if n_rows >= POOL_MIN_ROWS else 1
+        asked = (os.cpu_count() or 1) if learning or n_rows >= POOL_MIN_ROWS else 1
     return min(asked, n_groups)
 
 
@@ -196,7 +198,8 @@ def evaluate(
 
     advance(0)
     n_rows = sum(len(trial.thresholds or ()) for trial in trials)
-    workers = _workers(max_workers, len(groups), n_rows)
+    learning = any(get_signal(trial.signal).kind == "ml" for trial in trials)
+    workers = _workers(max_workers, len(groups), n_rows, learning)
     members = [[trials[at] for at in group] for group in groups.values()]
     counted: list[list[dict[str, Any]]] = [[] for _ in trials]
     for group, found in zip(groups.values(), _run_groups(source, members, workers, advance), strict=True):
@@ -254,7 +257,12 @@ def _trial_meta(trial: Trial, valid: np.ndarray, dataset: Dataset) -> dict[str, 
 
 
 def replay_trades(
-    dataset: Dataset, signal: str, parameters: Mapping[str, Any], evaluation: Mapping[str, Any], threshold: float
+    dataset: Dataset,
+    signal: str,
+    parameters: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    threshold: float,
+    models: FittedModels | None = None,
 ) -> tuple[Trades, dict[str, Any]]:
     """One row again, from what `runs_meta` or a promotion record says of it: its trades and its counted figures
     (columns of `runs` without run_id and what needs the whole sweep). ConfigError for parameters of another version."""
@@ -263,7 +271,7 @@ def replay_trades(
     judged = Evaluation.parse(evaluation, "evaluation")
     trial = Trial(signal, params, scoring, (threshold,), judged)
     evaluator = _Evaluator(sweep_input(dataset, [signal]))
-    values = signal_values(evaluator.source, trial)
+    values = signal_values(evaluator.source, trial, models)
     prediction = get_signal(signal).prediction
     trades = trades_of(values, evaluator.bin_seq, evaluator.barriers, threshold, judged, prediction)
     return trades, count_row(trades, threshold, judged, dataset.n_bins, dataset.config.bin_ns)

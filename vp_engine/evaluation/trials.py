@@ -151,10 +151,15 @@ def _thresholds(experiment: ExperimentSpec, signal: type[Signal]) -> tuple[float
 
 
 def _parameter_sets(
-    experiment: ExperimentSpec, serving: ServingSpec, config: VPRuntimeConfig, signal: type[Signal]
+    experiment: ExperimentSpec,
+    serving: ServingSpec,
+    config: VPRuntimeConfig,
+    signal: type[Signal],
+    learned: Mapping[str, Any],
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(params, scoring) of every point of the axes. Later wins: the signal's defaults, the serving spec's state model
-    and signal block, `sweep.scoring` where a parameter has its name, `sweep.per_signal`."""
+    and signal block, what a learning signal takes from the run's barriers (`learned`), `sweep.scoring` where a
+    parameter has its name, `sweep.per_signal`."""
     where = f"experiment `{experiment.name}`, signal `{signal.name}`"
     known = signal.Params.model_fields
     own_axes = experiment.sweep.per_signal.get(signal.name, {})
@@ -170,7 +175,7 @@ def _parameter_sets(
             fields = {name: getattr(scored, name) for name in SCORING_FIELDS}
         for own in _product(own_axes):
             like_named = {name: value for name, value in scoring.items() if name in known}
-            params = signal.Params.parse({**base, **like_named, **own}, where)
+            params = signal.Params.parse({**base, **learned, **like_named, **own}, where)
             points.append((params.model_dump(mode="json"), fields))
     return points
 
@@ -188,9 +193,14 @@ def expand(experiment: ExperimentSpec, serving: ServingSpec, config: VPRuntimeCo
     for name in names:
         signal = get_signal(name)
         thresholds = _thresholds(experiment, signal)
-        points = _parameter_sets(experiment, serving, config, signal)
-        for params, scoring in points:
-            for evaluation in _evaluations(experiment, calibrated=thresholds is None):
-                trial = Trial(name, params, scoring, thresholds, evaluation)
+        evaluations = _evaluations(experiment, calibrated=thresholds is None)
+        barriers = [(judged.tp_ticks, judged.sl_ticks, judged.max_hold_bins) for judged in evaluations]
+        points = {
+            key: _parameter_sets(experiment, serving, config, signal, signal.run_params(*key))
+            for key in dict.fromkeys(barriers)
+        }
+        for at in range(len(points[barriers[0]])):
+            for key, evaluation in zip(barriers, evaluations, strict=True):
+                trial = Trial(name, *points[key][at], thresholds, evaluation)
                 trials.setdefault(trial_id(trial), trial)
     return list(trials.values())

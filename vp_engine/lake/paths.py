@@ -19,6 +19,7 @@ DATASETS = PurePosixPath("research/vp_immutable")
 HARNESS = PurePosixPath("research/vp_harness")
 RUNS_META = HARNESS / "results/runs_meta"
 RUNS = HARNESS / "results/runs"
+MODELS = HARNESS / "models"
 PROMOTED_SERVING = HARNESS / "configs/serving"
 
 BINS_FILE = "bins.parquet"

@@ -39,6 +39,7 @@ class PromotionRecord(SpecModel):
     run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     threshold: float
     dataset_address: Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
+    models: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None  # of a signal that learns
     eval: dict[str, Any] = Field(default_factory=dict)
     selection: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)

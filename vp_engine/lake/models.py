@@ -1,0 +1,149 @@
+"""Fitted models of a run, one file per refit, found by address and read back one at a time.
+
+A folder holds the models of one signal with one set of parameters, trained along one dataset. Files are in formats
+that run no code when they are read, and each is read only if it has the bytes that the manifest says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from vp_engine.errors import ConfigError, LakeError, NotFoundError
+from vp_engine.hashing import address as address_of
+from vp_engine.hashing import sha256_bytes
+from vp_engine.lake import paths
+from vp_engine.lake.store import MANIFEST, Lake, write_json
+from vp_engine.signals import get_signal
+from vp_engine.signals.ml import Refit, WalkForwardSignal
+from vp_engine.signals.ml.models import Model
+
+MODELS_VERSION = 1  # of the folder's layout
+LIBRARIES = ("scikit-learn", "lightgbm", "xgboost-cpu", "skops", "numpy")  # recorded, for whoever wonders
+_KEPT = 2  # models in memory: the one that speaks and the next
+
+
+def learning_signal(name: str) -> type[WalkForwardSignal] | None:
+    """The signal's class if it learns, else None; NotFoundError for an unknown one."""
+    found = get_signal(name)
+    return found if issubclass(found, WalkForwardSignal) else None
+
+
+def models_address(signal: str, parameters: Mapping[str, Any], dataset_address: str) -> str | None:
+    """Address of the models of a run, parameters as in `runs_meta`; None for a signal that learns nothing."""
+    kind = learning_signal(signal)
+    if kind is None:
+        return None
+    params = {"signal": signal, "parameters": parameters}
+    return address_of("models", f"{MODELS_VERSION}.{kind.code_version}", params, [dataset_address])
+
+
+def models_dir(address: str) -> PurePosixPath:
+    """Folder of a run's models, relative to the lake's root; ConfigError for what is no whole address."""
+    if not paths.is_address(address) or len(address) != 64:
+        raise ConfigError(f"`models` must be 64 hex digits, was {address!r}")
+    return paths.MODELS / address
+
+
+@contextmanager
+def writing_models(
+    lake: Lake, address: str, signal: str, parameters: Mapping[str, Any], dataset_address: str
+) -> Iterator[tuple[Callable[[Refit], None], Callable[[], StoredModels]]]:
+    """(keep, read): `keep` writes one refit, in order of time; `read` gives what was written so far, from its files.
+    Committed when the body ends, nothing is left if it raises."""
+    kind = learning_signal(signal)
+    if kind is None:
+        raise ConfigError(f"signal `{signal}` learns nothing, so it has no models")
+    began = time.monotonic()
+    refits: list[dict[str, Any]] = []
+    with lake.commit_dir(lake.path(models_dir(address))) as folder:
+
+        def keep(refit: Refit) -> None:
+            content = refit.model.encode()
+            name = f"refit_{len(refits):05d}.{refit.model.suffix}"
+            (folder / name).write_bytes(content)
+            told = {key: value for key, value in refit._asdict().items() if key != "model"}
+            refits.append({**told, "file": name, "bytes": len(content), "sha256": sha256_bytes(content)})
+
+        def read() -> StoredModels:
+            return StoredModels(lake, folder, kind, refits)
+
+        yield keep, read
+        manifest = {
+            "schema_version": MODELS_VERSION,
+            "kind": "models",
+            "address": address,
+            "signal": signal,
+            "code_version": kind.code_version,
+            "parameters": dict(parameters),
+            "dataset_address": dataset_address,
+            "refits": refits,
+            "libraries": {name: version(name) for name in LIBRARIES},
+            "written": {
+                "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - began, 3),
+            },
+        }
+        write_json(folder / MANIFEST, manifest)
+
+
+def open_models(lake: Lake, address: str, signal: str) -> StoredModels:
+    """The models of a run. NotFoundError if they are not in the lake; LakeError or ConfigError if they are no models
+    of this signal, or of another version of it."""
+    folder = lake.path(models_dir(address))
+    if not lake.exists(folder):
+        raise NotFoundError(f"no models `{address[:12]}` in {lake.root}; promote the run again")
+    manifest = lake.read_json(folder / MANIFEST)
+    try:
+        versions = (manifest["schema_version"], manifest["code_version"])
+        sound = manifest["kind"] == "models" and manifest["address"] == address
+        of, refits = manifest["signal"], list(manifest["refits"])
+        sound = sound and all({"file", "sha256", "since_ns"} <= set(refit) for refit in refits)
+        sound = sound and all(Path(refit["file"]).name == refit["file"] for refit in refits)
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise LakeError(f"{folder / MANIFEST}: not the manifest of models")
+    kind = learning_signal(signal)
+    if kind is None or of != signal:
+        raise ConfigError(f"models `{address[:12]}` are of signal `{of}`, not `{signal}`")
+    if versions != (MODELS_VERSION, kind.code_version):
+        raise LakeError(f"models `{address[:12]}` are of another version of `{signal}`; promote the run again")
+    return StoredModels(lake, folder, kind, refits)
+
+
+class StoredModels:
+    """Models in a folder, decoded when their time comes. since_ns: int64 (models,), rising."""
+
+    def __init__(self, lake: Lake, folder: Path, kind: type[WalkForwardSignal], refits: list[dict[str, Any]]) -> None:
+        self._lake, self._folder, self._kind, self._refits = lake, folder, kind, refits
+        self.since_ns = np.array([refit["since_ns"] for refit in refits], np.int64)
+        if np.any(np.diff(self.since_ns) <= 0):
+            raise LakeError(f"{folder}: models are not in order of time")
+        self._decoded = lru_cache(maxsize=_KEPT)(self._decode)
+
+    def __len__(self) -> int:
+        """Number of refits."""
+        return len(self._refits)
+
+    def model(self, at: int) -> Model:
+        """One model. LakeError if its file is not what the manifest says, or holds a type that is not trusted."""
+        return self._decoded(at)
+
+    def _decode(self, at: int) -> Model:
+        path = self._folder / self._refits[at]["file"]
+        content = self._lake.read_bytes(path)
+        if sha256_bytes(content) != self._refits[at]["sha256"]:
+            raise LakeError(f"{path}: differs from its manifest; delete the folder and promote the run again")
+        try:
+            return self._kind.model_type.decode(content)
+        except LakeError as error:
+            raise LakeError(f"{path}: {error}") from None
