@@ -1,4 +1,4 @@
-"""Screenshots of both pages and of the asset graph: `python -m tests.e2e.screenshots [--out FOLDER] [--lake-root PATH …]`.
+"""Screenshots of both pages and of the asset graph: `python -m tests.e2e.screenshots [--lake-root PATH]`.
 
 Without a lake a small one is made in a temporary folder by the same commands as in the browser tests.
 """
@@ -17,8 +17,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.e2e.stage import ROOT, Lake, check_built, chromium, free_port, running, service, small_lake
 
 SIZES = ((1440, 900), (1280, 720))
+GRAPH_SIZE = (1920, 900)
 HISTORY_S = 75  # market time to wait for, so that the map is full
-SPEED = 5
+SPEED = 10
 
 
 def open_page(browser: Browser, address: str, size: tuple[int, int]) -> Page:
@@ -36,9 +37,8 @@ def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: 
     promoted = [spec["name"] for spec in specs if spec["can_stream"] and spec["origin"] == "promoted"]
     if not names:
         raise RuntimeError("the lake has nothing to stream: run `vp run` and `vp promote` first")
-    page = open_page(
-        browser, f"{url}/vacuum-pressure.html?serving={(promoted or names)[-1]}&speed={SPEED}&layer={layer}", size
-    )
+    query = f"serving={(promoted or names)[-1]}&speed={SPEED}&layer={layer}"
+    page = open_page(browser, f"{url}/vacuum-pressure.html?{query}", size)
     expect(page.locator(".clock")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
     page.wait_for_timeout(1000 * HISTORY_S / SPEED)
     box = page.locator("canvas.gl").bounding_box()
@@ -68,10 +68,20 @@ def asset_graph(browser: Browser, lake: Lake, out: Path) -> Path:
     command = [str(Path(sys.executable).parent / "dagster-webserver"), "-w", str(ROOT / "dagster_workspace.yaml")]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with running(command, lake, f"{url}/server_info", lake.root.parent / "dagster.log", seconds=180):
-        page = open_page(browser, f"{url}/asset-groups", (1440, 900))
-        expect(page.get_by_text("raw_dbn").first).to_be_visible(timeout=90_000)
-        page.wait_for_timeout(3000)
+    with running(command, lake, f"{url}/server_info", seconds=180):
+        page = open_page(browser, f"{url}/asset-groups", GRAPH_SIZE)
+        skip = page.get_by_role("button", name="Skip")  # a first visit is asked for a newsletter
+        folded = page.get_by_role("img", name="unfold_more")  # one per folded group
+        expect(skip.or_(folded).first).to_be_visible(timeout=90_000)
+        if skip.is_visible():
+            skip.click()
+        expect(folded.first).to_be_visible(timeout=90_000)
+        while folded.count() > 0:
+            folded.first.click()
+            page.wait_for_timeout(1500)
+        page.reload()  # what is unfolded stands in the address; a fresh page fits it into view
+        expect(page.get_by_text("book_cache").first).to_be_visible(timeout=90_000)
+        page.wait_for_timeout(4000)
         path = out / "asset-graph.png"
         page.screenshot(path=path)
         page.close()

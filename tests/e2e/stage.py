@@ -8,10 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import httpx
 from playwright.sync_api import Browser, Playwright
@@ -94,7 +95,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float, log: Path) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float, log: IO[bytes]) -> None:
     """Until the address answers with 200; RuntimeError with the log's end if the process dies or never does."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit and process.poll() is None:
@@ -102,24 +103,25 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float, log: Pa
             if httpx.get(url, trust_env=False, timeout=2).status_code == 200:
                 return
         time.sleep(0.2)
-    raise RuntimeError(f"{url} does not answer:\n{log.read_text()[-2000:]}")
+    log.seek(0)
+    raise RuntimeError(f"{url} does not answer:\n{log.read().decode(errors='replace')[-2000:]}")
 
 
 @contextlib.contextmanager
-def running(command: list[str], lake: Lake, ready: str, log: Path, seconds: float = 90) -> Iterator[None]:
-    """A process of this project until the block ends."""
-    with log.open("wb") as sink:
-        process = subprocess.Popen(command, env=lake.environ(), cwd=ROOT, stdout=sink, stderr=subprocess.STDOUT)
-    try:
-        wait_for(ready, process, seconds, log)
-        yield
-    finally:
-        process.terminate()
+def running(command: list[str], lake: Lake, ready: str, seconds: float = 90) -> Iterator[None]:
+    """A process of this project, once `ready` answers and until the block ends."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=lake.environ(), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            wait_for(ready, process, seconds, log)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @contextlib.contextmanager
@@ -128,7 +130,7 @@ def service(lake: Lake, port: int | None = None) -> Iterator[str]:
     port = port or free_port()
     command = [str(Path(sys.executable).parent / "vp-serve"), "--port", str(port), "--log-level", "warning"]
     url = f"http://127.0.0.1:{port}"
-    with running(command, lake, f"{url}/ready", lake.root.parent / f"serve-{port}.log"):
+    with running(command, lake, f"{url}/ready"):
         yield url
 
 

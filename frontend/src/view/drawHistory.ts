@@ -10,6 +10,9 @@ import type { LabelLayer } from "./labels";
 
 type Ink = CanvasRenderingContext2D;
 
+/** Least distance of price labels. */
+export const LABEL_PX = 30;
+
 /** Whole-second marks in view: x and UTC milliseconds. */
 export function timeMarks(camera: Camera, model: Model, minPx: number): { x: number; ms: number }[] {
   if (!model.config || Number.isNaN(model.origin)) return [];
@@ -38,7 +41,7 @@ export function priceMarks(camera: Camera, model: Model, minPx: number): number[
 export function drawGrid(ink: Ink, camera: Camera, model: Model): void {
   ink.fillStyle = INK.grid;
   for (const { x } of timeMarks(camera, model, 90)) ink.fillRect(Math.round(x), 0, 1, camera.height);
-  for (const tick of priceMarks(camera, model, 34)) ink.fillRect(0, Math.round(camera.yOf(tick)), camera.width, 1);
+  for (const tick of priceMarks(camera, model, LABEL_PX)) ink.fillRect(0, Math.round(camera.yOf(tick)), camera.width, 1);
 }
 
 /** Room a gap's label takes; where gaps crowd, not every one is labelled. */

@@ -4,7 +4,7 @@ import type { Camera } from "../lib/camera";
 import { DIVERGING_LUT, lutColour } from "../lib/colour";
 import { count, fixed } from "../lib/format";
 import type { Model } from "../stream/model";
-import { priceMarks } from "./drawHistory";
+import { LABEL_PX, priceMarks } from "./drawHistory";
 import { COLUMNS, INK } from "./ink";
 import type { LabelLayer } from "./labels";
 
@@ -77,7 +77,7 @@ export function drawPriceAxis(
   }
   const spot = model.spotTick;
   const tagged = [spot, crosshairTick].filter((tick): tick is number => tick !== null);
-  for (const tick of priceMarks(camera, model, 34)) {
+  for (const tick of priceMarks(camera, model, LABEL_PX)) {
     const y = camera.yOf(tick);
     ink.fillStyle = INK.third;
     ink.fillRect(x, Math.round(y), 5, 1);
