@@ -178,14 +178,15 @@ class DbnFile:
             index += seen
             if records.size:
                 yield records
-        if held:
-            raise DataError(f"{self.path.name}: ends inside record {index}; fetch the file again")
+        _, consumed, seen = self._split(held, index)  # the last records may be shorter than ours
+        if consumed < len(held):
+            raise DataError(f"{self.path.name}: ends inside record {index + seen}; fetch the file again")
 
     def _split(self, data: bytes, index: int) -> tuple[np.ndarray, int, int]:
         """Whole MBO records in `data`, bytes consumed, records seen."""
         n_whole = len(data) // MBO_BYTES
         records = np.frombuffer(data, MBO_DTYPE, n_whole)
-        if ((records["length"] == MBO_WORDS) & (records["rtype"] == MBO_RTYPE)).all():
+        if n_whole and ((records["length"] == MBO_WORDS) & (records["rtype"] == MBO_RTYPE)).all():
             return records, n_whole * MBO_BYTES, n_whole
         out = np.empty((n_whole + 1, MBO_BYTES), np.uint8)
         status, consumed, seen, kept = walk_records_nb(np.frombuffer(data, np.uint8), out)
