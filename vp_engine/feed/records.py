@@ -60,7 +60,8 @@ def walk_records_nb(data, out):
         if data[at + 1] == MBO_RTYPE:
             if n_bytes < MBO_BYTES:
                 return WALK_BAD_LENGTH, at, seen, kept
-            out[kept, :] = data[at : at + MBO_BYTES]
+            for i in range(MBO_BYTES):
+                out[kept, i] = data[at + i]
             kept += 1
         at += n_bytes
         seen += 1

@@ -170,7 +170,8 @@ def write_grid_nb(state, shape, spot, microstate, grid, state5, last_event_id):
     row = max(-first, 0)  # a radius wider than the margin can reach over the end of the slots
     n = min(2 * radius + 1, n_slots - first) - row
     write_ticks_nb(grid, state, row, first + row, n)
-    last_event_id[row : row + n] = state.ticks.last_event_id[first + row : first + row + n]
+    for i in range(row, row + n):
+        last_event_id[i] = state.ticks.last_event_id[first + i]
 
 
 @kernel

@@ -37,13 +37,15 @@ class Scores(NamedTuple):
 
 class _History(NamedTuple):
     """Per absolute tick, index = tick - base. rings, ordered: float32 (ticks, 3, window); n_seen: int64 (ticks,);
-    last: float64 (ticks, 3); last_bin: int64 (ticks,) valid bin of the last score, -1 if none."""
+    last: float64 (ticks, 3); last_bin: int64 (ticks,) valid bin of the last score, -1 if none; scratch: float64
+    (4,)."""
 
     rings: np.ndarray
     ordered: np.ndarray
     n_seen: np.ndarray
     last: np.ndarray
     last_bin: np.ndarray
+    scratch: np.ndarray
 
 
 class _Rules(NamedTuple):
@@ -68,6 +70,7 @@ def _new_history(n_ticks: int, window: int) -> _History:
         n_seen=np.zeros(n_ticks, np.int64),
         last=np.zeros((n_ticks, 3)),
         last_bin=np.full(n_ticks, -1, np.int64),
+        scratch=np.zeros(4),
     )
 
 
@@ -97,7 +100,7 @@ def score_tick_nb(history, at, d1, d2, d3, rules):
 def score_bin_nb(history, at, valid_bin, derivatives, rules, score, state, projections):
     """Score all rows of one valid bin; `at` is the history index of row 0. derivatives float32 (3, rows);
     score float32 (rows,), state int8 (rows,), projections float32 (n_horizons, rows) are written."""
-    s = np.zeros(4)
+    s = history.scratch
     for row in range(score.size):
         tick = at + row
         value, scored = score_tick_nb(
@@ -179,7 +182,7 @@ class SpectrumScorer:
         room = max(_MIN_ROOM, 2 * (high - low))
         base = (low + high - room) // 2
         grown = _new_history(room, self._window)
-        for old, new in zip(self._history, grown, strict=True):
+        for old, new in zip(self._history[:-1], grown[:-1], strict=True):  # all but the scratch
             new[self._base - base : self._base - base + n_ticks] = old
         self._base, self._history = base, grown
 

@@ -60,7 +60,8 @@ class StateModelParams(NamedTuple):
 class _ModelState(NamedTuple):
     """spatial: float64 (rows,); code_weights: float64 (5,) of codes -2..2 in base; blend: float64 (1,) or 0 when off;
     channel_weights: float64 (3,); rings, ordered: float64 (3, window); last: float64 (4,) base, d1, d2, d3;
-    counts: int64 (1,); knobs: float64 (3,) dt_s, tanh scale, min periods."""
+    counts: int64 (1,); knobs: float64 (3,) dt_s, tanh scale, min periods; intensity: float64 (5,), z: float64 (3,),
+    scratch."""
 
     spatial: np.ndarray
     code_weights: np.ndarray
@@ -71,6 +72,8 @@ class _ModelState(NamedTuple):
     last: np.ndarray
     counts: np.ndarray
     knobs: np.ndarray
+    intensity: np.ndarray
+    z: np.ndarray
 
 
 def spatial_weights(radius: int, exclusion: int, decay_power: float) -> np.ndarray:
@@ -126,18 +129,18 @@ def intensities_nb(state5, spatial, intensity):
 
 
 @inlined
-def step_nb(state5, model, intensity, row):
+def step_nb(state5, model, row):
     """One valid bin: writes every field of `row` (STATE_MODEL_DTYPE record)."""
-    dt_s, tanh_scale, min_periods = model.knobs
+    dt_s, tanh_scale, min_periods = model.knobs[0], model.knobs[1], model.knobs[2]
+    intensity, z = model.intensity, model.z
     intensities_nb(state5, model.spatial, intensity)
-    weighted = model.code_weights * intensity
-    row.bull_intensity = weighted[3] + weighted[4]
-    row.bear_intensity = weighted[1] + weighted[0]
+    weights = model.code_weights
+    row.bull_intensity = weights[3] * intensity[3] + weights[4] * intensity[4]
+    row.bear_intensity = weights[1] * intensity[1] + weights[0] * intensity[0]
     row.mixed_intensity = intensity[2]
     base = row.bull_intensity - row.bear_intensity
     base *= min(max(1.0 - model.blend[0] * intensity[2], 0.0), 1.0)
     n_seen = model.counts[SEEN]
-    z = np.zeros(3)
     value = base
     total = 0.0
     share = 0.0
@@ -163,11 +166,10 @@ def step_nb(state5, model, intensity, row):
 @kernel
 def run_nb(state5, book_valid, model, rows):
     """Step through bins; an invalid one leaves every history alone and scores 0. state5 int8 (n, grid rows)."""
-    intensity = np.zeros(N_CODES)
     for at in range(rows.size):
         row = rows[at]
         if book_valid[at] != 0:
-            step_nb(state5[at], model, intensity, row)
+            step_nb(state5[at], model, row)
         row.sample_count = model.counts[SEEN]
         row.ready = model.counts[SEEN] >= model.knobs[2]
 
@@ -202,6 +204,8 @@ class DerivativeRuntime:
             last=np.zeros(4),
             counts=np.zeros(1, np.int64),
             knobs=np.array([dt_s, params.tanh_scale, params.zscore_min_periods], np.float64),
+            intensity=np.zeros(N_CODES),
+            z=np.zeros(3),
         )
 
     def update(self, state5: np.ndarray, book_valid: np.ndarray) -> np.ndarray:

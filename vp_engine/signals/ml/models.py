@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from vp_engine.errors import LakeError
-from vp_engine.jit import kernel
+from vp_engine.jit import allocating, kernel
 
 LEAF_SIZE = 30  # of the neighbour tree
 
@@ -66,7 +66,7 @@ def vote_nb(distances, neighbours, labels, out):  # type: ignore[no-untyped-def]
         out[i] = signed / total
 
 
-@kernel
+@allocating
 def components_nb(features, mean, scale, centre, components, variance, out):  # type: ignore[no-untyped-def]
     """Residual, Mahalanobis distance and first score of standardised rows. components (c, d), variance (c,);
     out float64 (m, 3) written."""
