@@ -1,5 +1,6 @@
-"""A sweep over one dataset: each distinct signal is run once, outcomes once per barrier set, and every threshold and
-cooldown is a gather. Results do not depend on the number of workers or the order of trials.
+"""A sweep over one dataset: each distinct signal is run once, outcomes once per barrier set, flow scores once per
+scoring, and every threshold and cooldown is a gather. Results do not depend on the number of workers or the order of
+trials.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,16 +18,25 @@ import pyarrow as pa
 from vp_engine.errors import ConfigError, DataError
 from vp_engine.evaluation.barriers import Barriers, market_of_bins
 from vp_engine.evaluation.detection import Trades
-from vp_engine.evaluation.rows import calibrated_thresholds, count_row, judge, meta_table, trades_of
+from vp_engine.evaluation.rows import (
+    CALIBRATION_QUANTILES,
+    calibrated_thresholds,
+    count_row,
+    judge,
+    meta_table,
+    trades_of,
+)
+from vp_engine.evaluation.scored import dataset_scores, score_blocks
 from vp_engine.evaluation.trials import SWEEP_CODE_VERSION, Evaluation, Trial, run_id, trial_id
 from vp_engine.hashing import canonical_json
 from vp_engine.lake.datasets import Dataset
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
-from vp_engine.signals import get_signal, make_signal, run_signal
+from vp_engine.signals import get_signal, load_signals, loaded_files, make_signal, run_signal
 from vp_engine.signals.base import FittedModels
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
 from vp_engine.specs.serving import ServingSpec
+from vp_engine.spectrum.scoring import Scores
 
 __all__ = [
     "SWEEP_CODE_VERSION",
@@ -86,11 +97,17 @@ def sweep_input(dataset: Dataset, signals: Iterable[str]) -> SweepInput:
     return SweepInput(dataset.config, dataset.bins, {name: dataset[name] for name in names})
 
 
-def signal_values(source: SweepInput, trial: Trial, models: FittedModels | None = None) -> np.ndarray:
+def _config_of(source: SweepInput, trial: Trial) -> VPRuntimeConfig:
+    return build_config_with_overrides(source.config, trial.scoring) if trial.scoring else source.config
+
+
+def signal_values(
+    source: SweepInput, trial: Trial, models: FittedModels | None = None, scores: Scores | None = None
+) -> np.ndarray:
     """Values float64 (n_bins,) of a trial's signal over the dataset; a learning one trains along, unless it is given
-    its models."""
-    config = build_config_with_overrides(source.config, trial.scoring) if trial.scoring else source.config
-    return run_signal(make_signal(trial.signal, trial.params, config, models), source.blocks())
+    its models. scores: the dataset's under the trial's scoring, if they are there already."""
+    signal = make_signal(trial.signal, trial.params, _config_of(source, trial), models)
+    return run_signal(signal, source.blocks(), None if scores is None else score_blocks(scores, BLOCK_BINS))
 
 
 class _Evaluator:
@@ -100,10 +117,21 @@ class _Evaluator:
         self.source = source
         self.barriers = Barriers(market_of_bins(source.bins, source.config.tick_int))
         self.bin_seq = np.ascontiguousarray(source.bins["bin_seq"])
+        self._scores: tuple[dict[str, Any], Scores] | None = None  # of the last scoring asked for
+
+    def scores(self, trial: Trial) -> Scores | None:
+        """What a trial's signal reads of scores; None for a signal that reads none."""
+        if not trial.scoring:
+            return None
+        if self._scores is None or self._scores[0] != trial.scoring:
+            self._scores = None  # let go before the next are made
+            made = dataset_scores(_config_of(self.source, trial), self.source.blocks())
+            self._scores = dict(trial.scoring), made
+        return self._scores[1]
 
     def rows(self, trials: Sequence[Trial]) -> list[list[dict[str, Any]]]:
         """Counted rows per trial; all trials share their signal's values."""
-        values = signal_values(self.source, trials[0])
+        values = signal_values(self.source, trials[0], scores=self.scores(trials[0]))
         prediction = get_signal(trials[0].signal).prediction
         found = []
         for trial in trials:
@@ -120,8 +148,9 @@ class _Evaluator:
 _worker: _Evaluator | None = None
 
 
-def _start_worker(source: SweepInput) -> None:
+def _start_worker(source: SweepInput, own_signals: Sequence[Path]) -> None:
     global _worker
+    load_signals(own_signals)
     _worker = _Evaluator(source)
 
 
@@ -143,7 +172,7 @@ def _run_groups(
         return results
     # Fresh processes: the caller may hold threads and locks that a fork would freeze.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(source,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(source, loaded_files())) as pool:
         for done in as_completed([pool.submit(_work, at, group) for at, group in enumerate(groups)]):
             at, rows = done.result()
             results[at] = rows
@@ -186,8 +215,9 @@ def evaluate(
             )
     source = sweep_input(dataset, {trial.signal for trial in trials})
     groups: dict[str, list[int]] = {}
-    for at, trial in enumerate(trials):
-        groups.setdefault(trial.values_key, []).append(at)
+    # Trials of one scoring stand together, so that its scores are made once.
+    for at in sorted(range(len(trials)), key=lambda at: canonical_json(trials[at].scoring)):
+        groups.setdefault(trials[at].values_key, []).append(at)
     done = 0
 
     def advance(count: int) -> None:
@@ -197,7 +227,7 @@ def evaluate(
             on_progress(done, len(trials))
 
     advance(0)
-    n_rows = sum(len(trial.thresholds or ()) for trial in trials)
+    n_rows = sum(len(trial.thresholds or CALIBRATION_QUANTILES) for trial in trials)
     learning = any(get_signal(trial.signal).kind == "ml" for trial in trials)
     workers = _workers(max_workers, len(groups), n_rows, learning)
     members = [[trials[at] for at in group] for group in groups.values()]

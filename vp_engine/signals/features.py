@@ -18,7 +18,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
-from vp_engine.jit import inlined
+from vp_engine.jit import inlined, kernel
 from vp_engine.operators.arrays import owned
 from vp_engine.schema import BinBlock
 from vp_engine.signals.base import SCORE_COLUMNS, SignalParams
@@ -132,3 +132,21 @@ def inverse_distance(reach: int, normalised: bool) -> np.ndarray:
 def bins_of_ms(ms: float, config: VPRuntimeConfig, least: int) -> int:
     """Bins that cover a time, at least `least`."""
     return max(least, math.ceil(ms / config.cell_width_ms))
+
+
+@kernel
+def band_sums_of_nb(feed, first, last, bid, ask):
+    """Sums of the first column of every valid bin; bid, ask float64 (n,) are written."""
+    for at in range(bid.size):
+        if feed.valid[at] != 0:
+            bid[at], ask[at] = band_sums_nb(feed.columns[0, at], feed.place[at], first, last)
+
+
+def band_sums(
+    block: BinBlock, column: str, first: int, last: int, config: VPRuntimeConfig, frame: Frame = "bbo"
+) -> tuple[np.ndarray, np.ndarray]:
+    """(bid, ask), each float64 (n,): sums of a grid column over distances first..last, 0 in invalid bins. For signals
+    written in Python; 1 <= first <= last."""
+    bid, ask = np.zeros(len(block.bins)), np.zeros(len(block.bins))
+    band_sums_of_nb(feed_of(block, (column,), frame, config), first, last, bid, ask)
+    return bid, ask

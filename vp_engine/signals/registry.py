@@ -38,7 +38,10 @@ _Class = TypeVar("_Class", bound=type[Signal])
 
 def register_signal(signal: _Class) -> _Class:
     """Make a signal known by its name; also a class decorator. ConfigError for a name already taken by another
-    class, or for columns that no grid has."""
+    class, for columns that no grid has, or for what every signal must say and this one does not."""
+    for said in ("name", "columns", "Params", "default_thresholds"):
+        if not hasattr(signal, said):
+            raise ConfigError(f"signal class {signal.__qualname__} does not say its `{said}`")
     known = _SIGNALS.get(signal.name)
     if known is not None and (known.__module__, known.__qualname__) != (signal.__module__, signal.__qualname__):
         raise ConfigError(f"signal `{signal.name}` is already {known.__module__}.{known.__qualname__}; choose a name")

@@ -1,0 +1,126 @@
+"""Signals from outside: Python files that a user names, and packages that offer some under ENTRY_POINTS.
+
+Every concrete Signal class that a file defines is registered. The digest of the file joins its signals' code version,
+so that an edited signal gives new runs and never answers for old ones.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+from vp_engine.errors import ConfigError
+from vp_engine.hashing import sha256_text
+from vp_engine.signals.base import Signal
+from vp_engine.signals.registry import register_signal
+
+ENTRY_POINTS = "spymaster.signals"  # each names a Signal class, or a module that defines some
+_DIGEST = 8
+
+_files: dict[Path, str] = {}  # digest of every file loaded
+
+
+def load_signals(paths: Iterable[str | Path] = ()) -> tuple[str, ...]:
+    """Register the signals of installed packages, of these files, and of the Python files in these folders (names that
+    begin with an underscore are left out). Names of those found, in order.
+
+    Loading twice does nothing; a file edited since is loaded anew. ConfigError in one line for what cannot be loaded.
+    """
+    names = [signal.name for entry in sorted(entry_points(group=ENTRY_POINTS)) for signal in _of_package(entry)]
+    for path in paths:
+        for file in _python_files(Path(path)):
+            names += [signal.name for signal in _of_file(file)]
+    return tuple(dict.fromkeys(names))
+
+
+def loaded_files() -> tuple[Path, ...]:
+    """Files loaded so far: what another process must load to know the same signals."""
+    return tuple(_files)
+
+
+def _python_files(path: Path) -> list[Path]:
+    path = path.resolve()
+    if path.is_dir():
+        return sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
+    if not path.is_file():
+        raise ConfigError(f"own signals: there is no file or folder {path}")
+    if path.suffix != ".py":
+        raise ConfigError(f"own signals: {path} is no Python file")
+    return [path]
+
+
+def _of_file(file: Path) -> list[type[Signal]]:
+    try:
+        source = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"own signals: {file} cannot be read as text ({error})") from None
+    name = f"vp_own_{file.stem}_{sha256_text(str(file))[:_DIGEST]}"
+    digest = sha256_text(source)[:_DIGEST]
+    if _files.get(file) == digest:
+        return _defined_in(sys.modules[name])
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # annotations of classes are looked up there
+    try:
+        exec(compile(source, str(file), "exec"), vars(module))  # what was read, never an older compiled copy
+    except Exception as error:
+        del sys.modules[name]
+        if isinstance(error, ConfigError):
+            raise ConfigError(f"own signals: {file}: {error}") from None
+        raise ConfigError(f"own signals: {file} fails: {_one_line(error)}") from error
+    found = _defined_in(module)
+    if not found:
+        raise ConfigError(f"own signals: {file} defines no signal; a signal is a subclass of Signal with an `update`")
+    for signal in found:
+        signal.code_version = f"{signal.code_version}.{digest}"
+        _register(signal, str(file))
+    _files[file] = digest
+    return found
+
+
+def _of_package(entry: EntryPoint) -> list[type[Signal]]:
+    where = f"entry point {ENTRY_POINTS}:{entry.name}"
+    try:
+        target = entry.load()
+    except Exception as error:
+        raise ConfigError(f"own signals: {where} fails: {_one_line(error)}") from error
+    found = _defined_in(target) if isinstance(target, ModuleType) else [target]
+    if not found or not all(inspect.isclass(signal) and issubclass(signal, Signal) for signal in found):
+        raise ConfigError(f"own signals: {where} names no Signal class and no module that defines one")
+    for signal in found:
+        _register(signal, where)
+    return found
+
+
+def _defined_in(module: ModuleType) -> list[type[Signal]]:
+    """Concrete signals of a module, in the order they stand there."""
+    return [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Signal)
+        and not inspect.isabstract(value)
+        and value.__module__ == module.__name__
+    ]
+
+
+def _register(signal: type[Signal], where: str) -> None:
+    try:
+        register_signal(signal)
+    except ConfigError as error:
+        raise ConfigError(f"own signals: {where}: {error}") from None
+
+
+def _one_line(error: Exception) -> str:
+    """Kind, message and place of an error in a user's file."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    line = f" (line {place.tb_lineno} of {Path(place.tb_frame.f_code.co_filename).name})" if place else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{line}"
