@@ -5,6 +5,7 @@ The proof replays the spec as it will be read back, not the rows it was made fro
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import Any, NamedTuple
 from vp_assets.chain import Chain
 from vp_assets.choice import Choice
 from vp_engine.errors import ConfigError, DataError
+from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.evaluation.sweep import replay_trades
 from vp_engine.hashing import sha256_text
 from vp_engine.lake import Lake, open_dataset
+from vp_engine.lake.models import models_dir, open_models
 from vp_engine.lake.paths import promoted_serving_path
 from vp_engine.signals import get_signal
 from vp_engine.specs import ExperimentSpec, ServingSpec, SpecBook, dump_yaml, load_yaml_spec
 from vp_engine.specs.runtime import SCORING_FIELDS
+from vp_engine.specs.serving import PromotionRecord
 
 _TOLERANCE = 1e-9  # relative: figures pass through YAML, which keeps every bit
 
@@ -42,6 +46,11 @@ class Promotion:
         base = chain.specs.serving[experiment.serving]
         self.spec = promoted_spec(base, choice.meta, choice.run, experiment)
 
+    @property
+    def _record(self) -> PromotionRecord:
+        assert self.spec.promoted is not None
+        return self.spec.promoted
+
     @cached_property
     def text(self) -> str:
         """The spec as YAML."""
@@ -62,15 +71,23 @@ class Promotion:
         taken = self._chain.specs.serving.get(self.spec.name)
         if taken is not None and taken.promoted is None:
             raise ConfigError(f"the name `{self.spec.name}` is taken by an authored serving spec; rename that one")
-        lake = self._chain.lake
+        lake, models = self._chain.lake, self._record.models
+        if models is not None and not lake.exists(lake.path(models_dir(models))):
+            return None
         if lake.exists(self.path) and lake.read_bytes(self.path) == self.text.encode():
             return PromotedSpec(self.spec, self.path, self.address)
         return None
 
     def commit(self) -> PromotedSpec:
-        """Replay, then write; DataError if the replay does not give the claimed figures."""
-        require_replay(self._chain.lake, self._chain.specs, self.spec)
-        self._chain.lake.commit_bytes(self.path, self.text.encode())
+        """Keep the models of a signal that learns, replay, then write; DataError if the replay does not give the
+        claimed figures."""
+        lake = self._chain.lake
+        if self._record.models is not None:
+            dataset = open_dataset(lake, self.choice.meta["dataset_address"])
+            kept = keep_models(lake, dataset, self.choice.meta["signal"], json.loads(self.choice.meta["parameters"]))
+            assert kept == self._record.models
+        require_replay(lake, self._chain.specs, self.spec)
+        lake.commit_bytes(self.path, self.text.encode())
         return PromotedSpec(self.spec, self.path, self.address)
 
 
@@ -94,7 +111,8 @@ def replay(lake: Lake, specs: SpecBook, spec: ServingSpec) -> dict[str, tuple[fl
     if get_signal(signal.name).reads_scores:
         config = spec.config(specs.lock, specs.pipelines[spec.pipeline])
         parameters["scoring"] = {name: getattr(config, name) for name in SCORING_FIELDS}
-    _, counted = replay_trades(dataset, signal.name, parameters, record.eval, signal.threshold)
+    models = open_models(lake, record.models, signal.name) if record.models is not None else None
+    _, counted = replay_trades(dataset, signal.name, parameters, record.eval, signal.threshold, models)
     return {name: (float(claimed), float(counted[name])) for name, claimed in record.figures.items() if name in counted}
 
 

@@ -13,6 +13,7 @@ from vp_engine.errors import ConfigError
 from vp_engine.evaluation.detection import Detector
 from vp_engine.evaluation.trials import Evaluation
 from vp_engine.schema import BinBlock
+from vp_engine.signals.base import FittedModels
 from vp_engine.signals.registry import get_signal, make_signal
 from vp_engine.specs import Capture, ServingSpec, VPRuntimeConfig
 from vp_engine.specs.experiment import EvalSpec
@@ -47,20 +48,27 @@ class Plan(NamedTuple):
     dataset_id: str | None
     addresses: Addresses
     blocks: Callable[[], Iterable[BinBlock]]
+    models: FittedModels | None = None  # of a promoted signal that learns; without them it trains along the stream
 
 
 class Chain:
     """Scorer, state model and signal over consecutive blocks; state is carried from block to block."""
 
-    def __init__(self, config: VPRuntimeConfig, serving: ServingSpec | None = None, first_bin: int = 0) -> None:
-        """`first_bin`: the first one in which the signal may fire."""
+    def __init__(
+        self,
+        config: VPRuntimeConfig,
+        serving: ServingSpec | None = None,
+        first_bin: int = 0,
+        models: FittedModels | None = None,
+    ) -> None:
+        """`first_bin`: the first one in which the signal may fire; `models`: what a learning signal speaks by."""
         self._scorer = SpectrumScorer(config)
         params = StateModelParams(**config.state_model)
         self._state = DerivativeRuntime(params, config.dt_s, config.grid_radius_ticks)
         self._signal = self._detector = None
         if serving is not None and serving.signal is not None:
             spec = serving.signal
-            self._signal = make_signal(spec.name, dict(spec.params), config)
+            self._signal = make_signal(spec.name, dict(spec.params), config, models)
             if spec.threshold is not None:
                 prediction = get_signal(spec.name).prediction
                 self._detector = Detector(spec.threshold, spec.cooldown_bins, first_bin, prediction)
@@ -71,7 +79,7 @@ class Chain:
         scores = self._scorer.update(block)
         values = fired = None
         if self._signal is not None:
-            values = self._signal.update(block)
+            values = self._signal.update(block, scores)
             if self._detector is not None:
                 fired = self._detector.update(values, valid, np.ascontiguousarray(block.bins["bin_seq"]))
         return ScoredBlock(
@@ -149,7 +157,7 @@ class Replay:
         )
 
     def _chain(self) -> Chain:
-        return Chain(self.plan.config, self.plan.serving, first_firing_bin(self.plan))
+        return Chain(self.plan.config, self.plan.serving, first_firing_bin(self.plan), self.plan.models)
 
     def _encoder(self) -> FrameEncoder:
         config, serving = self.plan.config, self.plan.serving

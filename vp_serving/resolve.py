@@ -22,6 +22,7 @@ from vp_engine.lake import (
     open_dataset,
 )
 from vp_engine.lake.books import find_book
+from vp_engine.lake.models import StoredModels, open_models
 from vp_engine.schema import BinBlock
 from vp_engine.specs import (
     Capture,
@@ -66,7 +67,14 @@ def resolve(catalog: Catalog, request: StreamRequest) -> Plan:
         plan = _of_capture(catalog.lake, config, _window(catalog, config, request, choice), choice)
     if request.from_bin >= plan.capture.n_bins:
         raise QueryError("from_bin", f"`from_bin` must be below {plan.capture.n_bins}, was {request.from_bin}")
-    return plan
+    return plan._replace(models=_models(catalog.lake, choice.serving))
+
+
+def _models(lake: Lake, serving: ServingSpec | None) -> StoredModels | None:
+    """The models that a promoted spec names, each read when its time comes."""
+    if serving is None or serving.signal is None or serving.promoted is None or serving.promoted.models is None:
+        return None
+    return open_models(lake, serving.promoted.models, serving.signal.name)
 
 
 def _config(base: VPRuntimeConfig, choice: _Choice) -> VPRuntimeConfig:

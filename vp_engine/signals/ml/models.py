@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from vp_engine.errors import LakeError
-from vp_engine.jit import allocating, kernel
+from vp_engine.jit import kernel
 
 LEAF_SIZE = 30  # of the neighbour tree
 
@@ -55,9 +55,9 @@ def decision_nb(features, mean, scale, weights, intercept, out):  # type: ignore
 @kernel
 def vote_nb(distances, neighbours, labels, out):  # type: ignore[no-untyped-def]
     """P(up) - P(down) of neighbours weighted by 1/distance; those at distance 0, if any, decide alone.
-    distances float64, neighbours int64 (m, k); labels int8 (n,); out float64 (m,) written."""
+    distances float64, rising, and neighbours int64 (m, k); labels int8 (n,); out float64 (m,) written."""
     for i in range(distances.shape[0]):
-        exact = distances[i].min() == 0.0
+        exact = distances[i, 0] == 0.0
         total, signed = 0.0, 0.0
         for c in range(distances.shape[1]):
             weight = (1.0 if distances[i, c] == 0.0 else 0.0) if exact else 1.0 / distances[i, c]
@@ -66,12 +66,11 @@ def vote_nb(distances, neighbours, labels, out):  # type: ignore[no-untyped-def]
         out[i] = signed / total
 
 
-@allocating
-def components_nb(features, mean, scale, centre, components, variance, out):  # type: ignore[no-untyped-def]
+@kernel
+def components_nb(features, mean, scale, centre, components, variance, row, out):  # type: ignore[no-untyped-def]
     """Residual, Mahalanobis distance and first score of standardised rows. components (c, d), variance (c,);
-    out float64 (m, 3) written."""
+    row float64 (d,) is scratch; out float64 (m, 3) written."""
     n_components, n_columns = components.shape
-    row = np.empty(n_columns)
     for i in range(features.shape[0]):
         for c in range(n_columns):
             row[c] = (features[i, c] - mean[c]) / scale[c] - centre[c]
@@ -213,8 +212,8 @@ class Components(Scaled):
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Residual, Mahalanobis distance and first score: float64 (m, 3)."""
-        out = np.empty((len(features), 3))
-        components_nb(features, self._mean, self._scale, self._centre, self.components, self._variance, out)
+        out, row = np.empty((len(features), 3)), np.empty(self.n_features)
+        components_nb(features, self._mean, self._scale, self._centre, self.components, self._variance, row, out)
         return out
 
 
