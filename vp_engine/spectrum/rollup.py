@@ -23,12 +23,11 @@ COMPOSITE, D1, D2, D3 = range(4)  # rows of `level`
 
 
 class Rollup(NamedTuple):
-    """raws: float64 (longest window, n_slots) ring; sums: float64 (n_windows, n_slots); level: float64 (4, n_slots)
-    composite and d1..d3 of the last valid bin; raw: float64 (n_slots,) scratch; windows: int64 (n_windows,);
-    shares: float64 (n_windows,), summing to 1; scalars: int64 (1,)."""
+    """totals: float64 (longest window + 1, n_slots) ring of running sums of raw; level: float64 (4, n_slots) composite
+    and d1..d3 of the last valid bin; raw: float64 (n_slots,) scratch; windows: int64 (n_windows,); shares: float64
+    (n_windows,), summing to 1; scalars: int64 (1,)."""
 
-    raws: np.ndarray
-    sums: np.ndarray
+    totals: np.ndarray
     level: np.ndarray
     raw: np.ndarray
     windows: np.ndarray
@@ -40,8 +39,7 @@ def new_rollup(n_slots: int, windows: tuple[int, ...], weights: tuple[float, ...
     """No bin sampled yet. windows in bins."""
     shares = np.array(weights, np.float64)
     return Rollup(
-        raws=np.zeros((max(windows), n_slots)),
-        sums=np.zeros((len(windows), n_slots)),
+        totals=np.zeros((max(windows) + 1, n_slots)),
         level=np.zeros((4, n_slots)),
         raw=np.zeros(n_slots),
         windows=np.array(windows, np.int64),
@@ -51,45 +49,27 @@ def new_rollup(n_slots: int, windows: tuple[int, ...], weights: tuple[float, ...
 
 
 @inlined
-def refresh_sums_nb(rollup, n_bins, first, last):
-    """Sum the windows anew from the ring, so that rounding never piles up. Slots [first, last)."""
-    longest = rollup.raws.shape[0]
-    for w in range(rollup.windows.size):
-        rollup.sums[w, first:last] = 0.0
-        for back in range(1, min(rollup.windows[w], n_bins) + 1):
-            row = (n_bins - back) % longest
-            for slot in range(first, last):
-                rollup.sums[w, slot] += rollup.raws[row, slot]
-
-
-@inlined
-def slide_windows_nb(rollup, n_before, first, last):
-    """Take the bin's raw into the ring and every window's sum; n_before bins came before. Slots [first, last)."""
-    longest = rollup.raws.shape[0]
-    for w in range(rollup.windows.size):
-        leaving = n_before >= rollup.windows[w]
-        row = (n_before - rollup.windows[w]) % longest
-        for slot in range(first, last):
-            out = rollup.raws[row, slot] if leaving else 0.0
-            rollup.sums[w, slot] += rollup.raw[slot] - out
-    row = n_before % longest
+def accumulate_nb(rollup, n_bins, first, last):
+    """Running sum of raw up to bin n_bins (from 1), then the composite in place of raw. Slots [first, last)."""
+    raw, totals = rollup.raw, rollup.totals
+    rows = totals.shape[0]
+    now, before = n_bins % rows, (n_bins - 1) % rows
     for slot in range(first, last):
-        rollup.raws[row, slot] = rollup.raw[slot]
-    if (n_before + 1) % longest == 0:
-        refresh_sums_nb(rollup, n_before + 1, first, last)
+        totals[now, slot] = totals[before, slot] + raw[slot]
+        raw[slot] = 0.0
+    for w in range(rollup.windows.size):
+        length = min(n_bins, rollup.windows[w])
+        share = rollup.shares[w] / length
+        start = (n_bins - length) % rows
+        for slot in range(first, last):
+            raw[slot] += share * (totals[now, slot] - totals[start, slot])
 
 
 @inlined
 def difference_nb(rollup, n_bins, dt_s, first, last):
-    """Composite of the windows, and its successive differences per second. Slots [first, last)."""
+    """Composite and its successive differences per second. Slots [first, last)."""
     raw, level = rollup.raw, rollup.level
     rate = 1.0 / dt_s if n_bins > 1 else 0.0
-    for slot in range(first, last):
-        raw[slot] = 0.0
-    for w in range(rollup.windows.size):
-        share = rollup.shares[w] / min(n_bins, rollup.windows[w])
-        for slot in range(first, last):
-            raw[slot] += share * rollup.sums[w, slot]
     for order in range(4):
         for slot in range(first, last):
             before = level[order, slot]
@@ -98,14 +78,28 @@ def difference_nb(rollup, n_bins, dt_s, first, last):
 
 
 @inlined
+def rebase_nb(rollup, n_bins, first, last):
+    """Let every running sum start at zero again, so that rounding never piles up. Slots [first, last)."""
+    totals = rollup.totals
+    rows = totals.shape[0]
+    now = n_bins % rows
+    for row in range(rows):
+        if row != now:
+            for slot in range(first, last):
+                totals[row, slot] -= totals[now, slot]
+    for slot in range(first, last):
+        totals[now, slot] = 0.0
+
+
+@inlined
 def asleep_nb(rollup, sums, first, last):
-    """Whether nothing at slots [first, last) can move before the next impulse: every sum and raw in use is zero."""
+    """Whether nothing at slots [first, last) can move before the next impulse: all that enters a composite is zero."""
     for slot in range(first, last):
         for channel in range(N_CHANNELS):
             if sums[channel, TAU_V, slot] != 0.0 or sums[channel, TAU_A, slot] != 0.0:
                 return False
-        for row in range(rollup.raws.shape[0]):
-            if rollup.raws[row, slot] != 0.0:
+        for row in range(rollup.totals.shape[0]):
+            if rollup.totals[row, slot] != 0.0:
                 return False
         for order in range(4):
             if rollup.level[order, slot] != 0.0:
@@ -119,9 +113,9 @@ def sample_nb(rollup, kinetics, chain, weights, dt_s):
 
     chain (7,) from chain_at_nb at the bin's end; weights c1..c7. A block falls asleep when all it holds is zero.
     """
-    n_before = rollup.scalars[SAMPLES]
+    n_bins = rollup.scalars[SAMPLES] + 1
     raw, sums = rollup.raw, kinetics.sums
-    refreshing = (n_before + 1) % rollup.raws.shape[0] == 0
+    rebasing = n_bins % (rollup.totals.shape[0] - 1) == 0
     for block in range(kinetics.awake.size):
         if kinetics.awake[block] == 0:
             continue
@@ -130,14 +124,16 @@ def sample_nb(rollup, kinetics, chain, weights, dt_s):
         for slot in range(first, last):
             pressure, vacuum = forces_nb(sums, chain, weights, slot)
             raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
-        slide_windows_nb(rollup, n_before, first, last)
-        difference_nb(rollup, n_before + 1, dt_s, first, last)
-        if refreshing and asleep_nb(rollup, sums, first, last):
-            kinetics.awake[block] = 0
-    rollup.scalars[SAMPLES] = n_before + 1
+        accumulate_nb(rollup, n_bins, first, last)
+        difference_nb(rollup, n_bins, dt_s, first, last)
+        if rebasing:
+            rebase_nb(rollup, n_bins, first, last)
+            if asleep_nb(rollup, sums, first, last):
+                kinetics.awake[block] = 0
+    rollup.scalars[SAMPLES] = n_bins
 
 
 def shift_rollup(rollup: Rollup, shift: int) -> None:
     """Follow an anchor that moved by `shift` ticks; ticks that enter the slots have no history."""
-    for values in (rollup.raws, rollup.sums, rollup.level):
+    for values in (rollup.totals, rollup.level):
         shift_axis(values.T, shift)
