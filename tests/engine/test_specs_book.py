@@ -63,8 +63,10 @@ def test_shipped_specs():
     book = SpecBook.load(CONFIGS, None, LOCK)
     assert set(book.pipelines) == {"mnq_60m_baseline", "mnq_demo"}
     assert set(book.serving) == {"derivative_baseline", "derivative_demo"}
-    assert set(book.experiments) == {"sweep_derivative", "sweep_demo", "sweep_ml"}
-    assert {name for name, _ in book.skipped} == {"es_open", "derivative_es_open", "sweep_es_open", "sweep_es_ml"}
+    assert set(book.experiments) == {"sweep_derivative", "sweep_demo", "sweep_statistical", "sweep_ml"}
+    assert {name for name, _ in book.skipped} == {
+        "es_open", "derivative_es_open", "sweep_es_open", "sweep_es_statistical", "sweep_es_ml",
+    }  # fmt: skip
     assert all("ESH4" in reason and "MNQH6" in reason for _, reason in book.skipped)
     assert book.pipelines["mnq_60m_baseline"].resolve(LOCK).n_bins == 36_000
     assert book.pipelines["mnq_demo"].resolve(LOCK).n_bins == 6_000
@@ -74,10 +76,10 @@ def test_shipped_specs():
 
 def test_shipped_specs_under_the_es_lock():
     book = SpecBook.load(CONFIGS, None, load_instrument(CONFIGS / "instruments" / "esh4.yaml"))
-    assert set(book.experiments) == {"sweep_es_open", "sweep_es_ml"}
+    assert set(book.experiments) == {"sweep_es_open", "sweep_es_statistical", "sweep_es_ml"}
     assert {name for name, _ in book.skipped} == {
         "mnq_60m_baseline", "mnq_demo", "derivative_baseline", "derivative_demo", "sweep_derivative", "sweep_demo",
-        "sweep_ml",
+        "sweep_statistical", "sweep_ml",
     }  # fmt: skip
     assert book.pipelines["es_open"].resolve(book.lock).n_bins == 36_000
 
