@@ -7,8 +7,9 @@ import pytest
 
 from tests.assets.conftest import Vp, World
 from vp_assets.chain import Chain
-from vp_assets.runs import open_instance
+from vp_assets.runs import Runner, open_instance
 from vp_assets.settings import Settings, load_settings
+from vp_engine.errors import ConfigError
 
 CHAIN = ["raw_dbn", "minute/book_cache", "minute/bins", "minute_sweep/sweep"]
 
@@ -64,3 +65,11 @@ def test_daily_pipeline_takes_the_day_it_is_given(vp: Vp) -> None:
         ("every_day/bins", "2026-02-06"),
     ]
     assert steps[1]["address"] != steps[2]["address"]
+
+
+def test_a_key_that_is_no_partition_is_refused(world: World, settings: Settings) -> None:
+    with (
+        Runner(Chain(settings), lambda *said: None, "test") as runner,
+        pytest.raises((ConfigError, dg.DagsterInvariantViolationError, dg.DagsterUnknownPartitionError)),
+    ):
+        runner.materialize([dg.AssetKey(["minute", "bins"])], "2026-02-07")

@@ -178,6 +178,40 @@ def test_wrong_symbol_stays_out(world: World, tmp_path: Path, capsys: pytest.Cap
     assert files(tmp_path / "lake") == set()
 
 
+@pytest.mark.parametrize("damage", ["changed", "cut"])
+def test_damaged_raw_day_stops_the_chain_until_it_is_replaced(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(world.lake / "raw", lake / "raw")
+    shutil.copytree(world.lake / "dagster", lake / "dagster")
+    stored = lake / raw_file(world).relative_to(world.lake)
+    whole, middle = stored.read_bytes(), stored.stat().st_size // 2
+    stored.write_bytes(whole[:middle] + (bytes(32) + whole[middle + 32 :] if damage == "changed" else b""))
+    generate = ("generate", "minute", "--lake-root", lake, "--config-dir", world.configs)
+    refused(say(capsys, *generate), "import", "again")
+    assert not list(lake.rglob("*.parquet"))
+    replaced = ("import", raw_file(world), "--source", "synthetic", "--replace", "--lake-root", lake)
+    assert say(capsys, *replaced).code == 0
+    assert say(capsys, *generate, "--json").data["steps"][-1]["store_hit"] is False
+
+
+def test_a_damaged_dataset_stops_what_reads_it(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(world.lake, lake)
+    info = next(info for info in list_datasets(Lake(lake)) if info.pipeline == "minute")
+    shutil.rmtree(lake / "research" / "vp_harness")
+    grid = info.path / "grid_clean.parquet"
+    content = bytearray(grid.read_bytes())
+    content[len(content) // 2] ^= 1
+    grid.write_bytes(content)
+    said = say(capsys, "run", "minute_sweep", "--lake-root", lake, "--config-dir", world.configs)
+    refused(said, "minute/bins: checksums", "generate again")
+    assert not list((lake / "research").rglob("runs*/*.parquet"))
+
+
 def test_changed_dataset_bytes_are_found(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(world.lake / "research", lake / "research")

@@ -40,6 +40,8 @@ def build_book_cache(chain: Chain, pipeline: str) -> Built:
         stored = find_book(chain.lake, request.capture, request.address)
         value = stored if stored is not None else BookReplay(request)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
-        yield from checks.book(key, chain.stored_book(request))
+        yield from checks.gated(
+            checks.book(key, chain.stored_book(request)), "delete the book cache and generate again"
+        )
 
     return book_cache

@@ -6,7 +6,7 @@ fails here means that bytes and manifest have parted since. The others warn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from vp_assets.gates import (
 from vp_assets.preview import table_markdown
 from vp_assets.promotion import differences, read_promoted, replay
 from vp_engine.book.checkpoint import BookCheckpoint
-from vp_engine.errors import VPError
+from vp_engine.errors import DataError, VPError
 from vp_engine.hashing import sha256_file
 from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
 from vp_engine.lake.results import ResultsDB
@@ -93,6 +93,17 @@ class _Results:
         return dg.AssetCheckResult(
             passed=bool(passed), asset_key=self._key, check_name=name, severity=severity, metadata=facts or None
         )
+
+
+def gated(results: Iterable[dg.AssetCheckResult], remedy: str) -> Iterator[dg.AssetCheckResult]:
+    """The results, recorded one by one; then DataError in one line if a blocking one failed."""
+    failed = []
+    for result in results:
+        if not result.passed and result.severity == dg.AssetCheckSeverity.ERROR:
+            failed.append(f"{result.asset_key.to_user_string()}: {result.check_name}")
+        yield result
+    if failed:
+        raise DataError(f"check failed: {', '.join(failed)}; {remedy}")
 
 
 def raw(key: dg.AssetKey, day: RawDay) -> Iterator[dg.AssetCheckResult]:

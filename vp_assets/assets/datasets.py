@@ -44,6 +44,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
         request = chain.bins(pipeline, require_key(days, context.partition_key, pipeline))
         value = find_dataset(chain.lake, request.address) or DatasetStream(request, checkpoint)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
-        yield from checks.bins(key, chain.lake, chain.stored_dataset(request))
+        stored = chain.stored_dataset(request)
+        yield from checks.gated(checks.bins(key, chain.lake, stored), f"delete {stored.path} and generate again")
 
     return bins

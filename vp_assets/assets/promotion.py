@@ -47,6 +47,6 @@ def build_promoted(chain: Chain, experiment: str) -> Built:
             data_version=dg.DataVersion(promotion.address),
             metadata=metadata.choice(promotion.choice),
         )
-        yield from checks.promoted(key, chain, promotion.path)
+        yield from checks.gated(checks.promoted(key, chain, promotion.path), "run and promote the experiment again")
 
     return promoted

@@ -30,6 +30,6 @@ def build_raw(chain: Chain) -> Built:
     def raw_dbn(context: dg.AssetExecutionContext) -> Iterator[Events]:
         day = chain.raw(parse_date(require_key(days, context.partition_key, "raw_dbn"), "partition key"))
         yield dg.MaterializeResult(value=day, data_version=dg.DataVersion(day.manifest.address))
-        yield from checks.raw(KEY, day)
+        yield from checks.gated(checks.raw(KEY, day), f"import {day.manifest.day} again with --replace")
 
     return raw_dbn

@@ -53,7 +53,8 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
         problem = track(chain, tracking, request) if stored is None else None
         if problem is not None:
             context.log.warning(problem)
-        yield from checks.sweep(key, chain.results, request.address, problem)
+        results = checks.sweep(key, chain.results, request.address, problem)
+        yield from checks.gated(results, f"delete sweep {request.address[:12]} from the results and run again")
 
     return sweep
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vp_engine.specs import SpecBook, VPRuntimeConfig
 
 _PIPE_WIDTH = 160  # columns where there is no terminal to ask
+_NARROW = 120
 
 _SHARED = {
     "lake_root": (
@@ -155,15 +156,22 @@ def plain(value: Any) -> Any:
     return value
 
 
-def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A quiet table: no frame, one rule under the header, numbers to the right."""
+def table(title: str, *columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
+    """A quiet table: no frame, one rule under the header, numbers to the right. `whole` columns never wrap."""
     from rich import box
     from rich.table import Table
 
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        kept = column in right or column in whole
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=kept)
     return made
+
+
+def fitting(row: dict[str, str], console: Console, wide_only: tuple[str, ...]) -> dict[str, str]:
+    """The cells of a row by column, without those that a narrow terminal has no room for."""
+    narrow = console.width < _NARROW
+    return {column: cell for column, cell in row.items() if not (narrow and column in wide_only)}
 
 
 def count(value: float | None) -> str:

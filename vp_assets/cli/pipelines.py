@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, seconds, size, table
+from vp_assets.cli.common import Session, command, count, fitting, seconds, size, table
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from vp_assets.chain import Chain
     from vp_assets.runs import Materialized, Runner
 
@@ -65,35 +67,31 @@ def steps_data(steps: Sequence[Materialized]) -> list[dict[str, Any]]:
     ]
 
 
-def steps_table(steps: Sequence[Materialized]) -> Any:
+def print_steps(console: Console, steps: Sequence[Materialized]) -> None:
     """Steps for people."""
-    shown = table(
-        "Chain",
-        "asset",
-        "day",
-        "address",
-        "rows",
-        "size",
-        "time",
-        "events/s",
-        "",
-        right=("rows", "size", "time", "events/s"),
-    )
-    for step in steps:
-        facts = step.metadata
-        shown.add_row(
-            step.key,
-            step.partition or "–",
-            step.address[:12],
-            count(facts.get("rows")),
-            size(facts.get("bytes")),
-            seconds(facts.get("seconds")),
-            count(facts.get("events_per_s")),
-            "[dim]was there[/dim]" if step.store_hit else "new",
+    rows = [
+        fitting(
+            {
+                "asset": step.key,
+                "day": step.partition or "–",
+                "address": step.address[:12],
+                "rows": count(step.metadata.get("rows")),
+                "size": size(step.metadata.get("bytes")),
+                "time": seconds(step.metadata.get("seconds")),
+                "events/s": count(step.metadata.get("events_per_s")),
+                "": "[dim]was there[/dim]" if step.store_hit else "new",
+            },
+            console,
+            wide_only=("address", "size"),
         )
-    return shown
+        for step in steps
+    ]
+    shown = table("Chain", *rows[0], right=("rows", "size", "time", "events/s"), whole=("asset", "day", "address", ""))
+    for row in rows:
+        shown.add_row(*row.values())
+    console.print(shown)
 
 
 def show_steps(session: Session, steps: Sequence[Materialized]) -> None:
     """The result of a command that ends with its steps."""
-    session.finish({"steps": steps_data(steps)}, lambda console: console.print(steps_table(steps)))
+    session.finish({"steps": steps_data(steps)}, lambda console: print_steps(console, steps))

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, number, table
-from vp_assets.cli.pipelines import generate_day, require_raw, steps_data, steps_table
+from vp_assets.cli.common import Session, command, count, fitting, number, table
+from vp_assets.cli.pipelines import generate_day, print_steps, require_raw, steps_data
 
 if TYPE_CHECKING:
     from vp_assets.chain import Chain
 
 _NUMBERS = ("θ", "n", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
 _SIGNIFICANT = 0.05
+_SHOWN = 5  # best runs after a sweep
 
 
 def register(app: typer.Typer) -> None:
@@ -51,21 +52,22 @@ def run(
     with session.progress(name) as report, Runner(chain, report, f"vp run {name}") as runner:
         for one in days:
             steps += generate_day(chain, runner, pipeline, one, [sweep_key(name)])
-    spec = chain.specs.experiments[name]
-    best = [
+    selection = chain.specs.experiments[name].selection
+    rows = [
         row
         for one in days
         for row in chain.results.query_runs(
             sweep_address=chain.sweep(name, one).address,
-            sort=spec.selection.sort,
-            min_signals=spec.selection.min_signals,
-            top_n=5,
+            sort=selection.sort,
+            min_signals=selection.min_signals,
+            top_n=None,
         ).to_pylist()
     ]
+    best = _best_per_run(rows)[:_SHOWN]
 
     def render(console: Any) -> None:
-        console.print(steps_table(steps))
-        _print_runs(console, f"Best runs of {name} by {spec.selection.sort}", best, spec.selection.min_signals)
+        print_steps(console, steps)
+        _print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals)
         if best:
             console.print(f"Promote one: vp promote {name} --run-id {best[0]['run_id']}")
 
@@ -80,6 +82,7 @@ def compare(
     sort: Annotated[str, typer.Option(help="Figure to rank by.")] = "net_mean_pnl_ticks",
     min_signals: Annotated[int, typer.Option(help="Least number of trades of a row.", min=0)] = 5,
     top: Annotated[int, typer.Option(help="Rows shown.", min=1)] = 20,
+    all_thresholds: Annotated[bool, typer.Option("--all-thresholds", help="Not only the best of each run.")] = False,
 ) -> None:
     """Rank the runs of every sweep in the lake, with intervals and corrected p-values."""
     from vp_engine.lake.results import ResultsDB
@@ -87,13 +90,11 @@ def compare(
 
     if signal is not None:
         get_signal(signal)
-    rows = (
-        ResultsDB(session.lake)
-        .query_runs(signal, dataset_id, sort, min_signals, top, experiment=experiment)
-        .to_pylist()
-    )
-    title = f"Runs by {sort}, at least {min_signals} trades"
-    session.finish(_rows_data(rows), lambda console: _print_runs(console, title, rows, min_signals))
+    db = ResultsDB(session.lake)
+    rows = db.query_runs(signal, dataset_id, sort, min_signals, None, experiment=experiment).to_pylist()
+    shown = (rows if all_thresholds else _best_per_run(rows))[:top]
+    title = f"{'Rows' if all_thresholds else 'Runs'} by {sort}, at least {min_signals} trades"
+    session.finish(_rows_data(shown), lambda console: _print_runs(console, title, shown, rows, min_signals))
 
 
 def promote(
@@ -124,7 +125,7 @@ def promote(
     best = _promoted_rows(chain, facts["run_id"], facts["threshold"])
 
     def render(console: Any) -> None:
-        _print_runs(console, f"Promoted {facts['name']}", best, 0)
+        _print_runs(console, f"Promoted {facts['name']}", best, best, 0)
         console.print(f"{facts['path']}", soft_wrap=True)
         console.print(f"Stream it: vp-serve, then choose {facts['name']}", soft_wrap=True)
 
@@ -159,8 +160,22 @@ def _rows_data(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [plain({name: value for name, value in row.items() if name != "serving_spec"}) for row in rows]
 
 
-def _print_runs(console: Any, title: str, rows: Sequence[Mapping[str, Any]], min_signals: int) -> None:
-    """The table of runs and one plain sentence on what it proves."""
+def _best_per_run(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first row of each run, in the order of the rows."""
+    best: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        best.setdefault(row["run_id"], row)
+    return list(best.values())
+
+
+def _print_runs(
+    console: Any,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    judged: Sequence[Mapping[str, Any]],
+    min_signals: int,
+) -> None:
+    """The table of `rows` and one plain sentence on what all that were `judged` prove."""
     from vp_engine.signals.registry import list_signals
 
     if not rows:
@@ -168,29 +183,35 @@ def _print_runs(console: Any, title: str, rows: Sequence[Mapping[str, Any]], min
         return
     own = [_own(row) for row in rows]
     shared = {name: value for name, value in own[0].items() if all(other.get(name) == value for other in own)}
-    shown = table(title, "run", "signal", "parameters", *_NUMBERS, right=_NUMBERS)
-    for row, parameters in zip(rows, own, strict=True):
-        good = row["p_holm"] <= _SIGNIFICANT
-        shown.add_row(
-            row["run_id"],
-            row["signal"],
-            _words({name: value for name, value in parameters.items() if name not in shared}) or "–",
-            f"{row['threshold']:g}",
-            count(row["n_signals"]),
-            _percent(row["tp_rate"]),
-            f"{_percent(row['tp_rate_low'])} – {_percent(row['tp_rate_high'])}",
-            _percent(row["break_even_rate"]),
-            number(row["net_mean_pnl_ticks"], 2, sign=True),
-            number(row["p_value"]),
-            number(row["p_holm"], 2),
-            style="bold" if good else None,
+    cells = [
+        fitting(
+            {
+                "run": row["run_id"],
+                "signal": row["signal"],
+                "parameters": _words({name: value for name, value in parameters.items() if name not in shared}) or "–",
+                "θ": f"{row['threshold']:g}",
+                "n": count(row["n_signals"]),
+                "tp rate": _percent(row["tp_rate"]),
+                "95 % interval": _interval(row["tp_rate_low"], row["tp_rate_high"]),
+                "break even": _percent(row["break_even_rate"]),
+                "net pnl": number(row["net_mean_pnl_ticks"], 2, sign=True),
+                "p": number(row["p_value"]),
+                "Holm p": number(row["p_holm"], 2),
+            },
+            console,
+            wide_only=("signal", "tp rate", "break even", "p"),
         )
+        for row, parameters in zip(rows, own, strict=True)
+    ]
+    shown = table(title, *cells[0], right=_NUMBERS, whole=("run", "signal"))
+    for row, line in zip(rows, cells, strict=True):
+        shown.add_row(*line.values(), style="bold" if row["p_holm"] <= _SIGNIFICANT else None)
     console.print(shown)
     usual = {info.name: info.params for info in list_signals()}.get(rows[0]["signal"], {})
     told = {name: value for name, value in shared.items() if usual.get(name) != value}
     if told:
         console.print(f"[dim]All of them: {_words(told)}.[/dim]")
-    console.print(_verdict(rows))
+    console.print(_verdict(judged))
 
 
 def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -198,10 +219,10 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
     tried = max(row["n_trials"] for row in rows)
     if winners:
-        return f"{winners} of {len(rows)} rows significant at 5 % after Holm's correction for {tried:,} trials."
+        return f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials."
     return (
-        f"Nothing here is significant: no row has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials. "
-        "These runs may be luck."
+        f"Nothing here is significant: none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less "
+        f"after {tried:,} trials. These runs may be luck."
     )
 
 
@@ -219,6 +240,10 @@ def _words(parameters: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items()
     )
+
+
+def _interval(low: float, high: float) -> str:
+    return "–" if low != low else f"{100 * low:.1f} – {_percent(high)}"
 
 
 def _percent(value: float) -> str:

@@ -105,10 +105,10 @@ def import_raw(
         manifest = _admit(temporary, file.name, config, source, day, condition)
         target = folder / manifest.file
         with lake.locked(folder):
-            present = _read(lake, target)
+            present = None if replace else _read(lake, target)  # what is replaced may be damaged
             if present is not None and present.manifest.sha256 == manifest.sha256:
                 return Imported(present.path, present.manifest, True)
-            if present is not None and not replace:
+            if present is not None:
                 raise LakeError(
                     f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
                     f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); replace it on purpose only"
