@@ -1,6 +1,7 @@
 /** The experiments page: every run of every sweep, what it is worth after correction, and how to stream it. */
 
 import "./styles/tokens.css";
+import "./styles/controls.css";
 import "./styles/experiments.css";
 import { Detail } from "./experiments/detail";
 import { Filters } from "./experiments/filters";

@@ -1,8 +1,10 @@
 /** The stream page: one model, one client, one drawing loop that runs only when something changed. */
 
 import "./styles/tokens.css";
+import "./styles/controls.css";
 import "./styles/stream.css";
 import { HeatmapError, maxColumns } from "./gl/heatmap";
+import { etTime } from "./lib/clock";
 import { el } from "./lib/dom";
 import { namesTarget } from "./lib/query";
 import { HealthPanel, SignalPanel } from "./panel/signal";
@@ -43,6 +45,8 @@ class StreamPage {
   #phaseAt = 0;
   #card: Card | null = null;
   #lag: { bins: number; at: number } | null = null;
+  /** Where a seek goes, until a bin from there comes. */
+  #seeking: { seq: number; from: number } | null = null;
   #complaint: { error: StreamError; at: number } | null = null;
   #datasets: DatasetEntry[] = [];
   #waiting = false;
@@ -77,6 +81,11 @@ class StreamPage {
       follow: () => this.#follow(),
       layer: (chosen: Layer) => this.#setLayer(chosen),
       log: () => this.#setLog(!this.#plot.scale.log),
+      step: () => {
+        if (!this.#client?.paused || this.#phase.name !== "live") return false;
+        this.#seek(this.#model.ring?.last ?? 0, 1);
+        return true;
+      },
     };
     listenPointer(this.#plot, this.#model, handlers);
     listenKeys(this.#plot, this.#model, handlers);
@@ -137,6 +146,7 @@ class StreamPage {
         },
         onBin: (update, grid) => {
           const now = performance.now();
+          if (this.#seeking && this.#arrivedAt(update.bin_seq, this.#seeking)) this.#seeking = null;
           const slot = this.#model.add(update, grid, now);
           this.#plot.added(slot, update.bin_seq);
           if (update.dropped > 0) {
@@ -146,6 +156,7 @@ class StreamPage {
           this.#wake();
         },
         onComplaint: (error) => {
+          this.#seeking = null;
           this.#complaint = { error, at: performance.now() };
           this.#wake();
         },
@@ -158,6 +169,7 @@ class StreamPage {
   #onPhase(phase: Phase): void {
     this.#phase = phase;
     this.#phaseAt = performance.now();
+    if (phase.name !== "live") this.#seeking = null;
     // After the end nothing lies ahead.
     if (phase.name === "ended") this.#model.projections = [];
     if (phase.name === "refused") {
@@ -196,10 +208,16 @@ class StreamPage {
     const { config, session } = this.#model;
     if (!config || !this.#client) return;
     const to = Math.min(session.nBins - 1, Math.max(0, seq + by));
+    this.#seeking = { seq: to, from: this.#model.ring?.last ?? 0 };
     this.#client.seek(BigInt(config.capture.start_ns) + BigInt(to) * BigInt(Math.round(this.#model.binMs * 1e6)), to);
     this.#model.health.restart(this.#client.speed);
     this.#plot.camera.follow = true;
     this.#wake();
+  }
+
+  /** Bins that were already under way do not end a seek: the first beyond its target, seen from its start, does. */
+  #arrivedAt(seq: number, seeking: { seq: number; from: number }): boolean {
+    return seeking.seq >= seeking.from ? seq >= seeking.seq : seq < seeking.from && seq >= seeking.seq;
   }
 
   #follow(): void {
@@ -292,6 +310,8 @@ class StreamPage {
       states.notice("ended", "Replay ended", `${bins.toLocaleString("en-US")} bins${lost}`, "", {
         label: "Play again", run: () => client?.restart(),
       });
+    } else if (this.#seeking) {
+      states.notice("seeking", "Going to", `${etTime(this.#model.timeOf(this.#seeking.seq))}, the service replays up to there.`, "row");
     } else if (this.#complaint && now - this.#complaint.at < NOTICE_MS) {
       states.notice("complaint", "The service ignored that", this.#complaint.error.message, "warn");
     } else if (paused) pausedNotice(states, this.#model);

@@ -89,10 +89,10 @@ export class BubbleBook {
     }
   }
 
-  /** Bubbles of at least MIN_LOTS within [from, to], large ones first, so that small ones are drawn on top. */
-  visible(from: number, to: number): Bubble[] {
+  /** Bubbles of at least `least` lots within [from, to], large ones first, so that small ones are drawn on top. */
+  visible(from: number, to: number, least = MIN_LOTS): Bubble[] {
     return this.#bubbles
-      .filter((bubble) => bubble.lots >= MIN_LOTS && bubble.lastSeq >= from && bubble.seq <= to)
+      .filter((bubble) => bubble.lots >= least && bubble.lastSeq >= from && bubble.seq <= to)
       .sort((a, b) => b.lots - a.lots);
   }
 }

@@ -49,7 +49,7 @@ export class SignalPanel {
     const root = el("div", { class: "firing" }, parts.arrow, parts.when, parts.value, more.mid, more.since);
     return { root, ...parts, ...more };
   });
-  readonly #empty = el("p", { class: "third" }, "Nothing has fired yet.");
+  readonly #empty = el("p", { class: "third" });
   readonly #note = el("p", { class: "note second" });
 
   constructor() {
@@ -127,6 +127,8 @@ export class SignalPanel {
   #renderFirings(model: Model): void {
     const recent = model.firings.slice(-FIRINGS).reverse();
     const mid = model.update?.book_valid ? model.update.mid_price : Number.NaN;
+    const pinned = (model.update?.signal?.threshold ?? model.config?.serving?.signal?.threshold ?? null) !== null;
+    setText(this.#empty, pinned ? "Nothing has fired yet." : "Without a threshold nothing fires.");
     setHidden(this.#empty, recent.length > 0);
     this.#rows.forEach((row, i) => {
       const firing = recent[i];

@@ -11,6 +11,8 @@ export interface InputHandlers {
   follow(): void;
   layer(layer: Layer): void;
   log(): void;
+  /** One bin on, while paused; false where the stream runs. */
+  step(): boolean;
 }
 
 const DRAG_SLACK = 3;
@@ -89,6 +91,10 @@ export function listenKeys(plot: Plot, model: Model, handlers: InputHandlers): v
     const ring = model.ring;
     if (!ring || ring.last < 0) return;
     const from = plot.cell ?? { seq: ring.last + (seqs < 0 ? 1 : 0), tick: model.spotTick ?? Math.round(plot.camera.center) };
+    if (seqs > 0 && from.seq >= ring.last && handlers.step()) {
+      plot.cell = { seq: ring.last + 1, tick: from.tick };
+      return;
+    }
     const seq = Math.min(ring.last, Math.max(ring.first, from.seq + seqs));
     plot.cell = { seq, tick: from.tick + ticks };
     const [first, last] = plot.camera.seqSpan;

@@ -107,7 +107,10 @@ export class Model {
     this.tsMs = nsToMs(update.ts_ns);
     this.origin = originMs(update, config);
     this.health.arrived(this.tsMs, nowMs, update.dropped);
-    if (update.dropped > 0) this.drops.push({ from: bin.seq - update.dropped, to: bin.seq - 1 });
+    if (update.dropped > 0) {
+      this.drops.push({ from: bin.seq - update.dropped, to: bin.seq - 1 });
+      if (this.drops[0].to < ring.first) this.drops = this.drops.filter((range) => range.to >= ring.first);
+    }
     this.session.add(bin.seq, bin.mid, bin.buyVolume + bin.sellVolume, update.dropped);
 
     const fills = grid.column("fill_size");

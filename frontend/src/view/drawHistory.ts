@@ -1,6 +1,6 @@
 /** Strokes over the heatmap: grid, gaps, quotes, spot, trades, firings, now, crosshair. Draws in CSS pixels. */
 
-import { bubbleRadius } from "../lib/bubbles";
+import { MIN_LOTS, bubbleRadius } from "../lib/bubbles";
 import type { Camera } from "../lib/camera";
 import { timeStep, priceStep } from "../lib/axis";
 import { etOffsetMs } from "../lib/clock";
@@ -132,7 +132,9 @@ export function drawQuotes(ink: Ink, camera: Camera, model: Model): void {
 
 export function drawBubbles(ink: Ink, camera: Camera, model: Model): void {
   const [from, to] = camera.seqSpan;
-  for (const bubble of model.bubbles.visible(from - 20, to + 1)) {
+  // Zoomed out, bubbles would hide the map: only the larger ones are kept.
+  const least = MIN_LOTS * Math.max(1, 1 / camera.pxPerBin);
+  for (const bubble of model.bubbles.visible(from - 20, to + 1, least)) {
     const x = camera.xOf((bubble.seq + bubble.lastSeq + 1) / 2);
     const y = camera.yOf(bubble.tick);
     const r = bubbleRadius(bubble.lots);
@@ -183,8 +185,9 @@ export function drawFirings(ink: Ink, camera: Camera, model: Model): void {
 export function drawNow(ink: Ink, camera: Camera, model: Model, paused: boolean): void {
   const ring = model.ring;
   if (!ring || ring.last < 0) return;
-  const x = Math.min(camera.width - 0.75, camera.xOf(ring.last + 1));
-  if (x < 0) return;
+  const end = camera.xOf(ring.last + 1);
+  if (end < 0 || end > camera.width + 1) return;
+  const x = Math.min(camera.width - 0.75, end);
   ink.beginPath();
   ink.moveTo(x, 0);
   ink.lineTo(x, camera.height);

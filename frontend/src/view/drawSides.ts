@@ -21,6 +21,8 @@ export function drawProjection(ink: Ink, camera: Camera, model: Model, x: number
   const width = projections.length * COLUMNS.horizon;
   ink.fillStyle = INK.zone;
   ink.fillRect(x, 0, width, camera.height);
+  ink.fillStyle = INK.strong;
+  ink.fillRect(x, 0, 1, camera.height);
   if (spotTick === null || projections.length === 0) return;
   const radius = (projections[0].length - 1) / 2;
   const [low, high] = camera.tickSpan;

@@ -213,7 +213,7 @@ export class Plot {
     labels.put("ET", 8, 11, "start third");
     const crossX = this.cell ? camera.xOf(this.cell.seq + 0.5) : null;
     for (const { x, ms } of timeMarks(camera, model, 90)) {
-      if (x < 44 || x > history - 50) continue;
+      if (x < 44 || x > history - 66) continue;
       if (crossX === null || Math.abs(x - crossX) > 76) labels.put(etTime(ms), x, 11, "middle third");
     }
     if (this.cell && crossX !== null) labels.put(etClock(model.timeOf(this.cell.seq + 1)), crossX, 11, "middle tag cross");
