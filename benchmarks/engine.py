@@ -16,7 +16,7 @@ from vp_engine.book.state import (
     new_book,
 )
 from vp_engine.feed import DbnFile
-from vp_engine.field.tick_engine import FLOW_ON, GROW_TABLE, LAY_SLOTS
+from vp_engine.field.tick_engine import FLOW_ON
 from vp_engine.lake import Lake
 from vp_engine.lake.datasets import write_dataset
 from vp_engine.sample import SampleSpec, write_sample
@@ -45,8 +45,7 @@ def _book_and_kinetics(records: np.ndarray) -> int:
     at = 0
     while at < records.size:
         code, at = consume_nb(records, at, 1 << 62, config.tick_int, chain.state.ticks)
-        if code in (GROW_TABLE, LAY_SLOTS):
-            chain.settle(code, None)
+        chain.settle(code, None)
     return int(records.size)
 
 

@@ -23,12 +23,15 @@ from vp_engine.book.order_book import (
     pass_time_nb,
 )
 from vp_engine.book.order_table import copy_orders_nb, new_order_table
+from vp_engine.book.snapshots import count_differences, set_aside
 from vp_engine.book.state import (
     ANCHOR,
     ANCHORED,
     COUNTER_NAMES,
     EVENT_ID,
+    IN_SNAPSHOT,
     REANCHORS,
+    RESTATING,
     BookState,
     new_book,
 )
@@ -41,6 +44,7 @@ from vp_engine.field.tick_engine import (
     GROW_TABLE,
     LAY_SLOTS,
     OUT_OF_RECORDS,
+    SNAPSHOT_EDGE,
     STOPPED,
     consume_nb,
     new_ticks,
@@ -129,6 +133,7 @@ class _Chain:
             forces=np.array(config.forces),
         )
         self.shape = BinShape(config.tick_int, config.bin_ns, config.dt_s, config.grid_radius_ticks, start_ns)
+        self._carried: np.ndarray | None = None  # orders that the snapshot under way restates
 
     @property
     def book(self) -> BookState:
@@ -141,12 +146,25 @@ class _Chain:
             self._grow_table()
         elif code == LAY_SLOTS:
             self._lay_slots()
+        elif code == SNAPSHOT_EDGE and self.book.scalars[RESTATING]:
+            self.end_snapshot()
+        elif code == SNAPSHOT_EDGE:
+            self._carried = set_aside(self.book)
         elif code == BAD_DEPTH:
             record = records.batch[records.at]
             raise BookError(
                 f"depth below zero at record {int(self.book.scalars[EVENT_ID]) - 1}: order_id={record['order_id']}, "
                 f"sequence={record['sequence']}, ts={record['ts_event']}"
             )
+
+    def end_snapshot(self) -> None:
+        """Compare the book with the one it restates, if a snapshot has done so since last asked."""
+        if self.book.scalars[IN_SNAPSHOT]:
+            return
+        if self._carried is not None:
+            count_differences(self.book, self._carried)
+        self._carried = None
+        self.book.scalars[RESTATING] = 0
 
     def consume_until(self, records: _Records, limit_ns: int) -> None:
         """Take every record whose clock is before `limit_ns`."""
@@ -199,6 +217,7 @@ def build_checkpoint(raw_path: Path, config: VPRuntimeConfig, capture: Capture) 
     chain = _Chain(config, capture.start_ns, new_book(config.n_absolute_ticks))
     chain.consume_until(_Records([raw_path], capture.symbol), capture.warmup_start_ns)
     pass_time_nb(chain.book.scalars, capture.warmup_start_ns)
+    chain.end_snapshot()
     return BookCheckpoint.of(chain.book)
 
 
@@ -247,6 +266,7 @@ class EventStream:
             yield block
 
     def _count(self, chain: _Chain, checkpoint: BookCheckpoint, seconds: float) -> None:
+        chain.end_snapshot()
         book = chain.book
         self.counters = dict(zip(COUNTER_NAMES, book.counters.tolist(), strict=True))
         self.counters["events_kept"] = int(book.scalars[EVENT_ID])

@@ -98,7 +98,7 @@ class Player:
             self.resting[order_id][2] = size
 
     def snapshot(self, a: int, b: int) -> None:
-        """A restated book, with or without leading R and closing F_LAST; some orders lost, maybe a new price."""
+        """A restated book, with or without leading R and closing F_LAST; orders lost or larger, maybe a new price."""
         if b % 3 == 0:
             self.centre += (a % (2 * self.walk + 1)) - self.walk
             self.resting.clear()
@@ -106,7 +106,8 @@ class Player:
         self.resting.clear()
         if a % 2:
             self.put("R", "N", 0, UNDEF_PRICE, 0, F_SNAPSHOT)
-        for order_id, (side, tick, size) in kept.items():
+        for order_id, (side, tick, held) in kept.items():
+            size = held + ((order_id + a) % 4 == 3)
             self.resting[order_id] = [side, tick, size]
             self.put("A", side, order_id, tick * TICK_INT, size, F_SNAPSHOT)
         self.quotes(2, F_SNAPSHOT)

@@ -26,7 +26,7 @@ from vp_engine.book.state import (
 )
 from vp_engine.errors import LakeError
 
-BOOK_CODE_VERSION = "1"
+BOOK_CODE_VERSION = "2"
 _COLUMNS = ("order_id", "tick", "pending_fill", "size", "side")
 _META = b"spymaster.book"
 
@@ -93,7 +93,11 @@ class BookCheckpoint:
             orders = np.zeros(table.num_rows, new_book(2).orders.dtype)
             for column in _COLUMNS:
                 orders[column] = table[column].to_numpy()
-            return cls(orders, meta["scalars"], meta["counters"])
+            return cls(
+                orders,
+                {name: int(meta["scalars"][name]) for name in SCALAR_NAMES},
+                {name: int(meta["counters"][name]) for name in COUNTER_NAMES},
+            )
         except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
             raise LakeError(f"{name}: not a book checkpoint ({error}); delete it and generate again") from error
 

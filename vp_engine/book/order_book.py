@@ -27,6 +27,7 @@ from vp_engine.book.state import (
     N_ORDERS,
     NO_SIDE,
     OFF_GRID,
+    RESTATING,
     SNAPSHOT_NS,
     SNAPSHOTS,
     TRADED_AUCTION,
@@ -205,6 +206,14 @@ def snapshot_over_nb(scalars, record, ts_ns):
 
 
 @inlined
+def snapshot_edge_nb(scalars, record):
+    """Whether the book must be looked at before this record: a snapshot begins over resting orders, or one has ended
+    that nobody looked at (RESTATING)."""
+    begins = (record.flags & F_SNAPSHOT) != 0 and scalars[N_ORDERS] != 0
+    return scalars[IN_SNAPSHOT] == 0 and (begins or scalars[RESTATING] != 0)
+
+
+@inlined
 def apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects):
     """Move the book by one record at clock time `ts_ns`; a snapshot that ended before it must be closed already.
 
@@ -219,6 +228,7 @@ def apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects)
     if snapshot and scalars[IN_SNAPSHOT] == 0:  # a snapshot says anew all that rests
         clear_nb(orders, depth, scalars)
         scalars[IN_SNAPSHOT] = 1
+        scalars[RESTATING] = 1
         scalars[SNAPSHOT_NS] = ts_ns
         counters[SNAPSHOTS] += 1
     n = change_book_nb(orders, depth, scalars, counters, record, tick_int, effects)

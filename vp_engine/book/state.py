@@ -13,20 +13,24 @@ import numpy as np
 from vp_engine.book.order_table import new_order_table
 
 # Scalars of a book, by index.
-CLOCK_NS, N_ORDERS, BEST_BID_KEY, BEST_ASK_KEY, ANCHOR, ANCHORED, IN_SNAPSHOT, SNAPSHOT_NS, EVENT_ID = range(9)
+(
+    CLOCK_NS, N_ORDERS, BEST_BID_KEY, BEST_ASK_KEY, ANCHOR, ANCHORED, IN_SNAPSHOT, SNAPSHOT_NS, EVENT_ID, RESTATING,
+) = range(10)  # fmt: skip
 SCALAR_NAMES = (
     "clock_ns", "n_orders", "best_bid_key", "best_ask_key", "anchor", "anchored", "in_snapshot", "snapshot_ns",
-    "event_id",
+    "event_id", "restating",
 )  # fmt: skip
 COUNTER_NAMES = (
     "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
     "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors",
     "filled_sided", "filled_auction", "traded_sided", "traded_auction", "snapshots", "clears",
+    "snapshot_missing", "snapshot_extra", "snapshot_changed",
 )  # fmt: skip
 (
     OFF_GRID, UNDEF, NO_SIDE, DUPLICATE_ADD, UNKNOWN_MODIFY, UNKNOWN_CANCEL, UNKNOWN_FILL,
     AGGRESSOR_FILLS, ZERO_SIZE_ADD, CLOCK_REGRESSIONS, CROSSED, REANCHORS,
     FILLED_SIDED, FILLED_AUCTION, TRADED_SIDED, TRADED_AUCTION, SNAPSHOTS, CLEARS,
+    SNAPSHOT_MISSING, SNAPSHOT_EXTRA, SNAPSHOT_CHANGED,
 ) = range(len(COUNTER_NAMES))  # fmt: skip
 
 NO_KEY = -(1 << 62)  # price key of a side without a quote

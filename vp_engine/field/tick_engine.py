@@ -30,6 +30,7 @@ from vp_engine.book.order_book import (
     apply_nb,
     full_nb,
     record_time_nb,
+    snapshot_edge_nb,
     snapshot_over_nb,
 )
 from vp_engine.book.order_table import BID, NOT_FOUND
@@ -54,7 +55,8 @@ from vp_engine.jit import kernel
 # What one bin counts, by index of `tally`, and whether flow is tracked.
 BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, FLOW_ON, FILLS = range(6)
 
-STOPPED, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS, BAD_DEPTH = range(5)  # why consume_nb came back
+# Why consume_nb came back.
+STOPPED, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS, SNAPSHOT_EDGE, BAD_DEPTH = range(6)
 
 
 class TickState(NamedTuple):
@@ -85,8 +87,8 @@ def new_ticks(n_slots: int, taus: tuple[float, float, float, float], book: BookS
 def consume_nb(records, first, limit_ns, tick_int, ticks):
     """Take records[first:] while their clock is before `limit_ns`. records: MBO_DTYPE (n,).
 
-    Returns (code, next record): STOPPED at the limit, OUT_OF_RECORDS, GROW_TABLE and LAY_SLOTS before that record,
-    BAD_DEPTH at it. The state is taken apart once: a field of a tuple costs reference counting at every use.
+    Returns (code, next record): STOPPED at the limit, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS and SNAPSHOT_EDGE before
+    that record, BAD_DEPTH at it. The state is taken apart once: a field of a tuple costs counting at every use.
     """
     orders, depth, scalars, counters = ticks.book.orders, ticks.book.depth, ticks.book.scalars, ticks.book.counters
     sums, gain, rates = ticks.kinetics.sums, ticks.kinetics.gain, ticks.kinetics.rates
@@ -104,6 +106,8 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
             scalars[IN_SNAPSHOT] = 0
             if anchor_due_nb(scalars, n_slots):
                 return LAY_SLOTS, at
+        if snapshot_edge_nb(scalars, record):
+            return SNAPSHOT_EDGE, at
         if full_nb(orders, scalars):
             return GROW_TABLE, at
         n_effects = apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twin.records import F_LAST, F_SNAPSHOT, UNDEF_PRICE
@@ -45,6 +45,7 @@ class TwinBook:
         self.levels: dict[str, dict[int, int]] = {side: {} for side in SIDES}
         self.counters: Counter[str] = Counter()
         self.snapshot_ts: int | None = None  # time of the snapshot under way
+        self.carried: dict[int, Order] = {}  # what rested when it began
         self._best: dict[str, int | None] = {side: None for side in SIDES}
 
     # -- quotes ------------------------------------------------------------------------------------------------
@@ -93,13 +94,33 @@ class TwinBook:
     def pass_time(self, ts: int) -> None:
         """The clock stands at ts: a snapshot of an earlier time has ended."""
         if self.snapshot_ts is not None and ts > self.snapshot_ts:
-            self.snapshot_ts = None
+            self.end_snapshot()
 
     def before(self, flags: int, ts: int) -> None:
         """What a record's flag and time mean for the snapshot, before the record itself is applied."""
         self.pass_time(ts)
         if not flags & F_SNAPSHOT:
-            self.snapshot_ts = None
+            self.end_snapshot()
+
+    def begin_snapshot(self, ts: int) -> None:
+        """Everything rests anew from here on."""
+        self.carried = {order_id: replace(order) for order_id, order in self.orders.items()}
+        self.clear()
+        self.snapshot_ts = ts
+
+    def end_snapshot(self) -> None:
+        """The book is restated: count how it differs from the one carried so far, if there was one."""
+        self.snapshot_ts = None
+        if self.carried:
+            for order_id in self.carried.keys() | self.orders.keys():
+                old, new = self.carried.get(order_id), self.orders.get(order_id)
+                if old is None:
+                    self.counters["snapshot_extra"] += 1
+                elif new is None:
+                    self.counters["snapshot_missing"] += 1
+                elif (old.side, old.tick, old.size) != (new.side, new.tick, new.size):
+                    self.counters["snapshot_changed"] += 1
+        self.carried = {}
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -107,8 +128,7 @@ class TwinBook:
         """Move the book by one record whose `before` has been called. Snapshot records have no effect on flow."""
         snapshot = bool(record["flags"] & F_SNAPSHOT)
         if snapshot and self.snapshot_ts is None:
-            self.clear()
-            self.snapshot_ts = ts
+            self.begin_snapshot(ts)
         action = chr(record["action"])
         effect = Effect()
         if action == "A":
@@ -126,7 +146,7 @@ class TwinBook:
         if snapshot:
             effect = Effect()
             if record["flags"] & F_LAST:
-                self.snapshot_ts = None
+                self.end_snapshot()
         elif record["flags"] & F_LAST:
             bid, ask = self.best("B"), self.best("A")
             if bid is not None and ask is not None and bid >= ask:
