@@ -1,0 +1,72 @@
+"""A promoted learning signal streams from its models: the values and firings that it was judged by, bit for bit."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_house import House
+from wire_client import serving
+
+from vp_engine.evaluation import evaluate, expand, keep_models, promoted_spec, select_row
+from vp_engine.evaluation.sweep import replay_trades, signal_values, sweep_input
+from vp_engine.lake import Lake, open_dataset
+from vp_engine.lake.models import models_dir
+from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.signals.ml import WalkForwardSignal
+from vp_engine.specs import ExperimentSpec, SpecBook, dump_yaml, load_instrument
+
+EXPERIMENT = {
+    "name": "short_ml",
+    "serving": "short_derivative",
+    "eval": {"tp_ticks": 2, "sl_ticks": 2, "max_hold_bins": 60, "warmup_bins": 60, "min_signals": 1},
+    "selection": {"sort": "n_signals", "min_signals": 1},
+}
+QUICK = {
+    "svm_sp": {"first_bins": [150], "refit_bins": [100]},
+    "xgb_snap": {"first_bins": [200], "refit_bins": [200], "rounds": [5], "min_labels": [20]},
+}
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_the_stream_says_what_the_sweep_judged(
+    house: House, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(house.root, tmp_path / "lake")
+    lake = Lake(tmp_path / "lake")
+    dataset = open_dataset(lake, house.dataset_id)
+    specs = SpecBook.load(house.configs, None, load_instrument())
+    base = specs.serving["short_derivative"]
+    experiment = ExperimentSpec.parse({**EXPERIMENT, "signals": [name], "sweep": {"per_signal": {name: QUICK[name]}}})
+    trials = expand(experiment, base, specs.serving_config("short_derivative"))
+    result = evaluate(dataset, trials, experiment=experiment, serving=base)
+    meta, run = select_row(result.runs_meta, result.runs, experiment)
+    spec = promoted_spec(base, meta, run, experiment)
+    assert spec.promoted is not None
+    assert keep_models(lake, dataset, name, trials[0].parameters) == spec.promoted.models
+    lake.commit_bytes(promoted_serving_path(lake, spec.name), dump_yaml(spec).encode())
+    values = signal_values(sweep_input(dataset, [name]), trials[0])
+    trades, _ = replay_trades(dataset, name, trials[0].parameters, spec.promoted.eval, run["threshold"])
+    assert trades.fire_bin.size
+
+    def no_training(*_: object) -> None:
+        raise AssertionError("a promoted signal must not train")
+
+    monkeypatch.setattr(WalkForwardSignal, "_refit", no_training)
+    with serving(house.settings({"VP_LAKE_ROOT": str(lake.root)})) as running:
+        got = running.stream(f"serving={spec.name}&speed=0")
+        assert got.code == 1000
+        said = [update["signal"] for update in got.updates]
+        assert {entry["name"] for entry in said} == {name}
+        streamed = np.array([math.nan if entry["value"] is None else entry["value"] for entry in said])
+        assert streamed.tobytes() == np.where(np.isnan(values), math.nan, values).tobytes()
+        fired = [at for at, entry in enumerate(said) if entry["fired"]]
+        assert set(trades.fire_bin.tolist()) <= set(fired)
+
+        shutil.rmtree(lake.path(models_dir(spec.promoted.models or "")))
+        refused = running.stream(f"serving={spec.name}&speed=0")
+        assert refused.code == 1008
+        assert "promote the run again" in str(refused.last)
