@@ -40,7 +40,7 @@ describe("bubbles", () => {
     const book = new BubbleBook(100);
     for (const seq of [0, 2, 3, 4]) book.add(seq, [{ tick: 100, side: 1, lots: 2 }]);
     book.add(4, [{ tick: 100, side: -1, lots: 5 }]);
-    const shown = book.visible(0, 10);
+    const shown = book.visible(0, 10).bubbles;
     expect(shown).toEqual([
       { tick: 100, side: 1, lots: 6, seq: 0, lastSeq: 3 },
       { tick: 100, side: -1, lots: 5, seq: 4, lastSeq: 4 },
@@ -50,15 +50,25 @@ describe("bubbles", () => {
   it("hide small ones and draw large ones first", () => {
     const book = new BubbleBook(100);
     book.add(0, [{ tick: 1, side: 1, lots: 2 }, { tick: 2, side: 1, lots: 3 }, { tick: 3, side: 1, lots: 30 }]);
-    expect(book.visible(0, 1).map((bubble) => bubble.lots)).toEqual([30, 3]);
+    expect(book.visible(0, 1).bubbles.map((bubble) => bubble.lots)).toEqual([30, 3]);
     expect(bubbleRadius(4)).toBeCloseTo(3.8);
+  });
+
+  it("keep the larger ones of a busy market, by round steps", () => {
+    const book = new BubbleBook(100);
+    for (let seq = 0; seq < 100; seq += 1) book.add(seq * 10, [{ tick: seq, side: 1, lots: 3 + seq }]);
+    expect(book.visible(0, 2000, 200)).toMatchObject({ least: 3 });
+    const busy = book.visible(0, 2000, 60);
+    expect(busy.least).toBe(50);
+    expect(busy.bubbles.length).toBeLessThanOrEqual(60);
+    expect(busy.bubbles.every((bubble) => bubble.lots >= 50)).toBe(true);
   });
 
   it("forget the future after going back and the past when pruned", () => {
     const book = new BubbleBook(100);
     for (const seq of [0, 10, 20]) book.add(seq, [{ tick: seq, side: 1, lots: 5 }]);
     book.add(10, [{ tick: 99, side: 1, lots: 5 }]);
-    expect(book.visible(0, 99).map((bubble) => bubble.tick).sort()).toEqual([0, 99]);
+    expect(book.visible(0, 99).bubbles.map((bubble) => bubble.tick).sort()).toEqual([0, 99]);
     book.prune(5);
     expect(book.size).toBe(1);
   });

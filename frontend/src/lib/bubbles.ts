@@ -17,6 +17,7 @@ export interface Bubble extends Fill {
 
 export const MERGE_MS = 300;
 export const MIN_LOTS = 3;
+const STEPS = [MIN_LOTS, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 1000, 2000, 5000];
 
 /** Radius in pixels: area grows with lots. */
 export function bubbleRadius(lots: number): number {
@@ -89,10 +90,15 @@ export class BubbleBook {
     }
   }
 
-  /** Bubbles of at least `least` lots within [from, to], large ones first, so that small ones are drawn on top. */
-  visible(from: number, to: number, least = MIN_LOTS): Bubble[] {
-    return this.#bubbles
-      .filter((bubble) => bubble.lots >= least && bubble.lastSeq >= from && bubble.seq <= to)
+  /**
+   * Bubbles within [from, to], large ones first, so that small ones are drawn on top. In a busy market only the larger
+   * ones are kept: `least` is the smallest of STEPS that leaves at most `most` of them.
+   */
+  visible(from: number, to: number, most = Number.POSITIVE_INFINITY): { least: number; bubbles: Bubble[] } {
+    const seen = this.#bubbles
+      .filter((bubble) => bubble.lots >= MIN_LOTS && bubble.lastSeq >= from && bubble.seq <= to)
       .sort((a, b) => b.lots - a.lots);
+    const least = STEPS.find((step) => !(seen.length > most) || seen[most].lots < step) ?? STEPS[STEPS.length - 1];
+    return { least, bubbles: seen.filter((bubble) => bubble.lots >= least) };
   }
 }

@@ -1,6 +1,6 @@
 /** Strokes over the heatmap: grid, gaps, quotes, spot, trades, firings, now, crosshair. Draws in CSS pixels. */
 
-import { MIN_LOTS, bubbleRadius } from "../lib/bubbles";
+import { bubbleRadius } from "../lib/bubbles";
 import type { Camera } from "../lib/camera";
 import { timeStep, priceStep } from "../lib/axis";
 import { etOffsetMs } from "../lib/clock";
@@ -44,6 +44,8 @@ export function drawGrid(ink: Ink, camera: Camera, model: Model): void {
   for (const tick of priceMarks(camera, model, LABEL_PX)) ink.fillRect(0, Math.round(camera.yOf(tick)), camera.width, 1);
 }
 
+/** Room for each bubble: a busier market shows only its larger trades. */
+const PX_PER_BUBBLE = 8;
 /** Room a gap's label takes; where gaps crowd, not every one is labelled. */
 const CHIP_PX = 118;
 
@@ -130,11 +132,11 @@ export function drawQuotes(ink: Ink, camera: Camera, model: Model): void {
   cased("bid", INK.bid);
 }
 
-export function drawBubbles(ink: Ink, camera: Camera, model: Model): void {
+/** Trades, at most so many that the quotes stay visible. Returns the least lots that were drawn. */
+export function drawBubbles(ink: Ink, camera: Camera, model: Model): number {
   const [from, to] = camera.seqSpan;
-  // Zoomed out, bubbles would hide the map: only the larger ones are kept.
-  const least = MIN_LOTS * Math.max(1, 1 / camera.pxPerBin);
-  for (const bubble of model.bubbles.visible(from - 20, to + 1, least)) {
+  const { least, bubbles } = model.bubbles.visible(from - 20, to + 1, Math.ceil(camera.width / PX_PER_BUBBLE));
+  for (const bubble of bubbles) {
     const x = camera.xOf((bubble.seq + bubble.lastSeq + 1) / 2);
     const y = camera.yOf(bubble.tick);
     const r = bubbleRadius(bubble.lots);
@@ -148,6 +150,7 @@ export function drawBubbles(ink: Ink, camera: Camera, model: Model): void {
     disc(r, bubble.side > 0 ? INK.bought : bubble.side < 0 ? INK.sold : INK.second);
     if (bubble.side < 0) disc(0.55 * r, "#1A1206");
   }
+  return least;
 }
 
 /** A triangle pointing the way of a firing; y is its tip. */

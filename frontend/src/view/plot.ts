@@ -1,6 +1,7 @@
 /** The chart: heatmap, overlay, projection zone, price axis, profile, strip and time axis on one camera. */
 
 import { Heatmap } from "../gl/heatmap";
+import { MIN_LOTS } from "../lib/bubbles";
 import { Camera } from "../lib/camera";
 import { etClock, etTime } from "../lib/clock";
 import { DIVERGING_LUT, lutGradient } from "../lib/colour";
@@ -168,7 +169,7 @@ export class Plot {
     drawGaps(ink, camera, model, this.#labels);
     drawQuotes(ink, camera, model);
     drawFirings(ink, camera, model);
-    drawBubbles(ink, camera, model);
+    const least = drawBubbles(ink, camera, model);
     ink.restore();
     drawProjection(ink, camera, model, history);
     drawNow(ink, camera, model, this.paused);
@@ -185,6 +186,7 @@ export class Plot {
     }
     setHidden(this.#zoneHead, model.projections.length === 0);
     const nearKey = this.cell !== null && camera.yOf(this.cell.tick) > height - 70 && camera.xOf(this.cell.seq) < 430;
+    setText(this.#key.lastElementChild as Element, least > MIN_LOTS ? `lots, from ${least}` : "lots");
     this.#key.classList.toggle("away", nearKey || model.ring === null);
   }
 
