@@ -185,7 +185,7 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
             return modify_nb(orders, depth, scalars, record, at, side, tick, effects)
         counters[UNKNOWN_MODIFY] += action == ACT_MODIFY
         return add_nb(orders, depth, scalars, counters, record, side, tick, effects)
-    if action == ACT_FILL:
+    if action == ACT_FILL and (record.flags & F_SNAPSHOT) == 0:
         return fill_nb(orders, counters, record, side, tick, effects)
     if action == ACT_CLEAR:
         counters[CLEARS] += 1
