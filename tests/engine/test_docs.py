@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vp_engine.book.order_book import AMOUNT, CHANNEL, DEPTH_DELTA, FLOW_ADD, FLOW_FILL, FLOW_PULL
+from vp_engine.feed.records import MBO_DTYPE
+from vp_engine.field.tick_engine import OUT_OF_RECORDS, consume_nb, new_ticks
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -20,6 +24,7 @@ SCRIPTS = sorted(DOCS.glob("figures/*.py"))
 PACKAGES = ("vp_engine", "vp_assets", "vp_serving")
 TOP_FOLDERS = (*PACKAGES, "benchmarks", "configs", "docs", "frontend", "tests")
 MAX_FIGURE_BYTES = 120_000
+TICK_INT = 250_000_000
 
 DOTTED = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+")
 PATH = re.compile(rf"(?<![\w/.])(?:{'|'.join(TOP_FOLDERS)})/[\w./-]*\w/?")
@@ -120,3 +125,36 @@ def test_figures_are_what_their_scripts_draw(script: Path, tmp_path: Path) -> No
     old, new = (np.asarray(Image.open(path).convert("L"), np.float64) for path in (kept, drawn[0]))
     assert old.shape == new.shape
     assert np.abs(old - new).mean() < 2.0
+
+
+def pending_fill_rows() -> list[tuple[str, list[int]]]:
+    """(records, [fill, pull, add, depth]) of the worked examples in engine.md: what befalls a bid of 9 contracts."""
+    rows = re.findall(r"^\| ((?:[FCM] .*?\d).*?) \|(.*)\|$", text_of(DOCS / "engine.md"), re.MULTILINE)
+    return [(words, [int(cell.replace("−", "-")) for cell in cells.split("|")]) for words, cells in rows]
+
+
+def record_of(action: str, size: int) -> np.ndarray:
+    """One MBO record of order 7 at tick 100, at the first nanosecond."""
+    record = np.zeros(1, MBO_DTYPE)
+    record["order_id"], record["price"], record["size"] = 7, 100 * TICK_INT, size
+    record["action"], record["side"], record["ts_event"] = ord(action), ord("B"), 1
+    record.setflags(write=False)  # as batches are: one compiled kernel
+    return record
+
+
+def test_worked_examples_are_what_the_book_does() -> None:
+    rows = pending_fill_rows()
+    assert len(rows) >= 5
+    for text, expected in rows:
+        ticks, found = new_ticks(2048, (2.0, 5.0, 10.0, 30.0)), {FLOW_FILL: 0, FLOW_PULL: 0, FLOW_ADD: 0}
+        steps = [("A", 9), *((action, int(size)) for action, size in re.findall(r"\b([FCM]) (?:to )?(\d+)", text))]
+        assert len(steps) > 1
+        depth = 0
+        for action, size in steps:
+            code, _ = consume_nb(record_of(action, size), 0, 2, TICK_INT, ticks)
+            assert code == OUT_OF_RECORDS
+            wrote = ticks.effects[0]
+            if action != "A":
+                found[wrote[CHANNEL]] += wrote[AMOUNT]
+                depth += wrote[DEPTH_DELTA]
+        assert [found[FLOW_FILL], found[FLOW_PULL], found[FLOW_ADD], depth] == expected, text
