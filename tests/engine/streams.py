@@ -41,6 +41,16 @@ _DRAWN = tuple(name for name, weight in KINDS.items() for _ in range(weight))
 Move = tuple[int, int, int, int]
 
 
+def kind_of(move: Move) -> str:
+    """What a move does."""
+    return _DRAWN[move[0] % len(_DRAWN)]
+
+
+def kind_number(kind: str) -> int:
+    """First number of a move that does `kind`."""
+    return _DRAWN.index(kind)
+
+
 class Stream(NamedTuple):
     """Records of one symbol and the window to run over them."""
 

@@ -3,6 +3,7 @@ as replaying the day from its start."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,19 @@ class BookCheckpoint:
             lay_slots(book, self.scalars["anchor"])
         return book
 
+    def _facts(self) -> dict[str, Any]:
+        return {"scalars": self.scalars, "counters": self.counters}
+
+    def _digest(self) -> str:
+        """Of all that the book is: kernels trust what they are given, so a file answers for its own bytes."""
+        digest = hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode())
+        for name in _COLUMNS:
+            digest.update(np.ascontiguousarray(self.orders[name]).tobytes())
+        return digest.hexdigest()
+
     def to_bytes(self) -> bytes:
         """One Arrow IPC file; equal checkpoints give equal bytes."""
-        meta = json.dumps({"scalars": self.scalars, "counters": self.counters}, sort_keys=True)
+        meta = json.dumps(self._facts() | {"sha256": self._digest()}, sort_keys=True)
         table = pa.table({name: np.ascontiguousarray(self.orders[name]) for name in _COLUMNS})
         table = table.replace_schema_metadata({_META: meta.encode()})
         sink = pa.BufferOutputStream()
@@ -92,13 +103,16 @@ class BookCheckpoint:
             meta: dict[str, Any] = json.loads(table.schema.metadata[_META])
             orders = np.zeros(table.num_rows, new_book(2).orders.dtype)
             for column in _COLUMNS:
-                orders[column] = table[column].to_numpy()
-            return cls(
+                np.copyto(orders[column], table[column].to_numpy(), casting="no")
+            made = cls(
                 orders,
                 {name: int(meta["scalars"][name]) for name in SCALAR_NAMES},
                 {name: int(meta["counters"][name]) for name in COUNTER_NAMES},
             )
-        except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+            if meta["sha256"] != made._digest():
+                raise ValueError("its bytes have changed")
+            return made
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise LakeError(f"{name}: not a book checkpoint ({error}); delete it and generate again") from error
 
     def save(self, path: Path) -> None:
