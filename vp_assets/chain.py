@@ -19,6 +19,7 @@ from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_addr
 from vp_engine.lake.books import find_book
 from vp_engine.lake.paths import promoted_serving_dir
 from vp_engine.lake.results import ResultsDB
+from vp_engine.signals import load_signals
 from vp_engine.specs import (
     Capture,
     ExperimentSpec,
@@ -105,6 +106,7 @@ class Chain:
 
     def __init__(self, settings: Settings, lake: Lake | None = None, specs: SpecBook | None = None) -> None:
         self.settings = settings
+        load_signals(settings.signals_path)
         self.lock = specs.lock if specs is not None else load_instrument(settings.instrument)
         self.lake = lake if lake is not None else Lake(settings.lake_root)
         self._specs = specs

@@ -1,6 +1,7 @@
 """The one place of this package that reads the environment. Options of a command line win over variables.
 
-VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_PARTITIONS_START, DAGSTER_HOME, MLFLOW_TRACKING_URI.
+VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START, DAGSTER_HOME,
+MLFLOW_TRACKING_URI.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are. `lake_root` is a folder or an fsspec URL; `instrument` None means the packaged lock."""
+    """Where things are. `lake_root` is a folder or an fsspec URL; `instrument` None means the packaged lock;
+    `signals_path`: files and folders of own signals."""
 
     lake_root: str
     config_dir: Path
@@ -25,6 +27,7 @@ class Settings:
     mlflow_tracking_uri: str
     mlflow_artifacts: str
     first_day: dt.date
+    signals_path: tuple[Path, ...] = ()
 
 
 def load_settings(
@@ -49,7 +52,13 @@ def load_settings(
         mlflow_tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         mlflow_artifacts=str(home / "mlflow" / "artifacts"),
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
+        signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),
     )
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    """Paths as in PATH, absolute."""
+    return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep) if part)
 
 
 def _date(text: str) -> dt.date:

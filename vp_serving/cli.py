@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from vp_engine.errors import VPError
+from vp_engine.signals import load_signals
 from vp_serving.app import create_app
 from vp_serving.query import QueryError, parse_query
 from vp_serving.settings import DEFAULT_PORT, ServingSettings, load_settings, override_fields
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted."""
     try:
         settings = settings_from(arguments)
+        load_signals(settings.signals_path)
     except VPError as error:
         print(f"vp-serve: {error}", file=sys.stderr)
         return 2

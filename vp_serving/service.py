@@ -14,6 +14,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 from vp_engine.errors import VPError
 from vp_engine.schema import empty_block
+from vp_engine.signals import load_signals
 from vp_engine.specs import ServingSpec
 from vp_serving.catalog import Catalog
 from vp_serving.guard import socket_token, token_matches
@@ -31,12 +32,16 @@ log = structlog.get_logger("vp_serving")
 
 
 class Service:
-    """What the routes share. `resolver` turns a request into a replay and may block."""
+    """What the routes share. `resolver` turns a request into a replay and may block.
+
+    ConfigError for own signals that cannot be loaded.
+    """
 
     def __init__(
         self, settings: ServingSettings, resolver: Callable[[StreamRequest], ReplayLike] | None = None
     ) -> None:
         self.settings = settings
+        load_signals(settings.signals_path)
         self.catalog = Catalog(settings)
         self.metrics = Metrics()
         self.resolver = resolver or self._resolve

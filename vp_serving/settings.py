@@ -1,7 +1,7 @@
 """What the service is told: flags and environment, checked once at start. The only place here that reads either.
 
-VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_API_TOKEN, VP_ALLOWED_ORIGINS (comma-separated),
-VP_MAX_STREAMS, VP_FRONTEND_DIST. A flag wins over its variable.
+VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH), VP_API_TOKEN,
+VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_FRONTEND_DIST. A flag wins over its variable.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ class LatencyLog(BaseModel):
 
 
 class ServingSettings(BaseModel):
-    """Everything the service needs to know, resolved. `base` is the instrument with the flags applied."""
+    """Everything the service needs to know, resolved. `base` is the instrument with the flags applied; `signals_path`:
+    files and folders of own signals."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     base: VPRuntimeConfig
     lake_root: str = "./lake"
     config_dir: Path = Path("./configs")
+    signals_path: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
     port: int = Field(DEFAULT_PORT, ge=0, le=65535)
     log_level: str = "info"
@@ -101,6 +103,9 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         base=base,
         lake_root=given.get("lake_root") or env.get("VP_LAKE_ROOT") or "./lake",
         config_dir=Path(given.get("config_dir") or env.get("VP_CONFIG_DIR") or "./configs"),
+        signals_path=tuple(
+            Path(part).expanduser() for part in env.get("VP_SIGNALS_PATH", "").split(os.pathsep) if part
+        ),
         host=host,
         port=_int(given.get("port", DEFAULT_PORT), "--port", 0, 65535),
         log_level=given.get("log_level", "info"),

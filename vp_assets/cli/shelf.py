@@ -20,20 +20,29 @@ def register(app: typer.Typer) -> None:
 
 
 def list_signals(session: Session) -> None:
-    """Every signal with its parameters and thresholds."""
-    from vp_engine.signals.registry import list_signals as registered
+    """Every signal, own ones included: what it reads, its parameters with their defaults, its thresholds."""
+    from vp_engine.signals import list_signals as registered
+    from vp_engine.signals import load_signals
 
+    load_signals(session.settings.signals_path)
     infos = registered()
 
     def render(console: Any) -> None:
-        shown = table("Signals", "signal", "kind", "fires on", "thresholds", "parameters")
+        shown = table("Signals", "signal", "kind", "fires on", "reads", "parameters", "thresholds")
         for info in infos:
-            params = ", ".join(f"{name} {value}" for name, value in info.params.items())
+            params = ", ".join(f"{name} {_value(value)}" for name, value in info.params.items())
             levels = " ".join(f"{value:g}" for value in info.default_thresholds) or "quantiles"
-            shown.add_row(info.name, info.kind, info.prediction, levels, params)
+            shown.add_row(info.name, info.kind, info.prediction, " ".join(info.columns), params, levels)
         console.print(shown)
 
     session.finish([info._asdict() for info in infos], render)
+
+
+def _value(value: Any) -> str:
+    """A parameter as a spec would say it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def list_datasets(session: Session) -> None:
