@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("θ", "n", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
 _SIGNIFICANT = 0.05
+_BARRIERS = {"tp": "tp_ticks", "sl": "sl_ticks", "cooldown": "cooldown_bins", "day": "dt"}
 _SHOWN = 5  # best runs after a sweep
 
 
@@ -86,8 +87,9 @@ def compare(
 ) -> None:
     """Rank the runs of every sweep in the lake, with intervals and corrected p-values."""
     from vp_engine.lake.results import ResultsDB
-    from vp_engine.signals.registry import get_signal
+    from vp_engine.signals import get_signal, load_signals
 
+    load_signals(session.settings.signals_path)
     if signal is not None:
         get_signal(signal)
     db = ResultsDB(session.lake)
@@ -181,14 +183,24 @@ def _print_runs(
     if not rows:
         console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
         return
+    usual = {info.name: info.params for info in list_signals()}
     own = [_own(row) for row in rows]
-    shared = {name: value for name, value in own[0].items() if all(other.get(name) == value for other in own)}
+    shared = _common(own)
+    alike = {signal: _common([o for r, o in zip(rows, own, strict=True) if r["signal"] == signal]) for signal in usual}
+
+    def apart(signal: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run does not share with all others, nor with all of its signal as that signal usually is."""
+        default = usual.get(signal, {})
+        expected = {name: value for name, value in alike.get(signal, {}).items() if default.get(name, value) == value}
+        kept = {name: value for name, value in parameters.items() if name not in shared}
+        return {name: value for name, value in kept.items() if name in _BARRIERS or expected.get(name) != value}
+
     cells = [
         fitting(
             {
                 "run": row["run_id"],
                 "signal": row["signal"],
-                "parameters": _words({name: value for name, value in parameters.items() if name not in shared}) or "–",
+                "parameters": _words(apart(row["signal"], parameters)) or "–",
                 "θ": f"{row['threshold']:g}",
                 "n": count(row["n_signals"]),
                 "tp rate": _percent(row["tp_rate"]),
@@ -207,11 +219,15 @@ def _print_runs(
     for row, line in zip(rows, cells, strict=True):
         shown.add_row(*line.values(), style="bold" if row["p_holm"] <= _SIGNIFICANT else None)
     console.print(shown)
-    usual = {info.name: info.params for info in list_signals()}.get(rows[0]["signal"], {})
-    told = {name: value for name, value in shared.items() if usual.get(name) != value}
+    told = {name: value for name, value in shared.items() if usual.get(rows[0]["signal"], {}).get(name) != value}
     if told:
         console.print(f"[dim]All of them: {_words(told)}.[/dim]")
     console.print(_verdict(judged))
+
+
+def _common(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of these runs have alike."""
+    return {name: value for name, value in (runs[0] if runs else {}).items() if all(r.get(name) == value for r in runs)}
 
 
 def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -232,8 +248,7 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
 
     params = json.loads(row["parameters"])
     scoring = {f"scoring.{name}": value for name, value in params.pop("scoring", {}).items()}
-    barriers = {"tp": row["tp_ticks"], "sl": row["sl_ticks"], "cooldown": row["cooldown_bins"], "day": row["dt"]}
-    return {**params, **scoring, **barriers}
+    return {**params, **scoring, **{name: row[column] for name, column in _BARRIERS.items()}}
 
 
 def _words(parameters: Mapping[str, Any]) -> str:
