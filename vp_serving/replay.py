@@ -73,6 +73,11 @@ class Chain:
                 prediction = get_signal(spec.name).prediction
                 self._detector = Detector(spec.threshold, spec.cooldown_bins, first_bin, prediction)
 
+    @property
+    def signal_needs(self) -> int | None:
+        """Valid bins before the first that the signal can speak of; None without a signal."""
+        return None if self._signal is None else self._signal.needed_bins - 1
+
     def score(self, block: BinBlock) -> ScoredBlock:
         """The next n bins with everything the wire says of them."""
         valid = np.ascontiguousarray(block.bins["book_valid"])
@@ -113,7 +118,8 @@ class Replay:
         self.name = plan.dataset_id or f"{plan.capture.symbol}_{plan.capture.label()}"
         self.bin_s = plan.capture.bin_ns / NS_PER_S
         self.n_bins = plan.capture.n_bins
-        self._chain()  # what is wrong with a signal's parameters is said before the first bin
+        # What is wrong with a signal's parameters is said before the first bin.
+        self._signal_needs = self._chain().signal_needs
 
     def frames(self, from_bin: int) -> Iterator[list[Frame]]:
         """Frames from a bin on, in batches. Earlier bins are scored, not encoded: every history is as if from bin 0."""
@@ -153,7 +159,7 @@ class Replay:
             state_model=StateModel(name=STATE_MODEL_NAME, **config.state_model),
             projection_model=_projection(config),
             serving=_serving(plan),
-            warmup=_warmup(plan),
+            warmup=_warmup(plan, self._signal_needs),
         )
 
     def _chain(self) -> Chain:
@@ -204,11 +210,11 @@ def _serving(plan: Plan) -> ActiveServing | None:
     )
 
 
-def _warmup(plan: Plan) -> Warmup:
-    serving, config = plan.serving, plan.config
-    has_signal = serving is not None and serving.signal is not None
+def _warmup(plan: Plan, signal_needs: int | None) -> Warmup:
+    config = plan.config
+    fires = None if signal_needs is None else max(first_firing_bin(plan), signal_needs)
     return Warmup(
         state_model=Needed(needed=config.state_model_zscore_min_periods),
         flow_score=Needed(needed=config.zscore_min_periods),
-        signal=Needed(needed=first_firing_bin(plan)) if has_signal else None,
+        signal=None if fires is None else Needed(needed=fires),
     )
