@@ -373,7 +373,7 @@ export interface RunDetail {
   n_thresholds: number;
   /** rows of the sweep that are corrected for: those with enough signals to be judged */
   n_trials: number;
-  /** Hansen's SPA over the sweep; not computed yet, NaN */
+  /** Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times */
   spa_p_value: number | null;
   /** versions of the evaluation and the signal that wrote the row */
   code_version: string;
@@ -450,7 +450,7 @@ export interface RunRow {
   n_thresholds: number;
   /** rows of the sweep that are corrected for: those with enough signals to be judged */
   n_trials: number;
-  /** Hansen's SPA over the sweep; not computed yet, NaN */
+  /** Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times */
   spa_p_value: number | null;
   /** versions of the evaluation and the signal that wrote the row */
   code_version: string;

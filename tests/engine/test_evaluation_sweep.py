@@ -83,7 +83,7 @@ def test_run_ids_name_dataset_signal_parameters_and_evaluation(trials):
 def test_a_run_id_stays_what_it_was():
     """Changes only with the code version: stored results are found by it."""
     trial = expand(experiment(), SERVING, CONFIG)[0]
-    assert (trial.code_version, run_id(trial, "ab" * 32)) == ("1+derivative.1", "e694b870140b8b0f")
+    assert (trial.code_version, run_id(trial, "ab" * 32)) == ("2+derivative.1", "112f5e719678d99b")
 
 
 def test_an_experiments_address_covers_what_its_rows_depend_on():
@@ -147,7 +147,7 @@ def test_tables_have_their_schema_and_join(result, trials, dataset):
     assert json.loads(first["evaluation"]) == trials[0].evaluation.model_dump(mode="json")
     assert ServingSpec.parse(json.loads(first["serving_spec"])) == SERVING
     assert (first["first_bin"], first["n_bins"], first["dt"], first["symbol"]) == (100, 3000, "2026-02-06", "MNQH6")
-    assert math.isnan(first["spa_p_value"])
+    assert math.isnan(first["spa_p_value"])  # fifteen blocks of 200 bins are no sample
     assert runs["p_holm"].to_numpy() == pytest.approx(holm(runs["p_value"].to_numpy()))
     deflated = runs["deflated_sharpe"].to_numpy()
     assert ((deflated >= 0) & (deflated <= 1)).all()

@@ -234,12 +234,27 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     """What the table proves, in one sentence."""
     winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
     tried = max(row["n_trials"] for row in rows)
+    best = _best_of_sweeps(rows)
     if winners:
-        return f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials."
+        return (
+            f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials. {best}"
+        )
     return (
         f"Nothing here is significant: none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less "
-        f"after {tried:,} trials. These runs may be luck."
+        f"after {tried:,} trials. {best} These runs may be luck."
     )
+
+
+def _best_of_sweeps(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Hansen's SPA of the sweeps behind these rows, in words."""
+    found = {row["sweep_address"]: row["spa_p_value"] for row in rows}
+    known = sorted(p for p in found.values() if p == p)
+    if not known:
+        return "Hansen's SPA: the datasets are too short for it (under 20 holding times)."
+    if len(found) == 1:
+        return f"Hansen's SPA over the whole sweep: p {number(known[0])}."
+    span = number(known[0]) if len(known) == 1 else f"{number(known[0])} to {number(known[-1])}"
+    return f"Hansen's SPA over {len(known)} of {len(found)} sweeps: p {span}."
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ need all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from vp_engine.evaluation.barriers import HALF, STOP_LOSS, TAKE_PROFIT, TIMEOUT, Barriers
 from vp_engine.evaluation.detection import Detector, Prediction, Trades, gather_trades
+from vp_engine.evaluation.spa import spa_p
 from vp_engine.evaluation.statistics import (
     binomial_p,
     bootstrap_p,
@@ -32,6 +33,21 @@ CALIBRATION_QUANTILES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.99)
 FALLBACK_THRESHOLDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2)
 _HOUR_NS = 3600 * NS_PER_S
 _LATER = ("sweep_address", "tp_rate_low", "tp_rate_high", "p_binomial", "p_holm", "deflated_sharpe")
+
+
+class Counted(NamedTuple):
+    """One row before it is judged. pieces: float64 (p,), net pnl summed over the pieces that the sweep's rows share."""
+
+    figures: dict[str, Any]
+    pieces: np.ndarray
+
+
+class Judged(NamedTuple):
+    """The `runs` table, the number of trials corrected for, and the p of the best of them."""
+
+    runs: pa.Table
+    n_trials: int
+    spa_p_value: float
 
 
 def calibrated_thresholds(values: np.ndarray, valid: np.ndarray, evaluation: Evaluation) -> tuple[float, ...]:
@@ -61,12 +77,16 @@ def trades_of(
     return gather_trades(fired, outcomes, evaluation.entry_delay_bins)
 
 
+def net_pnl(trades: Trades, evaluation: Evaluation) -> np.ndarray:
+    """Net pnl float64 (m,) in ticks of each trade."""
+    return trades.pnl_half / HALF - evaluation.cost_ticks
+
+
 def count_row(trades: Trades, threshold: float, evaluation: Evaluation, n_bins: int, bin_ns: int) -> dict[str, Any]:
     """Figures of one row of `runs` that need no other row; `run_id` and what `judge` adds are left out."""
     first = evaluation.first_bin(n_bins)
     n = int(trades.kind.size)
-    gross = trades.pnl_half / HALF
-    net = gross - evaluation.cost_ticks
+    gross, net = trades.pnl_half / HALF, net_pnl(trades, evaluation)
     moments = trade_moments(net)
     up = trades.direction > 0
     ends = {name: trades.kind == code for name, code in (("tp", TAKE_PROFIT), ("sl", STOP_LOSS), ("timeout", TIMEOUT))}
@@ -80,7 +100,7 @@ def count_row(trades: Trades, threshold: float, evaluation: Evaluation, n_bins: 
         trades.entry_bin - first,
         max(n_bins - first, 0),
         evaluation.max_hold_bins,
-        evaluation.tp_ticks * evaluation.sl_ticks,
+        evaluation.null_variance,
     )
     nan = float("nan")
     return {
@@ -107,14 +127,14 @@ def count_row(trades: Trades, threshold: float, evaluation: Evaluation, n_bins: 
     }
 
 
-def judge(rows: Sequence[Mapping[str, Any]], sweep_address: str, min_signals: int) -> tuple[pa.Table, int]:
-    """The `runs` table of counted rows (each with its run_id), and the number of trials corrected for.
+def judge(rows: Sequence[Counted], null_variance: Sequence[float], sweep_address: str, min_signals: int) -> Judged:
+    """All rows of a sweep (figures with their run_id) held against each other; null_variance of one trade by row.
 
     Rows with fewer than `min_signals` trades (at least 2) cannot be chosen, so they are no trials: their Holm p and
-    deflated Sharpe are NaN.
+    deflated Sharpe are NaN, and the p of the best is over the others.
     """
     columns: dict[str, Any] = {
-        field.name: [row[field.name] for row in rows] for field in RUNS_FIELDS if field.name not in _LATER
+        field.name: [row.figures[field.name] for row in rows] for field in RUNS_FIELDS if field.name not in _LATER
     }
     n = np.array(columns["n_signals"], np.int64)
     hits = np.array(columns["n_up_tp"], np.int64) + np.array(columns["n_down_tp"], np.int64)
@@ -130,7 +150,12 @@ def judge(rows: Sequence[Mapping[str, Any]], sweep_address: str, min_signals: in
     columns["deflated_sharpe"] = deflated_sharpe(
         of_judged("sharpe"), n, of_judged("skew"), of_judged("kurtosis"), int(np.count_nonzero(judged))
     )
-    return pa.table({name: columns[name] for name in RUNS_SCHEMA.names}, schema=RUNS_SCHEMA), int(judged.sum())
+    chosen = np.flatnonzero(judged)
+    best = float("nan")
+    if chosen.size:
+        best = spa_p(np.column_stack([rows[int(at)].pieces for at in chosen]), np.array(null_variance, float)[chosen])
+    table = pa.table({name: columns[name] for name in RUNS_SCHEMA.names}, schema=RUNS_SCHEMA)
+    return Judged(table, int(chosen.size), best)
 
 
 def meta_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -20,13 +20,16 @@ from vp_engine.evaluation.barriers import Barriers, market_of_bins
 from vp_engine.evaluation.detection import Trades
 from vp_engine.evaluation.rows import (
     CALIBRATION_QUANTILES,
+    Counted,
     calibrated_thresholds,
     count_row,
     judge,
     meta_table,
+    net_pnl,
     trades_of,
 )
 from vp_engine.evaluation.scored import dataset_scores, score_blocks
+from vp_engine.evaluation.spa import piece_bins_of, pieces_of_pnl
 from vp_engine.evaluation.trials import SWEEP_CODE_VERSION, Evaluation, Trial, run_id, trial_id
 from vp_engine.hashing import canonical_json
 from vp_engine.lake.datasets import Dataset
@@ -111,10 +114,11 @@ def signal_values(
 
 
 class _Evaluator:
-    """One process's share: the input and the outcomes already known."""
+    """One process's share: the input and the outcomes already known. piece_bins: pieces that pnl is summed over."""
 
-    def __init__(self, source: SweepInput) -> None:
+    def __init__(self, source: SweepInput, piece_bins: int) -> None:
         self.source = source
+        self.piece_bins = piece_bins
         self.barriers = Barriers(market_of_bins(source.bins, source.config.tick_int))
         self.bin_seq = np.ascontiguousarray(source.bins["bin_seq"])
         self._scores: tuple[dict[str, Any], Scores] | None = None  # of the last scoring asked for
@@ -129,7 +133,7 @@ class _Evaluator:
             self._scores = dict(trial.scoring), made
         return self._scores[1]
 
-    def rows(self, trials: Sequence[Trial]) -> list[list[dict[str, Any]]]:
+    def rows(self, trials: Sequence[Trial]) -> list[list[Counted]]:
         """Counted rows per trial; all trials share their signal's values."""
         values = signal_values(self.source, trials[0], scores=self.scores(trials[0]))
         prediction = get_signal(trials[0].signal).prediction
@@ -140,7 +144,9 @@ class _Evaluator:
             rows = []
             for threshold in thresholds:
                 trades = trades_of(values, self.bin_seq, self.barriers, threshold, evaluation, prediction)
-                rows.append(count_row(trades, threshold, evaluation, values.size, self.source.config.bin_ns))
+                row = count_row(trades, threshold, evaluation, values.size, self.source.config.bin_ns)
+                net = net_pnl(trades, evaluation)
+                rows.append(Counted(row, pieces_of_pnl(net, trades.entry_bin, values.size, self.piece_bins)))
             found.append(rows)
         return found
 
@@ -148,31 +154,33 @@ class _Evaluator:
 _worker: _Evaluator | None = None
 
 
-def _start_worker(source: SweepInput, own_signals: Sequence[Path]) -> None:
+def _start_worker(source: SweepInput, piece_bins: int, own_signals: Sequence[Path]) -> None:
     global _worker
     load_signals(own_signals)
-    _worker = _Evaluator(source)
+    _worker = _Evaluator(source, piece_bins)
 
 
-def _work(group: int, trials: Sequence[Trial]) -> tuple[int, list[list[dict[str, Any]]]]:
+def _work(group: int, trials: Sequence[Trial]) -> tuple[int, list[list[Counted]]]:
     assert _worker is not None
     return group, _worker.rows(trials)
 
 
 def _run_groups(
     source: SweepInput, groups: Sequence[Sequence[Trial]], workers: int, advance: Callable[[int], None]
-) -> list[list[list[dict[str, Any]]]]:
+) -> list[list[list[Counted]]]:
     """Counted rows per group and trial."""
-    results: list[list[list[dict[str, Any]]]] = [[] for _ in groups]
+    results: list[list[list[Counted]]] = [[] for _ in groups]
+    piece_bins = piece_bins_of([trial.evaluation.max_hold_bins for group in groups for trial in group])
     if workers <= 1:
-        evaluator = _Evaluator(source)
+        evaluator = _Evaluator(source, piece_bins)
         for at, group in enumerate(groups):
             results[at] = evaluator.rows(group)
             advance(len(group))
         return results
     # Fresh processes: the caller may hold threads and locks that a fork would freeze.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(source, loaded_files())) as pool:
+    shared = (source, piece_bins, loaded_files())
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=shared) as pool:
         for done in as_completed([pool.submit(_work, at, group) for at, group in enumerate(groups)]):
             at, rows = done.result()
             results[at] = rows
@@ -231,20 +239,22 @@ def evaluate(
     learning = any(get_signal(trial.signal).kind == "ml" for trial in trials)
     workers = _workers(max_workers, len(groups), n_rows, learning)
     members = [[trials[at] for at in group] for group in groups.values()]
-    counted: list[list[dict[str, Any]]] = [[] for _ in trials]
+    counted: list[list[Counted]] = [[] for _ in trials]
     for group, found in zip(groups.values(), _run_groups(source, members, workers, advance), strict=True):
         for at, rows in zip(group, found, strict=True):
-            counted[at] = [{"run_id": ids[at], **row} for row in rows]
+            counted[at] = [Counted({"run_id": ids[at], **row.figures}, row.pieces) for row in rows]
     if min_signals is None:
         min_signals = experiment.eval.min_signals if experiment is not None else 5
-    runs, n_trials = judge([row for rows in counted for row in rows], sweep_address, min_signals)
-    shared = _shared_meta(dataset, sweep_address, experiment, serving) | {"n_trials": n_trials}
+    variances = [trial.evaluation.null_variance for trial, rows in zip(trials, counted, strict=True) for _ in rows]
+    judged = judge([row for rows in counted for row in rows], variances, sweep_address, min_signals)
+    shared = _shared_meta(dataset, sweep_address, experiment, serving)
+    shared |= {"n_trials": judged.n_trials, "spa_p_value": judged.spa_p_value}
     valid = source.bins["book_valid"]
     meta = [
         {**shared, "run_id": ids[at], **_trial_meta(trial, valid, dataset), "n_thresholds": len(counted[at])}
         for at, trial in enumerate(trials)
     ]
-    return SweepResult(meta_table(meta), runs)
+    return SweepResult(meta_table(meta), judged.runs)
 
 
 def _shared_meta(
@@ -262,7 +272,6 @@ def _shared_meta(
         "symbol": dataset.capture.symbol,
         "dt": dataset.capture.dt.isoformat(),
         "n_bins": dataset.n_bins,
-        "spa_p_value": float("nan"),
     }
 
 
@@ -300,7 +309,7 @@ def replay_trades(
     scoring = params.pop("scoring", {})
     judged = Evaluation.parse(evaluation, "evaluation")
     trial = Trial(signal, params, scoring, (threshold,), judged)
-    evaluator = _Evaluator(sweep_input(dataset, [signal]))
+    evaluator = _Evaluator(sweep_input(dataset, [signal]), 1)
     values = signal_values(evaluator.source, trial, models)
     prediction = get_signal(signal).prediction
     trades = trades_of(values, evaluator.bin_seq, evaluator.barriers, threshold, judged, prediction)

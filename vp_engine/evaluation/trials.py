@@ -22,7 +22,7 @@ from vp_engine.specs.experiment import QUANTILES, ExperimentSpec
 from vp_engine.specs.runtime import SCORING_FIELDS, VPRuntimeConfig, build_config_with_overrides
 from vp_engine.specs.serving import ServingSpec
 
-SWEEP_CODE_VERSION = "1"
+SWEEP_CODE_VERSION = "2"
 RUN_ID_HEX = 16
 ALL_SIGNALS = "all"
 
@@ -49,6 +49,11 @@ class Evaluation(SpecModel):
     def break_even_rate(self) -> float:
         """Share of take-profits at which nothing is earned."""
         return break_even_rate(self.tp_ticks, self.sl_ticks, self.cost_ticks)
+
+    @property
+    def null_variance(self) -> float:
+        """Variance in ticks squared of one trade that always ends at a barrier and has no edge."""
+        return self.tp_ticks * self.sl_ticks
 
     def first_bin(self, n_bins: int) -> int:
         """First evaluated bin: after the warm-up, and after the calibration part if thresholds come from it."""

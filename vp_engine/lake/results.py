@@ -54,7 +54,7 @@ RUNS_META_FIELDS: tuple[Field, ...] = (
     Field("evaluated_hours", "f8", "h", "span from first_bin to the dataset's end"),
     Field("n_thresholds", "i8", "", "rows of this run"),
     Field("n_trials", "i8", "", "rows of the sweep that are corrected for: those with enough signals to be judged"),
-    Field("spa_p_value", "f8", "", "Hansen's SPA over the sweep; not computed yet, NaN"),
+    Field("spa_p_value", "f8", "", "Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times"),
     Field("code_version", "str", "", "versions of the evaluation and the signal that wrote the row"),
 )
 
