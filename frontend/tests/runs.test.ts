@@ -82,6 +82,10 @@ describe("standing", () => {
       trials: 384, significant: 1, corrected: true, bestHolm: 0.03, bestDeflated: 0.9, spa: null,
     });
     expect(standing([row({ p_holm: null })])).toMatchObject({ corrected: false, bestHolm: null });
+    const a = row({ sweep_address: "aa", spa_p_value: 0.47 });
+    expect(standing([a, a]).spa).toBe(0.47);
+    expect(standing([a, row({ sweep_address: "bb", spa_p_value: 0.1 })]).spa).toBeNull();
+    expect(standing([])).toMatchObject({ trials: 0, spa: null });
   });
 });
 

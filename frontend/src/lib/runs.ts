@@ -152,6 +152,7 @@ export interface Standing {
   corrected: boolean;
   bestHolm: number | null;
   bestDeflated: number | null;
+  /** SPA p-value of the sweep; null when the rows are of several. */
   spa: number | null;
 }
 
@@ -166,7 +167,7 @@ export function standing(rows: readonly RunRow[]): Standing {
     corrected: holm.length > 0,
     bestHolm: holm.length > 0 ? Math.min(...holm) : null,
     bestDeflated: deflated.length > 0 ? Math.max(...deflated) : null,
-    spa: known(rows.map((row) => row.spa_p_value)).at(0) ?? null,
+    spa: new Set(rows.map((row) => row.sweep_address)).size === 1 ? (rows[0].spa_p_value ?? null) : null,
   };
 }
 
