@@ -20,6 +20,51 @@ def settings(world: World) -> Settings:
 
 
 def events(settings: Settings, key: list[str]) -> list[dg.AssetMaterialization]:
+    """Materialisations of an asset, newest first."""
+    with open_instance(settings) as instance:
+        records = instance.fetch_materializations(dg.AssetKey(key), limit=50).records
+        return [record.asset_materialization for record in records]
+
+
+def test_first_run_makes_everything(world: World) -> None:
+    assert [step["asset"] for step in world.run["steps"]] == CHAIN
+    assert [step["store_hit"] for step in world.run["steps"]] == [True, False, False, False]
+    assert world.promoted["steps"][0]["store_hit"] is False
+    assert all(len(step["address"]) == 64 for step in world.run["steps"])
+
+
+def test_second_run_finds_everything(world: World, vp: Vp) -> None:
+    again = vp("run", "minute_sweep", "--json").data
+    assert [step["store_hit"] for step in again["steps"]] == [True] * 4
+    assert [step["address"] for step in again["steps"]] == [step["address"] for step in world.run["steps"]]
+    assert again["best"] == world.run["best"]
+    promoted = vp("promote", "minute_sweep", "--json").data
+    assert promoted["steps"][0]["store_hit"] is True
+    assert promoted["path"] == world.promoted["path"]
+
+
+def test_metadata_says_what_was_made(world: World, settings: Settings) -> None:
+    made = next(event for event in events(settings, ["minute", "bins"]) if not event.metadata["store_hit"].value)
+    facts = {name: value.value for name, value in made.metadata.items()}
+    assert (facts["bins"], facts["rows"]) == (600, 600 * 101)
+    assert facts["events"] > 10_000
+    assert facts["events_per_s"] > 0
+    assert facts["bytes"] > 100_000
+    assert facts["preview"].startswith("![MNQH6_20260206_0930_0931__minute__")
+    assert "data:image/png;base64," in facts["preview"]
+    assert len(facts["preview"]) < 200_000
+    assert "| traded_sided |" in facts["counters"]
+
+
+@pytest.mark.parametrize("key", CHAIN)
+def test_data_version_is_the_address(settings: Settings, key: str) -> None:
+    made = events(settings, key.split("/"))
+    assert made
+    for event in made:
+        assert event.tags["dagster/data_version"] == event.metadata["address"].value
+
+
+def test_every_check_passed_but_significance(settings: Settings) -> None:
     found = {}
     with open_instance(settings) as instance:
         for run in instance.get_runs():
