@@ -1,31 +1,66 @@
-"""Engine rates on one synthetic day: decompression alone, book and kinetics, bins, the whole chain to a dataset."""
+"""Engine rates: decompression alone, book and kinetics, one bin's work, the whole chain from file to dataset."""
 
 from __future__ import annotations
 
-import datetime as dt
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import zstandard
 
 from benchmarks.plain_book import run_plain_book
-from benchmarks.timing import Measure, measure
-from vp_engine.book.state import (
-    new_book,
-)
+from benchmarks.timing import Measure, measure, measure_prepared
+from vp_engine.book.checkpoint import BookCheckpoint
+from vp_engine.book.state import new_book
 from vp_engine.feed import DbnFile
-from vp_engine.field.tick_engine import FLOW_ON
+from vp_engine.feed.records import MBO_DTYPE
+from vp_engine.field.kinetics import BLOCK_SLOTS, chain_at_nb
+from vp_engine.field.tick_engine import OUT_OF_RECORDS, consume_nb
 from vp_engine.lake import Lake
 from vp_engine.lake.datasets import write_dataset
-from vp_engine.sample import SampleSpec, write_sample
-from vp_engine.specs import load_instrument, resolve_capture
+from vp_engine.sample import SampleSpec, sample_records, write_sample
+from vp_engine.schema import BinBlock, empty_block
+from vp_engine.specs import Capture, VPRuntimeConfig, load_instrument, resolve_capture
+from vp_engine.spectrum.bins import write_grid_nb
+from vp_engine.spectrum.rollup import sample_nb
 from vp_engine.spectrum.scoring import SpectrumScorer
-from vp_engine.stream import _Chain, build_checkpoint, consume_nb, stream_events
+from vp_engine.stream import _Chain, _Records, build_checkpoint, stream_events
 
 WINDOW = ("09:25", "10:25")
 PLAIN_RECORDS = 200_000
+TABLES = ((10_000, 2_000_000), (1_000_000, 1_000_000))  # resting orders, events
+_FIRST_BINS = """
+import sys, time
+began = time.perf_counter()
+from pathlib import Path
+from vp_engine.specs import load_instrument, resolve_capture
+from vp_engine.stream import stream_events
+config = load_instrument()
+next(iter(stream_events([Path(sys.argv[1])], config, resolve_capture(config, "2026-02-06", "09:25", "09:26"))))
+print(time.perf_counter() - began)
+"""
+
+
+class Day(NamedTuple):
+    """The synthetic day on disk and what is needed to replay its hour."""
+
+    config: VPRuntimeConfig
+    raw: Path
+    capture: Capture
+    checkpoint: BookCheckpoint
+
+
+def make_day(folder: Path) -> Day:
+    """Write the default day below `folder`."""
+    config, spec = load_instrument(), SampleSpec()
+    raw = folder / "day.mbo.dbn.zst"
+    write_sample(raw, spec)
+    capture = resolve_capture(config, spec.day.isoformat(), *WINDOW)
+    return Day(config, raw, capture, build_checkpoint(raw, config, capture))
 
 
 def _decompress(path: Path) -> int:
@@ -34,65 +69,54 @@ def _decompress(path: Path) -> int:
     with path.open("rb") as source, zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True) as out:
         while piece := out.read(1 << 20):
             size += len(piece)
-    return size // 56
+    return size // MBO_DTYPE.itemsize
 
 
-def _book_and_kinetics(records: np.ndarray) -> int:
-    """Every record through book and kinetics, no bins."""
-    config = load_instrument()
+def _flowing(config: VPRuntimeConfig) -> _Chain:
+    """A chain over an empty book that tracks flow from the first record on."""
     chain = _Chain(config, 0, new_book(config.n_absolute_ticks))
-    chain.state.ticks.tally[FLOW_ON] = 1
+    chain.start_flow()
+    return chain
+
+
+def _consume(chain: _Chain, records: np.ndarray) -> int:
+    """Every record through book and kinetics, no bins."""
     at = 0
     while at < records.size:
-        code, at = consume_nb(records, at, 1 << 62, config.tick_int, chain.state.ticks)
-        chain.settle(code, None)
+        code, at = consume_nb(records, at, 1 << 62, chain.shape.tick_int, chain.state.ticks)
+        if code != OUT_OF_RECORDS:
+            chain.settle(code, _Records([], ""))
     return int(records.size)
 
 
-def run() -> Iterator[Measure]:
-    """Rows in the order of the chain."""
-    config = load_instrument()
-    spec = SampleSpec()
-    capture = resolve_capture(config, spec.day.isoformat(), *WINDOW)
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / "day.mbo.dbn.zst"
-        write_sample(raw, spec)
-        source = DbnFile(raw)
-        ids = source.instrument_ids(config.symbol)
-        records = np.concatenate(list(source.batches(ids)))
-        records.setflags(write=False)
-        checkpoint = build_checkpoint(raw, config, capture)
+def _loaded(config: VPRuntimeConfig, snapshot: np.ndarray) -> _Chain:
+    """A chain whose book holds the snapshot."""
+    chain = _flowing(config)
+    _consume(chain, snapshot)
+    return chain
 
-        yield measure("zstd decompression alone", "events", lambda: _decompress(raw))
-        yield measure("feed: file to record batches", "events", lambda: sum(b.size for b in DbnFile(raw).batches(ids)))
-        yield measure("plain Python book", "events", lambda: _plain(records, config.tick_int), runs=3, warm=False)
-        yield measure("book and kinetics", "events", lambda: _book_and_kinetics(records))
 
-        blocks = list(stream_events([raw], config, capture, checkpoint))
-
-        def bins() -> int:
-            return sum(block.bins.size for block in stream_events([raw], config, capture, checkpoint))
-
-        yield measure("raw .zst to bins in memory", "bins", bins)
-
-        def score() -> int:
-            scorer = SpectrumScorer(config)
-            for block in blocks:
-                scorer.update(block)
-            return capture.n_bins
-
-        yield measure("scoring 101 cells x 3 channels", "bins", score)
-
-        def dataset() -> int:
-            with tempfile.TemporaryDirectory(dir=folder) as root:
-                stream = stream_events([raw], config, capture, checkpoint)
-                write_dataset(
-                    Lake(root), stream, config=config, capture=capture, pipeline="bench", address="0" * 64,
-                    inputs={}, counters=lambda: stream.counters,
-                )  # fmt: skip
-            return capture.n_bins
-
-        yield measure("raw .zst to committed dataset", "bins", dataset, runs=3)
+def events(day: Day) -> Iterator[Measure]:
+    """Events a second: file, plain book, kernels."""
+    config, source = day.config, DbnFile(day.raw)
+    ids = source.instrument_ids(config.symbol)
+    records = np.concatenate(list(source.batches(ids)))
+    records.setflags(write=False)
+    yield measure("zstd decompression alone", "events", lambda: _decompress(day.raw))
+    yield measure("feed: file to record batches", "events", lambda: sum(b.size for b in DbnFile(day.raw).batches(ids)))
+    yield measure("plain Python book", "events", lambda: _plain(records, config.tick_int), runs=3)
+    yield measure_prepared(
+        "book and kinetics, sample day", "events", lambda: _flowing(config), lambda chain: _consume(chain, records)
+    )
+    for resting, n_events in TABLES:
+        flow = sample_records(n_events, resting_orders=resting, churn_share=0.5)
+        snapshot, after = flow[: flow.size - n_events], flow[flow.size - n_events :]
+        for part in (snapshot, after):
+            part.setflags(write=False)
+        yield measure_prepared(
+            f"book and kinetics, {resting:,} resting orders", "events",
+            lambda snapshot=snapshot: _loaded(config, snapshot), lambda chain, after=after: _consume(chain, after),
+        )  # fmt: skip
 
 
 def _plain(records: np.ndarray, tick_int: int) -> int:
@@ -101,6 +125,71 @@ def _plain(records: np.ndarray, tick_int: int) -> int:
     return int(part.size)
 
 
-def today() -> str:
-    """Date of the run."""
-    return dt.datetime.now(dt.UTC).date().isoformat()
+def _one_bin(day: Day) -> Measure:
+    """Spectrum over every slot, all blocks awake, and the window's extraction: what one bin costs at the worst."""
+    chain = _Chain(day.config, day.capture.start_ns, day.checkpoint.restore(day.config.n_absolute_ticks))
+    state = chain.state
+    state.ticks.kinetics.sums[:] = np.random.default_rng(1).random(state.ticks.kinetics.sums.shape)
+    chain_at_nb(state.ticks.kinetics, 1, state.chain)
+    anchor = int(day.checkpoint.scalars["anchor"])
+    block = empty_block(1, day.config.grid_radius_ticks)
+
+    def work() -> int:
+        for _ in range(1000):
+            state.ticks.kinetics.awake[:] = 1
+            sample_nb(state.rollup, state.ticks.kinetics, state.chain, state.forces, chain.shape.dt_s)
+            write_grid_nb(state, chain.shape, anchor, 4, block.grid[:, 0], block.state5[0], block.last_event_id[0])
+        return 1000
+
+    n_slots = BLOCK_SLOTS * state.ticks.kinetics.awake.size
+    return measure(f"spectrum over {n_slots:,} slots and window extraction", "bins", work)
+
+
+def bins(day: Day) -> Iterator[Measure]:
+    """Bins a second: one bin's work, scoring, the chain to memory and to a committed dataset."""
+    config, capture = day.config, day.capture
+    yield _one_bin(day)
+
+    def stream() -> Iterator[BinBlock]:
+        return iter(stream_events([day.raw], config, capture, day.checkpoint))
+
+    blocks = list(stream())
+
+    def score(scorer: SpectrumScorer) -> int:
+        for block in blocks:
+            scorer.update(block)
+        return capture.n_bins
+
+    yield measure_prepared("scoring 101 cells x 3 channels", "bins", lambda: SpectrumScorer(config), score)
+    blocks.clear()
+    yield measure("raw .zst to bins in memory", "bins", lambda: sum(block.bins.size for block in stream()))
+
+    def dataset() -> int:
+        with tempfile.TemporaryDirectory(dir=day.raw.parent) as root:
+            source = stream_events([day.raw], config, capture, day.checkpoint)
+            write_dataset(
+                Lake(root), source, config=config, capture=capture, pipeline="bench", address="0" * 64,
+                inputs={}, counters=lambda: source.counters,
+            )  # fmt: skip
+        return capture.n_bins
+
+    yield measure("raw .zst to committed dataset", "bins", dataset)
+
+
+def first_call(day: Day) -> Measure:
+    """Process start to the first minute of bins with the kernels in the cache; seconds as the process says."""
+    seconds = []
+    for _ in range(4):
+        ran = subprocess.run([sys.executable, "-c", _FIRST_BINS, day.raw], capture_output=True, text=True, check=True)
+        seconds.append(float(ran.stdout))
+    counted = sorted(seconds[1:])
+    return Measure("imports and first minute of bins, warm cache", "starts", 1, counted[1], counted[0], counted[2], 3)
+
+
+def run() -> Iterator[Measure]:
+    """Rows in the order of the chain."""
+    with tempfile.TemporaryDirectory() as folder:
+        day = make_day(Path(folder))
+        yield from events(day)
+        yield from bins(day)
+        yield first_call(day)

@@ -196,7 +196,7 @@ class _Chain:
 
     def _grow_table(self) -> None:
         book = self.book
-        orders = new_order_table(book.orders.size)
+        orders = new_order_table(book.orders.size // 2)  # twice the capacity
         copy_orders_nb(book.orders, orders)
         ticks = self.state.ticks._replace(book=book._replace(orders=orders))
         self.state = self.state._replace(ticks=ticks)

@@ -33,7 +33,7 @@ from vp_engine.book.order_book import (
     snapshot_edge_nb,
     snapshot_over_nb,
 )
-from vp_engine.book.order_table import BID, NOT_FOUND
+from vp_engine.book.order_table import BID, NOT_FOUND, home_nb
 from vp_engine.book.state import (
     CLOCK_NS,
     EVENT_ID,
@@ -51,10 +51,12 @@ from vp_engine.field.kinetics import (
     new_kinetics,
 )
 from vp_engine.jit import kernel
+from vp_engine.prefetch import prefetch_nb
 
 # What one bin counts, by index of `tally`, and whether flow is tracked.
 BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, FLOW_ON, FILLS = range(6)
 
+RECORDS_AHEAD = 12  # a large order table answers from memory after some hundred cycles: ask that much earlier
 # Why consume_nb came back.
 STOPPED, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS, SNAPSHOT_EDGE, BAD_DEPTH = range(6)
 
@@ -99,6 +101,8 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
     flow_on = tally[FLOW_ON] != 0
     for at in range(first, records.size):
         record = records[at]
+        ahead = min(at + RECORDS_AHEAD, records.size - 1)
+        prefetch_nb(orders, home_nb(orders, records[ahead].order_id))
         ts_ns = max(record_time_nb(record), scalars[CLOCK_NS])
         if ts_ns >= limit_ns:
             return STOPPED, at

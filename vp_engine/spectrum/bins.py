@@ -42,9 +42,9 @@ from vp_engine.field.tick_engine import (
 from vp_engine.jit import inlined, kernel
 from vp_engine.schema import GRID_F32_NAMES
 from vp_engine.spectrum.rollup import Rollup, sample_nb
-from vp_engine.units import PRICE_SCALE
 
 _TINY = 1e-9
+_TWO_DOLLARS = 2e9  # price units in two dollars: dividing rounds once, a factor of 0.5e-9 would round twice
 _COLUMN = {name: column for column, name in enumerate(GRID_F32_NAMES)}
 _PRESSURE, _MASS, _DEPTH = _COLUMN["pressure_variant"], _COLUMN["add_mass"], _COLUMN["rest_depth"]
 _V, _A, _J = _COLUMN["v_add"], _COLUMN["a_add"], _COLUMN["j_add"]
@@ -190,7 +190,7 @@ def close_bin_nb(state, shape, bin_seq, rows, at, grid, state5, last_event_id):
         return
     bid, ask, spot = book.scalars[BEST_BID_KEY], -book.scalars[BEST_ASK_KEY], spot_tick_nb(book.scalars)
     row.book_valid = 1
-    row.mid_price = (bid + ask) * shape.tick_int * (0.5 * PRICE_SCALE)
+    row.mid_price = (bid + ask) * shape.tick_int / _TWO_DOLLARS
     row.spot_ref_price_int = spot * shape.tick_int
     row.best_bid_price_int, row.best_ask_price_int = bid * shape.tick_int, ask * shape.tick_int
     microstate = write_moves_nb(row, state, bid, ask)

@@ -37,7 +37,7 @@ class Scores(NamedTuple):
 
 class _History(NamedTuple):
     """Per absolute tick, index = tick - base. rings, ordered: float32 (ticks, 3, window); n_seen: int64 (ticks,);
-    last: float64 (ticks, 3); last_bin: int64 (ticks,) valid bin of the last score, -1 if none; scratch: float64
+    last: float64 (ticks, 3); last_bin: int64 (ticks,) valid bin of the last score, -2 if none; scratch: float64
     (4,)."""
 
     rings: np.ndarray
@@ -69,7 +69,7 @@ def _new_history(n_ticks: int, window: int) -> _History:
         ordered=np.zeros((n_ticks, N_CHANNELS, window), np.float32),
         n_seen=np.zeros(n_ticks, np.int64),
         last=np.zeros((n_ticks, 3)),
-        last_bin=np.full(n_ticks, -1, np.int64),
+        last_bin=np.full(n_ticks, -2, np.int64),
         scratch=np.zeros(4),
     )
 
