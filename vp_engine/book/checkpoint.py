@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from vp_engine.arrow import arrow_array, numpy_array
 from vp_engine.book.levels import (
     is_valid,
     lay_slots,
@@ -88,7 +89,7 @@ class BookCheckpoint:
     def to_bytes(self) -> bytes:
         """One Arrow IPC file; equal checkpoints give equal bytes."""
         meta = json.dumps(self._facts() | {"sha256": self._digest()}, sort_keys=True)
-        table = pa.table({name: np.ascontiguousarray(self.orders[name]) for name in _COLUMNS})
+        table = pa.table({name: arrow_array(self.orders[name]) for name in _COLUMNS})
         table = table.replace_schema_metadata({_META: meta.encode()})
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
@@ -103,7 +104,7 @@ class BookCheckpoint:
             meta: dict[str, Any] = json.loads(table.schema.metadata[_META])
             orders = np.zeros(table.num_rows, new_book(2).orders.dtype)
             for column in _COLUMNS:
-                np.copyto(orders[column], table[column].to_numpy(), casting="no")
+                np.copyto(orders[column], numpy_array(table[column]), casting="no")
             made = cls(
                 orders,
                 {name: int(meta["scalars"][name]) for name in SCALAR_NAMES},

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vp_engine.arrow import arrow_array, numpy_array
 from vp_engine.errors import DataError, LakeError
 from vp_engine.lake.paths import BINS_FILE, GRID_FILE
 from vp_engine.schema import (
@@ -30,7 +31,6 @@ from vp_engine.schema import (
 ROW_GROUP_BINS = 1000
 BLOCK_FIELDS = (*GRID_F32_NAMES, "state5_code", "last_event_id")
 _DICTIONARY = ("k", "bin_seq", "state5_code", "book_valid")  # few values, long runs
-_DTYPES = {pa.from_numpy_dtype(np.dtype(code)): np.dtype(code) for code in ("i1", "i4", "i8", "f4", "f8")}
 _SORTED = ("bin_seq", "bin_start_ns", "event_id")  # statistics only where a reader can skip by them
 
 
@@ -66,21 +66,6 @@ def parquet_writer(path: Path, fields: Sequence[Field]) -> pq.ParquetWriter:
 def _integer_encoding(field: Field) -> str:
     """Differences for counters and times, plain for the narrow codes."""
     return "DELTA_BINARY_PACKED" if field.dtype in ("i4", "i8") else "PLAIN"
-
-
-def arrow_array(values: np.ndarray) -> pa.Array:
-    """A flat Arrow array over a numpy array's own memory. `pa.array` would import pandas first, which takes seconds."""
-    flat = np.ascontiguousarray(values).reshape(-1)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), flat.size, [None, pa.py_buffer(flat)])
-
-
-def numpy_array(column: pa.ChunkedArray) -> np.ndarray:
-    """A column without nulls as one numpy array, without pandas too."""
-    dtype = _DTYPES[column.type]
-    parts = [
-        np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize) for chunk in column.chunks
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype), *parts])
 
 
 def bins_table(block: BinBlock) -> pa.Table:
