@@ -13,11 +13,11 @@ import dagster as dg
 
 from vp_assets import metadata
 from vp_assets.chain import Chain
-from vp_assets.choice import DayResults
 from vp_assets.promotion import PromotedSpec, Promotion
 from vp_assets.streams import BookReplay, DatasetStream, SweepRun
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import NotFoundError
+from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.lake import Dataset, DatasetInfo, RawDay, open_dataset, write_dataset
 from vp_engine.lake.books import write_book
 from vp_engine.lake.paths import book_path

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from vp_assets import preview
 from vp_assets.chain import BookRequest
-from vp_assets.choice import Choice
 from vp_assets.promotion import PromotedSpec
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.order_table import ASK, BID
+from vp_engine.evaluation.walk_forward import Choice
 from vp_engine.lake import Dataset, RawDay
 from vp_engine.lake.blocks import open_parquet, read_group
 from vp_engine.lake.paths import GRID_FILE

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vp_assets.chain import Chain
-from vp_assets.choice import Choice
 from vp_engine.errors import ConfigError, DataError
 from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.evaluation.sweep import replay_trades
+from vp_engine.evaluation.walk_forward import Choice
 from vp_engine.hashing import sha256_text
 from vp_engine.lake import Lake, open_dataset
 from vp_engine.lake.models import models_dir, open_models

@@ -10,8 +10,8 @@ from vp_assets.assets import checks
 from vp_assets.assets.common import OWNERS, Built, Events
 from vp_assets.assets.sweeps import sweep_key
 from vp_assets.chain import Chain
-from vp_assets.choice import DayResults, choose
 from vp_assets.promotion import Promotion
+from vp_engine.evaluation.walk_forward import DayResults, choose
 
 
 def promoted_key(experiment: str) -> dg.AssetKey:

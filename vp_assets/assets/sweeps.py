@@ -9,11 +9,11 @@ from vp_assets.assets import checks
 from vp_assets.assets.common import OWNERS, Built, Events
 from vp_assets.assets.datasets import bins_key
 from vp_assets.chain import Chain, SweepRequest
-from vp_assets.choice import DayResults
 from vp_assets.partitions import capture_days, require_key
 from vp_assets.resources import MlflowTracking
 from vp_assets.streams import SweepRun
 from vp_engine.evaluation.trials import code_version, experiment_signals
+from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.lake import Dataset
 from vp_engine.specs import dump_yaml
 

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from vp_assets.choice import DayResults, choose
 from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.evaluation.walk_forward import DayResults, choose, pool
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA
 from vp_engine.specs import ExperimentSpec
 
@@ -19,11 +19,23 @@ def row(schema: pa.Schema, **values: Any) -> dict[str, Any]:
     return {field.name: values.get(field.name, _ZERO[field.type]) for field in schema}
 
 
-def day(name: str, figures: dict[str, tuple[int, float]], threshold: float = 0.1) -> DayResults:
+def day(name: str, figures: dict[str, tuple[int, float]], threshold: float = 0.1, evaluation: str = "{}") -> DayResults:
     """A day with trials by name: (trades, net pnl)."""
-    meta = [row(RUNS_META_SCHEMA, run_id=f"{trial}@{name}", trial_id=trial, dt=name) for trial in figures]
+    meta = [
+        row(RUNS_META_SCHEMA, run_id=f"{trial}@{name}", trial_id=trial, dt=name, evaluation=evaluation)
+        for trial in figures
+    ]
     runs = [
-        row(RUNS_SCHEMA, run_id=f"{trial}@{name}", threshold=threshold, n_signals=n, net_mean_pnl_ticks=pnl)
+        row(
+            RUNS_SCHEMA,
+            run_id=f"{trial}@{name}",
+            threshold=threshold,
+            n_signals=n,
+            net_mean_pnl_ticks=pnl,
+            n_up_tp=n // 2,
+            net_total_pnl_ticks=n * pnl,
+            break_even_rate=0.4,
+        )
         for trial, (n, pnl) in figures.items()
     ]
     return DayResults(name, name, pa.Table.from_pylist(meta, RUNS_META_SCHEMA), pa.Table.from_pylist(runs, RUNS_SCHEMA))
@@ -84,3 +96,26 @@ def test_a_named_run_is_taken_from_its_own_day() -> None:
 def test_nothing_to_choose(held: dict[str, DayResults], asked: dict[str, Any], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         choose(experiment(days=SPLIT), held, **asked)
+
+
+def test_a_calibrated_threshold_is_the_same_quantile_on_every_day() -> None:
+    calibrated = '{"calibration_fraction": 0.2}'
+    days = {
+        "2026-02-02": day("2026-02-02", {"a": (10, 1.0)}, 0.123, calibrated),
+        "2026-02-03": day("2026-02-03", {"a": (10, 2.0)}, 0.345, calibrated),
+        "2026-02-06": day("2026-02-06", {"a": (10, -1.0)}, 0.567, calibrated),
+    }
+    chosen = choose(experiment(days=SPLIT, selection={"min_signals": 20}), days)
+    assert [row["threshold"] for row in chosen.by_day] == [0.123, 0.345, 0.567]
+    assert chosen.run["threshold"] == 0.345  # of the latest train day
+
+
+def test_days_of_one_role_together() -> None:
+    chosen = choose(experiment(days=SPLIT), DAYS)
+    train, test = pool(chosen.by_day, "train"), pool(chosen.by_day, "test")
+    assert (train.n_days, train.n_signals, train.net_total_pnl_ticks, train.days_in_profit) == (2, 40, 40.0, 2)
+    assert train.net_mean_pnl_ticks == 1.0
+    assert train.tp_rate == 0.5
+    assert train.tp_rate_low < 0.5 < train.tp_rate_high
+    assert (test.n_days, test.net_mean_pnl_ticks, test.days_in_profit) == (1, -5.0, 0)
+    assert pool(choose(experiment(), {"2026-02-02": DAYS["2026-02-02"]}).by_day, "test") is None

@@ -1,0 +1,44 @@
+"""What a walk-forward says on a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from vp_assets.cli.runs_table import print_choice
+from vp_engine.evaluation.walk_forward import Choice
+
+_DAY = {
+    "tp_rate_low": 0.4, "tp_rate_high": 0.6, "break_even_rate": 0.45, "n_down_tp": 0, "p_value": 0.2,
+    "spa_p_value": float("nan"),
+}  # fmt: skip
+
+
+def day(name: str, role: str, n: int, net: float) -> dict:
+    return {
+        **_DAY, "day": name, "role": role, "n_signals": n, "n_up_tp": n // 2, "tp_rate": 0.5 if n else float("nan"),
+        "net_mean_pnl_ticks": net, "net_total_pnl_ticks": net * n,
+    }  # fmt: skip
+
+
+TRAIN = [day("2026-02-02", "train", 100, 2.0), day("2026-02-03", "train", 100, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ([], "flatter"),
+        ([day("2026-02-06", "test", 0, 0.0)], "did not trade"),
+        ([day("2026-02-06", "test", 50, -1.5)], "-1.50 ticks a trade over 50 trades, in profit on 0 of 1"),
+        ([day("2026-02-06", "test", 5000, 1.5)], "is above break even"),
+    ],
+)
+def test_train_and_test_days_are_told_apart(test: list, words: str) -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_choice(console, Choice({"signal": "ads", "run_id": "ab" * 8}, {"threshold": 0.1}, [*TRAIN, *test]))
+    said = console.export_text()
+    assert words in " ".join(said.split())
+    assert "2 days" in said
+    assert "+1.50" in said

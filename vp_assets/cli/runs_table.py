@@ -1,0 +1,170 @@
+"""Runs as tables: what was tried, how it went, and in one plain sentence what it proves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vp_assets.cli.common import count, fitting, number, table
+
+if TYPE_CHECKING:
+    from vp_engine.evaluation.walk_forward import Choice
+
+_NUMBERS = ("θ", "n", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
+_SIGNIFICANT = 0.05
+_BARRIERS = {"tp": "tp_ticks", "sl": "sl_ticks", "cooldown": "cooldown_bins", "day": "dt"}
+_DAY_NUMBERS = ("n", "tp rate", "95 % interval", "break even", "net pnl", "p", "SPA p")
+
+
+def best_per_run(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first row of each run, in the order of the rows."""
+    best: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        best.setdefault(row["run_id"], row)
+    return list(best.values())
+
+
+def print_runs(
+    console: Any,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    judged: Sequence[Mapping[str, Any]],
+    min_signals: int,
+) -> None:
+    """The table of `rows` and one plain sentence on what all that were `judged` prove."""
+    from vp_engine.signals.registry import list_signals
+
+    if not rows:
+        console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
+        return
+    usual = {info.name: info.params for info in list_signals()}
+    own = [_own(row) for row in rows]
+    shared = _common(own)
+    alike = {signal: _common([o for r, o in zip(rows, own, strict=True) if r["signal"] == signal]) for signal in usual}
+
+    def apart(signal: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run does not share with all others, nor with all of its signal as that signal usually is."""
+        default = usual.get(signal, {})
+        expected = {name: value for name, value in alike.get(signal, {}).items() if default.get(name, value) == value}
+        kept = {name: value for name, value in parameters.items() if name not in shared}
+        return {name: value for name, value in kept.items() if name in _BARRIERS or expected.get(name) != value}
+
+    cells = [
+        fitting(
+            {
+                "run": row["run_id"],
+                "signal": row["signal"],
+                "parameters": _words(apart(row["signal"], parameters)) or "–",
+                "θ": f"{row['threshold']:g}",
+                "n": count(row["n_signals"]),
+                "tp rate": _percent(row["tp_rate"]),
+                "95 % interval": _interval(row["tp_rate_low"], row["tp_rate_high"]),
+                "break even": _percent(row["break_even_rate"]),
+                "net pnl": number(row["net_mean_pnl_ticks"], 2, sign=True),
+                "p": number(row["p_value"]),
+                "Holm p": number(row["p_holm"], 2),
+            },
+            console,
+            wide_only=("signal", "tp rate", "break even", "p"),
+        )
+        for row, parameters in zip(rows, own, strict=True)
+    ]
+    shown = table(title, *cells[0], right=_NUMBERS, whole=("run", "signal"))
+    for row, line in zip(rows, cells, strict=True):
+        shown.add_row(*line.values(), style="bold" if row["p_holm"] <= _SIGNIFICANT else None)
+    console.print(shown)
+    told = {name: value for name, value in shared.items() if usual.get(rows[0]["signal"], {}).get(name) != value}
+    if told:
+        console.print(f"[dim]All of them: {_words(told)}.[/dim]")
+    console.print(_verdict(judged))
+
+
+def _common(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of these runs have alike."""
+    return {name: value for name, value in (runs[0] if runs else {}).items() if all(r.get(name) == value for r in runs)}
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the table proves, in one sentence."""
+    winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
+    tried = max(row["n_trials"] for row in rows)
+    best = _best_of_sweeps(rows)
+    if winners:
+        return (
+            f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials. {best}"
+        )
+    return (
+        f"Nothing here is significant: none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less "
+        f"after {tried:,} trials. {best} These runs may be luck."
+    )
+
+
+def _best_of_sweeps(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Hansen's SPA of the sweeps behind these rows, in words."""
+    found = {row["sweep_address"]: row["spa_p_value"] for row in rows}
+    known = sorted(p for p in found.values() if p == p)
+    if not known:
+        return "Hansen's SPA: the datasets are too short for it (under 20 holding times)."
+    if len(found) == 1:
+        return f"Hansen's SPA over the whole sweep: p {number(known[0])}."
+    span = number(known[0]) if len(known) == 1 else f"{number(known[0])} to {number(known[-1])}"
+    return f"Hansen's SPA over {len(known)} of {len(found)} sweeps: p {span}."
+
+
+def _own(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What sets a run apart from others of its signal: parameters and scoring, barriers, day."""
+    import json
+
+    params = json.loads(row["parameters"])
+    scoring = {f"scoring.{name}": value for name, value in params.pop("scoring", {}).items()}
+    return {**params, **scoring, **{name: row[column] for name, column in _BARRIERS.items()}}
+
+
+def _words(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items()
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return "–" if low != low else f"{100 * low:.1f} – {_percent(high)}"
+
+
+def _percent(value: float) -> str:
+    return "–" if value != value else f"{100 * value:.1f} %"
+
+
+def print_choice(console: Any, choice: Choice) -> None:
+    """How a choice did, day by day, with its train and its test days together."""
+    from vp_engine.evaluation.walk_forward import pool
+
+    shown = table(
+        f"{choice.meta['signal']}, run {choice.meta['run_id']} at {choice.run['threshold']:g}, day by day",
+        "day", "role", *_DAY_NUMBERS, right=_DAY_NUMBERS,
+    )  # fmt: skip
+    for row in choice.by_day:
+        shown.add_row(row["day"], row["role"], *_day_cells(row), number(row["p_value"]), number(row["spa_p_value"]))
+    totals = {role: pool(choice.by_day, role) for role in ("train", "test")}
+    for role, total in totals.items():
+        if total is not None and total.n_days > 1:
+            shown.add_row(f"{total.n_days} days", role, *_day_cells(total._asdict()), "", "", style="bold")
+    console.print(shown)
+    test = totals["test"]
+    if test is None:
+        console.print("No test day has results: these figures are those it was chosen by, and flatter it.")
+    elif test.n_signals == 0:
+        console.print("It did not trade on its test days, which say nothing about it.")
+    else:
+        beats = "above" if test.tp_rate_low > test.break_even_rate else "not above"
+        console.print(
+            f"Test days alone: {number(test.net_mean_pnl_ticks, 2, sign=True)} ticks a trade over "
+            f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}; the 95 % interval of its "
+            f"tp rate is {beats} break even."
+        )
+
+
+def _day_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        count(row["n_signals"]), _percent(row["tp_rate"]), _interval(row["tp_rate_low"], row["tp_rate_high"]),
+        _percent(row["break_even_rate"]), number(row["net_mean_pnl_ticks"], 2, sign=True),
+    )  # fmt: skip
