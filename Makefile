@@ -64,8 +64,8 @@ bench: $(PY_READY) ## ratios in one run, appended to benchmarks/BENCHMARKS.md
 
 dev: setup ## Dagster, the service and Vite together
 	@trap 'kill 0' INT TERM EXIT; \
-	mkdir -p $(LAKE)/dagster; \
-	export VP_LAKE_ROOT=$(LAKE) DAGSTER_HOME=$(abspath $(LAKE)/dagster); \
+	export VP_LAKE_ROOT=$(abspath $(LAKE)) DAGSTER_HOME=$(abspath $(LAKE)/dagster); \
+	$(BIN)/python -m vp_assets.runs || exit $$?; \
 	$(BIN)/dg dev -w dagster_workspace.yaml & \
 	$(BIN)/vp-serve --port $(PORT) & \
 	(cd frontend && npm run dev) & wait

@@ -18,7 +18,7 @@ import dagster as dg
 from vp_assets import progress
 from vp_assets.chain import Chain
 from vp_assets.definitions import build_definitions
-from vp_assets.settings import Settings
+from vp_assets.settings import Settings, load_settings
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _NEW_HOME = "# Written once for this lake; edit freely.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
@@ -94,3 +94,7 @@ def _materialized(event: dg.AssetMaterialization) -> Materialized:
     }
     key = "/".join(event.asset_key.path)
     return Materialized(key, event.partition, str(values.get("address", "")), bool(values.get("store_hit")), values)
+
+
+if __name__ == "__main__":  # makes the home that `dg dev` wants to find
+    open_instance(load_settings()).dispose()
