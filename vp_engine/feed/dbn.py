@@ -117,8 +117,8 @@ class DbnFile:
         for name, intervals in self.metadata.mappings.items():
             for interval in intervals:
                 left, right = str(name), str(interval["symbol"])
-                symbol, number = (left, right) if right.isdigit() else (right, left)
-                if number.isdigit():
+                symbol, number = (left, right) if _is_id(right) else (right, left)
+                if _is_id(number):
                     found.append(
                         (symbol, int(number), _as_date(interval["start_date"]), _as_date(interval["end_date"]))
                     )
@@ -193,6 +193,11 @@ class DbnFile:
         if status != WALK_OK:
             raise DataError(f"{self.path.name}: record {index + seen} has an impossible length; the file is corrupt")
         return out[:kept].reshape(-1).view(MBO_DTYPE), consumed, seen
+
+
+def _is_id(text: str) -> bool:
+    """Whether a mapping's side is an instrument id: an unsigned 32-bit number in digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 1 << 32
 
 
 def _as_date(value: Any) -> dt.date:
