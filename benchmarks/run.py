@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine
+from benchmarks import engine, signals
 from benchmarks.timing import Measure, machine
 
 BOOK = Path(__file__).with_name("BENCHMARKS.md")
@@ -39,7 +40,7 @@ def main() -> None:
     """Measure, print, append."""
     console = Console()
     rows: dict[str, Measure] = {}
-    for row in engine.run():
+    for row in itertools.chain(engine.run(), signals.run()):
         rows[row.name] = row
         console.print(f"{row.name}: {shown(row)[0]} {shown(row)[1]}", highlight=False)
     table = Table("what", "rate, median", "each", "seconds", "min to max", "runs")
