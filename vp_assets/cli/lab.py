@@ -1,14 +1,16 @@
-"""Looking closer: what a signal costs live."""
+"""Looking closer: what a signal costs live, what a dataset is like before any signal."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, table
+from vp_assets.cli.common import Session, command, count, number, table
 
 if TYPE_CHECKING:
+    from vp_engine.evaluation.analysis import Analysis
     from vp_engine.evaluation.online import OnlineReport, Timing
     from vp_engine.lake import Dataset
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "online-sim")(online_sim)
+    command(app, "analyze")(analyze)
 
 
 def online_sim(
@@ -106,3 +109,74 @@ def _print_timing(console: Any, report: OnlineReport) -> None:
     over = "No update" if report.over_budget == 0 else f"{report.over_budget:,} updates"
     same = "the same bits as" if report.same_bits else "[red]other values than[/red]"
     console.print(f"{over} over the budget. One at a time gives {same} the whole dataset at once.")
+
+
+def analyze(
+    session: Session,
+    dataset: Annotated[str | None, typer.Argument(help="Dataset; the lake's only one if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the plots [./analysis/DATASET].", show_default=False)
+    ] = None,
+) -> None:
+    """State shares by cell, regimes, and the projection against what came: tables, and plots as PNG."""
+    from vp_assets.plots import PLOTS
+    from vp_engine.evaluation.analysis import analyze as analysed
+
+    chosen = dataset_of(session, dataset)
+    with session.progress("analysis") as progress:
+        found = analysed(chosen, on_progress=lambda done, total: progress("projection models", done, total))
+        folder = out or Path("analysis") / chosen.dataset_id
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for name, plot in PLOTS.items():
+            (folder / name).write_bytes(plot(found))
+            files.append(str(folder / name))
+    data = {
+        "dataset_id": found.dataset_id,
+        "n_bins": found.n_bins,
+        "n_valid": found.n_valid,
+        "state_shares": found.state_shares.tolist(),
+        "regimes": [regime._asdict() for regime in found.regimes],
+        "transitions": found.transitions.tolist(),
+        "projection": [
+            {**trial._asdict(), "horizons": [horizon._asdict() for horizon in trial.horizons], "own": at == 0}
+            for at, trial in enumerate((found.projection, *found.sweep))
+        ],
+        "plots": files,
+    }
+    session.finish(data, lambda console: _print_analysis(console, found, files))
+
+
+def _print_analysis(console: Any, found: Analysis, files: list[str]) -> None:
+    from vp_engine.evaluation.analysis import STATE_NAMES
+
+    radius = found.state_shares.shape[1] // 2
+    zones = {"below": slice(0, radius), "at spot": slice(radius, radius + 1), "above": slice(radius + 1, None)}
+    numbers = ("below", "at spot", "above", "dominant", "runs", "mean s", "median s", "longest s")
+    shown = table(f"States and regimes of {found.dataset_id}, {found.n_valid:,} valid bins", "state", *numbers,
+                  right=numbers)  # fmt: skip
+    for at, (name, regime) in enumerate(zip(STATE_NAMES, found.regimes, strict=True)):
+        shares = (f"{100 * found.state_shares[at, zone].mean():.1f} %" for zone in zones.values())
+        times = (number(value, 2) for value in (regime.mean_s, regime.median_s, regime.longest_s))
+        shown.add_row(name, *shares, f"{100 * regime.share:.1f} %", count(regime.runs), *times)
+    console.print(shown)
+    horizons = [f"{horizon.horizon_ms} ms" for horizon in found.projection.horizons]
+    skills = table(
+        "Projection: root mean square error, and skill against a guess of 0 (above 0 is better)",
+        "damping /s", "cubic", *horizons, right=("damping /s", "cubic", *horizons),
+    )  # fmt: skip
+    for at, trial in enumerate((found.projection, *found.sweep)):
+        cells = (f"{number(h.rmse)}  {number(h.skill_zero, 2, sign=True)}" for h in trial.horizons)
+        skills.add_row(
+            f"{trial.damping_lambda:g}", f"{trial.cubic_scale:.3g}", *cells, style="bold" if at == 0 else None
+        )
+    console.print(skills)
+    best = max(found.sweep, key=lambda trial: sum(h.skill_zero for h in trial.horizons))
+    useful = [h.horizon_ms for h in found.projection.horizons if h.skill_zero > 0]
+    console.print(
+        f"The dataset's own projection (bold) beats a guess of 0 at {', '.join(map(str, useful)) or 'no'} "
+        f"{'ms' if useful else 'horizon'}. Best of those tried: damping {best.damping_lambda:g}/s, "
+        f"cubic {best.cubic_scale:.3g}."
+    )
+    for file in files:
+        console.print(file, soft_wrap=True)
