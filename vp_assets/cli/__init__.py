@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from vp_assets.cli import data, house, lab, pipelines, research, shelf
+from vp_assets.cli import campaigns, data, house, lab, pipelines, research, shelf
 
 app = typer.Typer(
     name="vp",
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (data, pipelines, research, lab, shelf, house):
+for group in (data, pipelines, campaigns, research, lab, shelf, house):
     group.register(app)
 
 _UsageError = typer.BadParameter.__mro__[1]

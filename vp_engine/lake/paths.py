@@ -20,6 +20,7 @@ HARNESS = PurePosixPath("research/vp_harness")
 RUNS_META = HARNESS / "results/runs_meta"
 RUNS = HARNESS / "results/runs"
 MODELS = HARNESS / "models"
+CAMPAIGNS = PurePosixPath("research/vp_campaigns")
 PROMOTED_SERVING = HARNESS / "configs/serving"
 
 BINS_FILE = "bins.parquet"
@@ -91,6 +92,11 @@ def dataset_dir(name: str) -> PurePosixPath:
 def results_paths(sweep_address: str) -> tuple[PurePosixPath, PurePosixPath]:
     """(runs_meta, runs) files of one sweep."""
     return RUNS_META / f"{sweep_address}.parquet", RUNS / f"{sweep_address}.parquet"
+
+
+def campaign_path(name: str, address: str) -> PurePosixPath:
+    """Index of one campaign's datasets."""
+    return CAMPAIGNS / f"{check_name(name, 'campaign')}__{address[:SHORT]}.json"
 
 
 def promoted_serving_dir(lake: Lake) -> Path:
