@@ -1,7 +1,7 @@
 """The one place of this package that reads the environment. Options of a command line win over variables.
 
 VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START, DAGSTER_HOME,
-MLFLOW_TRACKING_URI.
+MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier
 @dataclass(frozen=True)
 class Settings:
     """Where things are. `lake_root` is a folder or an fsspec URL; `instrument` None means the packaged lock;
-    `signals_path`: files and folders of own signals."""
+    `signals_path`: files and folders of own signals; `dask_scheduler`: address of a cluster that sweeps run on."""
 
     lake_root: str
     config_dir: Path
@@ -28,6 +28,7 @@ class Settings:
     mlflow_artifacts: str
     first_day: dt.date
     signals_path: tuple[Path, ...] = ()
+    dask_scheduler: str | None = None
 
 
 def load_settings(
@@ -53,6 +54,7 @@ def load_settings(
         mlflow_artifacts=str(home / "mlflow" / "artifacts"),
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
         signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),
+        dask_scheduler=environ.get("VP_DASK_SCHEDULER") or None,
     )
 
 

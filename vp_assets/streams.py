@@ -72,9 +72,10 @@ class DatasetStream:
 class SweepRun:
     """Results still to be computed: `result()` tries every trial of the experiment on the dataset."""
 
-    def __init__(self, request: SweepRequest, dataset: Dataset) -> None:
+    def __init__(self, request: SweepRequest, dataset: Dataset, dask_scheduler: str | None = None) -> None:
         self.request = request
         self.n_trials = 0
+        self._scheduler = dask_scheduler
         self._dataset = dataset
 
     def result(self) -> SweepResult:
@@ -90,4 +91,5 @@ class SweepRun:
             experiment=request.experiment,
             serving=request.serving,
             max_workers=request.experiment.parallel.max_workers,
+            dask_scheduler=self._scheduler,
         )
