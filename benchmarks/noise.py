@@ -9,6 +9,7 @@ stay at their nominal level; the table and its Wilson intervals are printed as M
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -189,8 +190,8 @@ def main() -> None:
             found = []
             for seed in range(seeds):
                 found.append(sweep(make(seed), spec))
-                print(f"\r{kind}, {words}: {seed + 1} of {seeds}", end="", flush=True)
-            print(f" in {time.perf_counter() - began:.0f} s")
+                print(f"\r{kind}, {words}: {seed + 1} of {seeds}", end="", file=sys.stderr, flush=True)
+            print(f"{kind}, {words}: {seeds} sweeps in {time.perf_counter() - began:.0f} s")
             if found:
                 table += lines(f"{kind}, {words}", found)
     print("\n".join(table))

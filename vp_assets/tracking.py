@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlparse
 
 _LOCAL = "sqlite:///"
 _FIGURES = (
-    "n_signals", "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks", "net_mean_pnl_ticks", "wilson_low",
-    "wilson_high", "sharpe_per_trade", "p_value", "p_holm",
+    "n_signals", "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks", "net_mean_pnl_ticks", "tp_rate_low",
+    "tp_rate_high", "sharpe", "p_value", "p_holm", "deflated_sharpe", "spa_p_value",
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def log_sweep(tracking_uri: str, artifacts: str, experiment_name: str | None, re
         "n_rows": record.n_rows,
         **{f"best_{name}": best.get(name) for name in _FIGURES},
     }
-    params = {name: value for name, value in best.items() if name in ("run_id", "signal", "threshold", "params_json")}
+    params = {name: value for name, value in best.items() if name in ("run_id", "signal", "threshold", "parameters")}
     client.log_batch(
         run_id,
         metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items() if _is_figure(value)],

@@ -85,7 +85,7 @@ def _common(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the table proves, in one sentence."""
+    """What the table proves, in a sentence or two."""
     winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
     tried = max(row["n_trials"] for row in rows)
     best = _best_of_sweeps(rows)
@@ -93,10 +93,13 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
         return (
             f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials. {best}"
         )
-    return (
-        f"Nothing here is significant: none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less "
-        f"after {tried:,} trials. {best} These runs may be luck."
-    )
+    none = f"none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials."
+    if len({row["sweep_address"] for row in rows}) == 1 and rows[0]["spa_p_value"] <= _SIGNIFICANT:
+        return (
+            f"No single row is significant: {none} {best} Something in this sweep is unlikely to be luck, but not which "
+            f"row; other days must tell."
+        )
+    return f"Nothing here is significant: {none} {best} These runs may be luck."
 
 
 def _best_of_sweeps(rows: Sequence[Mapping[str, Any]]) -> str:
