@@ -96,8 +96,8 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     none = f"none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials."
     if len({row["sweep_address"] for row in rows}) == 1 and rows[0]["spa_p_value"] <= _SIGNIFICANT:
         return (
-            f"No single row is significant: {none} {best} Something in this sweep is unlikely to be luck, but not which "
-            f"row; other days must tell."
+            f"No single row is significant: {none} {best} Something in this sweep is unlikely to be luck, but which "
+            f"row is not said; other days must tell."
         )
     return f"Nothing here is significant: {none} {best} These runs may be luck."
 
