@@ -20,6 +20,7 @@ from vp_engine.feed import DbnFile
 from vp_engine.feed.records import MBO_DTYPE
 from vp_engine.field.kinetics import BLOCK_SLOTS, chain_at_nb
 from vp_engine.field.tick_engine import OUT_OF_RECORDS, consume_nb
+from vp_engine.jit import kernel
 from vp_engine.lake import Lake
 from vp_engine.lake.datasets import write_dataset
 from vp_engine.sample import SampleSpec, sample_records, write_sample
@@ -125,6 +126,15 @@ def _plain(records: np.ndarray, tick_int: int) -> int:
     return int(part.size)
 
 
+@kernel
+def _repeat_bin_nb(n_bins, state, shape, spot, grid, state5, last_event_id):  # type: ignore[no-untyped-def]
+    """Sample every slot and write the window, n_bins times."""
+    for _ in range(n_bins):
+        state.ticks.kinetics.awake[:] = 1
+        sample_nb(state.rollup, state.ticks.kinetics, state.chain, state.forces, shape.dt_s)
+        write_grid_nb(state, shape, spot, 4, grid, state5, last_event_id)
+
+
 def _one_bin(day: Day) -> Measure:
     """Spectrum over every slot, all blocks awake, and the window's extraction: what one bin costs at the worst."""
     chain = _Chain(day.config, day.capture.start_ns, day.checkpoint.restore(day.config.n_absolute_ticks))
@@ -135,10 +145,7 @@ def _one_bin(day: Day) -> Measure:
     block = empty_block(1, day.config.grid_radius_ticks)
 
     def work() -> int:
-        for _ in range(1000):
-            state.ticks.kinetics.awake[:] = 1
-            sample_nb(state.rollup, state.ticks.kinetics, state.chain, state.forces, chain.shape.dt_s)
-            write_grid_nb(state, chain.shape, anchor, 4, block.grid[:, 0], block.state5[0], block.last_event_id[0])
+        _repeat_bin_nb(1000, state, chain.shape, anchor, block.grid[:, 0], block.state5[0], block.last_event_id[0])
         return 1000
 
     n_slots = BLOCK_SLOTS * state.ticks.kinetics.awake.size
