@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, signals
+from benchmarks import engine, memory, nautilus, scaling, signals
 from benchmarks.timing import Measure, machine
 
 BOOK = Path(__file__).with_name("BENCHMARKS.md")
@@ -19,12 +19,24 @@ def ratios(rows: dict[str, Measure]) -> list[tuple[str, float]]:
     """What the absolute figures mean: quotients within this run."""
     kinetics, plain = rows["book and kinetics, sample day"], rows["plain Python book"]
     zstd, chain = rows["zstd decompression alone"], rows["raw .zst to committed dataset"]
+    other = rows.get(nautilus.NAME)
+    against = [(f"book and kinetics against {nautilus.NAME}, events/s", kinetics.rate / other.rate)] if other else []
     return [
+        *against,
         ("book and kinetics against the plain Python book, events/s", kinetics.rate / plain.rate),
         ("book and kinetics against zstd decompression, events/s", kinetics.rate / zstd.rate),
         ("whole chain against zstd decompression, seconds", chain.seconds / zstd.seconds),
         ("whole chain against the market's own pace, 100 ms bins", chain.rate / 10.0),
     ]
+
+
+def facts(rows: dict[str, Measure]) -> list[tuple[str, str]]:
+    """What is no quotient: memory, and how cost grows."""
+    grows = [
+        (f"{what}: seconds grow with events to the power", f"{scaling.exponent(rows, what):.2f}")
+        for what in (scaling.KERNELS, scaling.CHAIN)
+    ]
+    return grows + memory.facts()
 
 
 def shown(row: Measure) -> tuple[str, str, str, str, str]:
@@ -40,7 +52,7 @@ def main() -> None:
     """Measure, print, append."""
     console = Console()
     rows: dict[str, Measure] = {}
-    for row in itertools.chain(engine.run(), signals.run()):
+    for row in itertools.chain(nautilus.run(), engine.run(), signals.run(), scaling.run()):
         rows[row.name] = row
         console.print(f"{row.name}: {shown(row)[0]} {shown(row)[1]}", highlight=False)
     table = Table("what", "rate, median", "each", "seconds", "min to max", "runs")
@@ -56,6 +68,11 @@ def main() -> None:
     for name, value in ratios(rows):
         table.add_row(name, f"{value:,.1f} x")
         lines.append(f"| {name} | {value:,.1f} |")
+    lines.append("\n| fact | |\n|---|---:|")
+    for name, text in facts(rows):
+        table.add_row(name, text)
+        lines.append(f"| {name} | {text} |")
+    scaling.draw(rows)
     console.print(table)
     with BOOK.open("a", encoding="utf-8") as book:
         book.write("\n".join(lines) + "\n")
