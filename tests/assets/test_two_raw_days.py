@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from tests.assets.conftest import say
+from vp_assets.chain import Chain
+from vp_assets.settings import load_settings
 from vp_engine.feed import F_LAST, F_SNAPSHOT, MBO_DTYPE
 
 DAYS = [dt.date(2026, 2, 5), dt.date(2026, 2, 6)]
@@ -69,20 +71,24 @@ def test_the_bins_asset_reads_every_raw_day_it_touches(tmp_path: Path, capsys: p
     assert "no raw day 2026-02-06" in missing.err
 
     assert say(capsys, "import", files[1], *where).code == 0
-    for name, args in (("evening", []), ("night", ["--day", "2026-02-05"])):
-        made = say(capsys, "generate", name, *args, *where, "--json")
-        assert made.code == 0, made.err
-        steps = made.data["steps"]
-        assert [(step["asset"], step["partition"]) for step in steps] == [
-            ("raw_dbn", "2026-02-05"),
-            ("raw_dbn", "2026-02-06"),
-            (f"{name}/book_cache", "2026-02-05"),
-            (f"{name}/bins", "2026-02-05"),
-        ]
-        manifests = list(lake.glob(f"research/vp_immutable/*__{name}__*/manifest.json"))
-        assert len(manifests) == 1
-        manifest = json.loads(manifests[0].read_text())
-        assert manifest["inputs"]["raw"] == [step["address"] for step in steps[:2]]
-        counters = manifest["counters"]
-        assert (counters["snapshot_missing"], counters["snapshot_extra"], counters["snapshot_changed"]) == (2, 1, 1)
-        assert counters["events_kept"] == 8
+    made = say(capsys, "generate", "evening", *where, "--json")
+    assert made.code == 0, made.err
+    steps = made.data["steps"]
+    assert [(step["asset"], step["partition"]) for step in steps] == [
+        ("raw_dbn", "2026-02-05"),
+        ("raw_dbn", "2026-02-06"),
+        ("evening/book_cache", "2026-02-05"),
+        ("evening/bins", "2026-02-05"),
+    ]
+    manifests = list(lake.glob("research/vp_immutable/*__evening__*/manifest.json"))
+    assert len(manifests) == 1
+    manifest = json.loads(manifests[0].read_text())
+    assert manifest["inputs"]["raw"] == [step["address"] for step in steps[:2]]
+    counters = manifest["counters"]
+    assert (counters["snapshot_missing"], counters["snapshot_extra"], counters["snapshot_changed"]) == (2, 1, 1)
+    assert counters["events_kept"] == 8
+
+    chain = Chain(load_settings(lake, configs, environ={}))
+    night = chain.bins("night", "2026-02-05")  # its window lies in the second day, its warm-up in the first
+    assert [raw.manifest.day for raw in night.raws] == DAYS
+    assert night.book.raw.manifest.day == DAYS[0]

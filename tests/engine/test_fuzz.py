@@ -23,7 +23,7 @@ from vp_engine.errors import DataError
 from vp_engine.feed import MBO_DTYPE, DbnFile
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 8
+SECONDS = 6
 FILES = fuzz_dbn.seeds("reader")
 RECORDS = streams.play(streams.random_moves(3, 40)).records
 
