@@ -18,6 +18,7 @@ from vp_engine.specs import ServingSpec, SpecBook, VPRuntimeConfig, dump_yaml
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.units import ns_to_et
 from vp_serving import responses
+from vp_serving.overview import overview
 from vp_serving.query import QueryError
 from vp_serving.settings import ServingSettings
 
@@ -88,6 +89,10 @@ class Catalog:
         """One dataset with its manifest; NotFoundError if there is none."""
         info = open_dataset(self.lake, dataset_id).info
         return responses.DatasetDetail(**_dataset_fields(info), manifest=_texts_of_int64(info.manifest))
+
+    def overview(self, dataset_id: str, points: int) -> responses.DatasetOverview:
+        """A dataset in at most `points` points; NotFoundError if there is none."""
+        return overview(open_dataset(self.lake, dataset_id), points)
 
     def serving_specs(self, reason: Callable[[ServingSpec], str | None]) -> responses.ServingSpecs:
         """Every serving spec; `reason` says why one cannot be streamed, None if it can."""

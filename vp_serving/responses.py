@@ -88,6 +88,24 @@ class DatasetDetail(DatasetEntry):
     manifest: dict[str, Any]
 
 
+class DatasetOverview(Wire):
+    """A capture in at most as many points as asked for, for a session bar. Point i covers bins i·bins_per_point up to
+    the next point's first, the last point what is left; it begins at start_ns + i·bins_per_point·bin_ns."""
+
+    dataset_id: str
+    start_ns: Int64
+    bin_ns: int = Field(description="width of a bin in ns")
+    n_bins: int
+    bins_per_point: int
+    mid: list[float | None] = Field(description="mid of the last valid bin, dollars; null where no bin is valid")
+    mid_low: list[float | None]
+    mid_high: list[float | None]
+    trades: list[int]
+    buy_volume: list[int] = Field(description="contracts traded by buying aggressors")
+    sell_volume: list[int] = Field(description="contracts traded by selling aggressors")
+    invalid_bins: list[int] = Field(description="bins of the point without a valid book")
+
+
 class ServingEntry(Wire):
     """One serving spec. `can_stream` is false with a `reason` when its capture is not in the lake."""
 
@@ -201,5 +219,6 @@ Instrument: type[Wire] = create_model(
 )
 
 RESPONSES: tuple[type[BaseModel], ...] = (
-    Problem, Health, Ready, Instrument, Signals, Datasets, DatasetDetail, ServingSpecs, ServingDetail, Runs, RunDetail,
+    Problem, Health, Ready, Instrument, Signals, Datasets, DatasetDetail, DatasetOverview, ServingSpecs, ServingDetail,
+    Runs, RunDetail,
 )  # fmt: skip

@@ -92,6 +92,14 @@ def dataset(service: Shared, dataset_id: Annotated[str, Path()]) -> responses.Da
     return service.catalog.dataset(check_dataset_id(dataset_id, "dataset_id"))
 
 
+@api.get("/datasets/{dataset_id}/overview", response_model=responses.DatasetOverview)
+def dataset_overview(
+    service: Shared, dataset_id: Annotated[str, Path()], points: Annotated[int, Query(ge=2, le=10_000)] = 600
+) -> responses.DatasetOverview:
+    """The whole capture in at most `points` points: mid, its range, trades and volume."""
+    return service.catalog.overview(check_dataset_id(dataset_id, "dataset_id"), points)
+
+
 @api.get("/serving", response_model=responses.ServingSpecs)
 def serving_specs(service: Shared) -> responses.ServingSpecs:
     """Every serving spec of the instrument, authored and promoted."""

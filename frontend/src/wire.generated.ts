@@ -126,6 +126,28 @@ export interface DatasetEntry {
   streaming_url: string;
 }
 
+/** A capture in at most as many points as asked for, for a session bar. Point i covers bins i·bins_per_point up to the next point's first, the last point what is left; it begins at start_ns + i·bins_per_point·bin_ns. */
+export interface DatasetOverview {
+  dataset_id: string;
+  /** 64-bit integer as a decimal string */
+  start_ns: string;
+  /** width of a bin in ns */
+  bin_ns: number;
+  n_bins: number;
+  bins_per_point: number;
+  /** mid of the last valid bin, dollars; null where no bin is valid */
+  mid: (number | null)[];
+  mid_low: (number | null)[];
+  mid_high: (number | null)[];
+  trades: number[];
+  /** contracts traded by buying aggressors */
+  buy_volume: number[];
+  /** contracts traded by selling aggressors */
+  sell_volume: number[];
+  /** bins of the point without a valid book */
+  invalid_bins: number[];
+}
+
 /** Every complete dataset of the lake, newest capture first. */
 export interface Datasets {
   datasets: DatasetEntry[];

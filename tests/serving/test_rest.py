@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from small_house import House
 from wire_client import Server, serving
 
+from vp_engine.lake import open_dataset
+from vp_engine.schema import BIN_DTYPE
 from vp_serving import responses
 from vp_serving.app import MAIN_PAGE
+from vp_serving.overview import overview
 
 
 def test_health_and_readiness(server: Server) -> None:
@@ -54,6 +59,33 @@ def test_datasets(server: Server, house: House) -> None:
     assert detail["manifest"]["capture"]["start_ns"] == detail["start_ns"] == "1770388200000000000"
     got = server.stream(entries[0].streaming_url.partition("?")[2] + "&speed=0", bins=1)
     assert got.config["dataset_id"] == house.dataset_id
+
+
+def test_overview_of_a_dataset(server: Server, house: House) -> None:
+    path = f"/v1/datasets/{house.dataset_id}/overview"
+    body = server.get(f"{path}?points=70").json()
+    found = responses.DatasetOverview.model_validate(body)
+    assert (found.bins_per_point, len(found.mid), found.n_bins, found.bin_ns) == (9, 67, 600, 100_000_000)
+    bins = open_dataset(house.lake, house.dataset_id).bins
+    assert found.mid[-1] == bins["mid_price"][-1]
+    assert found.mid_high[3] == bins["mid_price"][27:36].max()
+    assert found.mid_low[66] == bins["mid_price"][594:].min()
+    assert sum(found.buy_volume) == bins["buy_volume"].sum() > 0
+    assert found.sell_volume[10] == bins["sell_volume"][90:99].sum()
+    assert sum(found.trades) == bins["trade_count"].sum()
+    assert sum(found.invalid_bins) == (bins["book_valid"] == 0).sum()
+    assert len(server.get(f"{path}?points=10000").json()["mid"]) == 600
+    assert server.get(f"{path}?points=1").json()["code"] == "bad_value"
+
+
+def test_overview_leaves_out_bins_without_a_book() -> None:
+    bins = np.zeros(5, BIN_DTYPE)
+    bins["book_valid"], bins["mid_price"] = [1, 0, 0, 0, 1], [10.5, 0, 0, 0, 11.0]
+    capture = SimpleNamespace(start_ns=7, bin_ns=100)
+    found = overview(SimpleNamespace(bins=bins, n_bins=5, capture=capture, dataset_id="x"), 3)  # type: ignore[arg-type]
+    assert found.mid == [10.5, None, 11.0]
+    assert found.mid_low == [10.5, None, 11.0]
+    assert found.invalid_bins == [1, 2, 0]
 
 
 def test_a_damaged_dataset_is_left_out_of_the_list_and_said_by_name(house: House, tmp_path: Path) -> None:
