@@ -66,7 +66,9 @@ def parts(block: BinBlock, size: int) -> Iterator[BinBlock]:
         yield block.part(first, min(first + size, len(block.bins)))
 
 
-def write_random(lake: Lake, *, seed: int = 1, size: int = 600, address: str = ADDRESS) -> DatasetInfo:
+def write_random(
+    lake: Lake, *, seed: int = 1, size: int = 600, address: str = ADDRESS, inputs: dict[str, object] | None = None
+) -> DatasetInfo:
     """A committed dataset of random bins."""
     config = small_config()
     capture = small_capture(config)
@@ -77,7 +79,7 @@ def write_random(lake: Lake, *, seed: int = 1, size: int = 600, address: str = A
         capture=capture,
         pipeline="random",
         address=address,
-        inputs={"raw": ["a" * 64], "book": "b" * 64},
+        inputs=inputs or {"raw": ["a" * 64], "book": "b" * 64},
         counters=lambda: {"off_grid": 3},
     )
 
