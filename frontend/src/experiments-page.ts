@@ -9,7 +9,9 @@ import { RunTable, footText } from "./experiments/table";
 import { el, setHidden, setText } from "./lib/dom";
 import { DASH, count, fixed } from "./lib/format";
 import { NO_FILTER, type Sort, byVerdict, filterRows, rowKey, sortRows, standing } from "./lib/runs";
+import { onTheme } from "./lib/theme";
 import { ApiError, getRun, getRuns } from "./stream/api";
+import { themeButton } from "./view/themeButton";
 import { brandAndTabs } from "./view/topbar";
 import type { RunDetail, RunRow } from "./wire.generated";
 
@@ -43,10 +45,11 @@ class ExperimentsPage {
     const foot = el("footer", { class: "table-foot" }, this.#shown, el("span", { class: "third" }, FOOT));
     const left = el("main", { class: "runs-side" }, this.#filters.root, this.#banner, this.#table.root, this.#empty, foot);
     root.append(
-      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep),
+      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, themeButton()),
       el("div", { class: "columns" }, left, this.#detail.root),
     );
     window.addEventListener("resize", () => this.#showDetail());
+    onTheme(() => this.#showDetail());
     void this.#load();
   }
 

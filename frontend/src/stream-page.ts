@@ -7,6 +7,7 @@ import { HeatmapError, maxColumns } from "./gl/heatmap";
 import { etTime } from "./lib/clock";
 import { el } from "./lib/dom";
 import { namesTarget } from "./lib/query";
+import { onTheme } from "./lib/theme";
 import { HealthPanel, SignalPanel } from "./panel/signal";
 import { StatePanel } from "./panel/stateModel";
 import { ApiError, apiToken, getDatasets, getServing, pickStream } from "./stream/api";
@@ -91,6 +92,7 @@ class StreamPage {
     listenKeys(this.#plot, this.#model, handlers);
     new ResizeObserver(() => this.#wake()).observe(this.#plot.root);
     document.fonts.ready.then(() => this.#wake());
+    onTheme(() => this.#wake());
     // Ages, rates and retry counts move without bins.
     window.setInterval(() => this.#wake(), 500);
     void this.#begin(query);

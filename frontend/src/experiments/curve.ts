@@ -50,7 +50,7 @@ export class ThresholdCurve {
     for (const { i, span } of band) ink.lineTo(x(i), y(span.high as number));
     for (const { i, span } of [...band].reverse()) ink.lineTo(x(i), y(span.low as number));
     ink.closePath();
-    ink.fillStyle = "rgba(71,143,202,.2)";
+    ink.fillStyle = INK.band;
     ink.fill();
     ink.beginPath();
     for (const { point, i } of drawn) ink.lineTo(x(i), y(point.tp_rate as number));

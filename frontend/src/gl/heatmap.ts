@@ -4,7 +4,7 @@
  */
 
 import type { Camera } from "../lib/camera";
-import { DIVERGING_LUT, GROUND, LUT_SIZE, SEQUENTIAL_LUT, hexToRgb } from "../lib/colour";
+import { LUT_SIZE, palette } from "../lib/colour";
 import type { ColumnRing } from "../lib/ring";
 import type { Scale } from "../lib/scale";
 import { FRAGMENT, VERTEX } from "./shaders";
@@ -58,7 +58,7 @@ export class Heatmap {
   #field = "";
   #fresh: number[] = [];
   #whole = true;
-  #diverging: boolean | null = null;
+  #table: Uint8Array | null = null;
 
   /** `onRestored` is called when the map must be drawn again after a lost context. */
   constructor(canvas: HTMLCanvasElement, onRestored: () => void) {
@@ -85,7 +85,7 @@ export class Heatmap {
     if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
       throw new HeatmapError(`shader program: ${gl.getProgramInfoLog(program) ?? "unknown error"}`);
     }
-    this.#diverging = null;
+    this.#table = null;
     return { gl, program, at: new Map(), values: texture(gl), marks: texture(gl), lut: texture(gl) };
   }
 
@@ -144,12 +144,11 @@ export class Heatmap {
     this.#fresh = [];
   }
 
-  #palette({ gl, lut }: Kit, diverging: boolean): void {
-    if (this.#diverging === diverging) return;
-    this.#diverging = diverging;
+  #palette({ gl, lut }: Kit, table: Uint8Array): void {
+    if (this.#table === table) return;
+    this.#table = table;
     gl.bindTexture(gl.TEXTURE_2D, lut);
-    const bytes = diverging ? DIVERGING_LUT : SEQUENTIAL_LUT;
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, LUT_SIZE, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, LUT_SIZE, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, table);
   }
 
   /** Draw the ring through the camera; only the ground when there is none yet. */
@@ -164,12 +163,13 @@ export class Heatmap {
       this.#canvas.height = height;
     }
     gl.viewport(0, 0, width, height);
-    const ground = hexToRgb(GROUND).map((c) => c / 255);
+    const colours = palette();
+    const ground = colours.ground.map((c) => c / 255);
     gl.clearColor(ground[0], ground[1], ground[2], 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     const ring = this.#ring;
     if (!ring || ring.last < 0) return;
-    this.#palette(kit, scale.diverging);
+    this.#palette(kit, scale.diverging ? colours.diverging : colours.sequential);
     this.#upload(kit, ring);
 
     gl.useProgram(program);

@@ -1,16 +1,36 @@
 /** Palettes: evenly spaced sRGB stops, interpolated in OKLab, as 512-entry RGBA lookup tables. */
 
+import { type Theme, shownTheme } from "./theme";
+
 export const LUT_SIZE = 512;
-export const GROUND = "#12151A";
 
-/** Minus (orange) to plus (blue); luminance matched on both sides of the chart ground. */
-export const DIVERGING = [
-  "#EDB067", "#C07432", "#914D1C", "#633218", "#3A2014", GROUND, "#192840", "#21416D", "#2D649E", "#478FCA", "#7FC8F3",
-];
-/** Nothing to much; luminance rises throughout. */
-export const SEQUENTIAL = [GROUND, "#1B2130", "#23314E", "#2D4870", "#3C6E93", "#6CA2B0", "#D1CE95", "#F8ECB3"];
+interface Stops {
+  /** Chart ground: what nothing looks like. The same as --ground in styles/tokens.css. */
+  ground: string;
+  /** Minus (orange) to plus (blue); lightness matched on both sides of the ground. */
+  diverging: readonly string[];
+  /** Nothing to much; lightness leaves the ground throughout. */
+  sequential: readonly string[];
+}
 
-type Triple = [number, number, number];
+export const STOPS: Record<Theme, Stops> = {
+  dark: {
+    ground: "#12151A",
+    diverging: [
+      "#EDB067", "#C07432", "#914D1C", "#633218", "#3A2014", "#12151A", "#192840", "#21416D", "#2D649E", "#478FCA", "#7FC8F3",
+    ],
+    sequential: ["#12151A", "#1B2130", "#23314E", "#2D4870", "#3C6E93", "#6CA2B0", "#D1CE95", "#F8ECB3"],
+  },
+  light: {
+    ground: "#F8F9FB",
+    diverging: [
+      "#7A3B06", "#A85B16", "#CB8440", "#E0AE7C", "#EFD6BC", "#F8F9FB", "#D3E2F1", "#A5C6E6", "#6FA3D6", "#3478B9", "#114C86",
+    ],
+    sequential: ["#F8F9FB", "#DFE8F1", "#BCD3E6", "#8DB5D8", "#5A8FC2", "#3A66A0", "#3A3F7E", "#2E1F57"],
+  },
+};
+
+export type Triple = [number, number, number];
 
 const toLinear = (c: number): number => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
 const toGamma = (c: number): number => (c <= 0.0031308 ? 12.92 * c : 1.055 * c ** (1 / 2.4) - 0.055);
@@ -63,8 +83,25 @@ export function buildLut(stops: readonly string[]): Uint8Array {
   return lut;
 }
 
-export const DIVERGING_LUT = buildLut(DIVERGING);
-export const SEQUENTIAL_LUT = buildLut(SEQUENTIAL);
+/** Tables of one theme; the same objects every time. */
+export interface Palette {
+  ground: Triple;
+  diverging: Uint8Array;
+  sequential: Uint8Array;
+}
+
+const built = new Map<Theme, Palette>();
+
+/** Palette of a theme, of the one on screen unless told. */
+export function palette(theme: Theme = shownTheme()): Palette {
+  let found = built.get(theme);
+  if (!found) {
+    const { ground, diverging, sequential } = STOPS[theme];
+    found = { ground: hexToRgb(ground), diverging: buildLut(diverging), sequential: buildLut(sequential) };
+    built.set(theme, found);
+  }
+  return found;
+}
 
 /** CSS colour at t in 0..1 of a table. */
 export function lutColour(lut: Uint8Array, t: number, alpha = 1): string {

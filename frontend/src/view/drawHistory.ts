@@ -146,9 +146,9 @@ export function drawBubbles(ink: Ink, camera: Camera, model: Model): number {
       ink.fillStyle = colour;
       ink.fill();
     };
-    disc(r + 1.25, "rgba(10,12,16,.9)");
+    disc(r + 1.25, INK.casingStrong);
     disc(r, bubble.side > 0 ? INK.bought : bubble.side < 0 ? INK.sold : INK.second);
-    if (bubble.side < 0) disc(0.55 * r, "#1A1206");
+    if (bubble.side < 0) disc(0.55 * r, INK.soldCore);
   }
   return least;
 }
@@ -177,7 +177,7 @@ export function drawFirings(ink: Ink, camera: Camera, model: Model): void {
     const x = camera.xOf(seq + 0.5);
     const y = camera.yOf(quote) + direction * 16;
     ink.save();
-    ink.shadowColor = "rgba(10,12,16,.95)";
+    ink.shadowColor = INK.casingStrong;
     ink.shadowBlur = 3;
     drawArrow(ink, x, y, direction);
     ink.restore();

@@ -1,7 +1,7 @@
 /** Right of now: projected scores by horizon, the price axis with its tags, the depth profile. */
 
 import type { Camera } from "../lib/camera";
-import { DIVERGING_LUT, lutColour } from "../lib/colour";
+import { lutColour, palette } from "../lib/colour";
 import { count, fixed } from "../lib/format";
 import type { Model } from "../stream/model";
 import { LABEL_PX, priceMarks } from "./drawHistory";
@@ -24,6 +24,7 @@ export function drawProjection(ink: Ink, camera: Camera, model: Model, x: number
   ink.fillStyle = INK.strong;
   ink.fillRect(x, 0, 1, camera.height);
   if (spotTick === null || projections.length === 0) return;
+  const { diverging } = palette();
   const radius = (projections[0].length - 1) / 2;
   const [low, high] = camera.tickSpan;
   for (let tick = Math.max(low, spotTick - radius); tick <= Math.min(high, spotTick + radius); tick += 1) {
@@ -43,7 +44,7 @@ export function drawProjection(ink: Ink, camera: Camera, model: Model, x: number
       const score = scores[row];
       const clipped = Math.abs(score) >= CLIPPED_AT ? CLIPPED_SHARE : 1;
       const alpha = (ALPHA[horizon] ?? ALPHA[ALPHA.length - 1]) * clipped;
-      ink.fillStyle = lutColour(DIVERGING_LUT, (score + 1) / 2, alpha);
+      ink.fillStyle = lutColour(diverging, (score + 1) / 2, alpha);
       ink.fillRect(x + horizon * COLUMNS.horizon + 1.5, top, COLUMNS.horizon - 2, height);
     });
   }
@@ -121,8 +122,8 @@ export function drawProfile(ink: Ink, camera: Camera, model: Model, x: number): 
       ink.fillStyle = edge;
       ink.fillRect(x + 4 + width - 1.5, top, 1.5, height);
     };
-    bar(ask[base + row], tick === ring.askTick[slot], INK.minusText, "rgba(145,77,28,.5)", INK.minus);
-    bar(bid[base + row], tick === ring.bidTick[slot], INK.plusText, "rgba(45,100,158,.5)", INK.plus);
+    bar(ask[base + row], tick === ring.askTick[slot], INK.minusText, INK.askBar, INK.minus);
+    bar(bid[base + row], tick === ring.bidTick[slot], INK.plusText, INK.bidBar, INK.plus);
   }
   return { max, text: `${count(max)} lots` };
 }

@@ -1,30 +1,53 @@
-/** Colours of strokes on canvas; the same tokens as in styles/tokens.css. */
+/** Colours of strokes on canvas: the tokens of styles/tokens.css as they stand in the theme that is shown. */
 
-export const INK = {
-  ground: "#12151A",
-  zone: "#0F1216",
-  panel: "#14171D",
-  line: "#22272F",
-  strong: "#353C48",
-  text: "#E8EAEE",
-  second: "#A9B1BD",
-  third: "#7F8895",
-  plusText: "#7FC8F3",
-  plus: "#478FCA",
-  plusDeep: "#2D649E",
-  minusText: "#EDB067",
-  minus: "#C07432",
-  minusDeep: "#914D1C",
-  warn: "#E9D58A",
-  error: "#F28B82",
-  bid: "#BFE3F9",
-  ask: "#F9DAB0",
-  bought: "#C4E7FB",
-  sold: "#FBDDB4",
-  casing: "rgba(10,12,16,.82)",
-  grid: "rgba(232,234,238,.05)",
-  crosshair: "rgba(232,234,238,.62)",
+import { onTheme } from "../lib/theme";
+
+const TOKENS = {
+  ground: "--ground",
+  zone: "--zone",
+  panel: "--panel",
+  line: "--line",
+  strong: "--strong",
+  text: "--ink",
+  second: "--second",
+  third: "--third",
+  dim: "--dim",
+  plusText: "--plus-text",
+  plus: "--plus",
+  plusDeep: "--plus-deep",
+  minusText: "--minus-text",
+  minus: "--minus",
+  minusDeep: "--minus-deep",
+  warn: "--warn",
+  error: "--error",
+  bid: "--bid",
+  ask: "--ask",
+  bought: "--bought",
+  sold: "--sold",
+  soldCore: "--sold-core",
+  casing: "--casing",
+  casingStrong: "--casing-strong",
+  grid: "--grid",
+  crosshair: "--crosshair",
+  window: "--window",
+  volume: "--volume",
+  bidBar: "--bid-bar",
+  askBar: "--ask-bar",
+  band: "--band",
+  noEdge: "--no-edge",
 } as const;
+
+type Name = keyof typeof TOKENS;
+
+function read(): Record<Name, string> {
+  const style = typeof document === "undefined" ? null : getComputedStyle(document.documentElement);
+  const entries = Object.entries(TOKENS).map(([name, token]) => [name, style?.getPropertyValue(token).trim() ?? ""]);
+  return Object.fromEntries(entries) as Record<Name, string>;
+}
+
+/** Read anew when the theme changes, before anyone else hears of it. */
+export const INK: Readonly<Record<Name, string>> = read();
+onTheme(() => Object.assign(INK, read()));
 
 /** Widths of the plot's right-hand columns, CSS pixels. */
 export const COLUMNS = { horizon: 32, axis: 64, profile: 96 } as const;

@@ -1,6 +1,6 @@
 /** What a colour means now: title, unit, how the range is clipped, and the values along the ramp. */
 
-import { DIVERGING_LUT, SEQUENTIAL_LUT, lutGradient } from "../lib/colour";
+import { lutGradient, palette } from "../lib/colour";
 import { el, setStyle, setText } from "../lib/dom";
 import { digitsFor, fixed, signed } from "../lib/format";
 import { type Scale, valueAt } from "../lib/scale";
@@ -24,7 +24,7 @@ export class Legend {
   render(layer: Layer, scale: Scale): void {
     setText(this.#title, layer.unit ? `${layer.title}, ${layer.unit}` : layer.title);
     setText(this.#caption, clipCaption(layer));
-    setStyle(this.#ramp, "background", lutGradient(scale.diverging ? DIVERGING_LUT : SEQUENTIAL_LUT));
+    setStyle(this.#ramp, "background", lutGradient(scale.diverging ? palette().diverging : palette().sequential));
     STOPS.forEach((t, i) => {
       const label = this.#labels[i];
       setStyle(label, "left", `${t * 100}%`);

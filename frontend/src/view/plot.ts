@@ -4,15 +4,16 @@ import { Heatmap } from "../gl/heatmap";
 import { MIN_LOTS } from "../lib/bubbles";
 import { Camera } from "../lib/camera";
 import { etClock, etTime } from "../lib/clock";
-import { DIVERGING_LUT, lutGradient } from "../lib/colour";
+import { lutGradient, palette } from "../lib/colour";
 import { el, fitCanvas, setHidden, setText } from "../lib/dom";
 import { EasedRange, type Scale, rangeOf } from "../lib/scale";
+import { onTheme } from "../lib/theme";
 import type { Model } from "../stream/model";
 import {
   type Cell, drawBubbles, drawCrosshair, drawFirings, drawGaps, drawGrid, drawNow, drawQuotes, timeMarks,
 } from "./drawHistory";
 import { drawPriceAxis, drawProfile, drawProjection, drawQuoteLeads } from "./drawSides";
-import { COLUMNS } from "./ink";
+import { COLUMNS, INK } from "./ink";
 import { LabelLayer } from "./labels";
 import type { Layer } from "./layers";
 import { drawStrip, stripSource } from "./strip";
@@ -60,7 +61,11 @@ export class Plot {
     this.#layer = layer;
     this.#key = key;
     const ramp = el("div", { class: "ramp" });
-    ramp.style.background = lutGradient(DIVERGING_LUT);
+    const paint = (): void => {
+      ramp.style.background = lutGradient(palette().diverging);
+    };
+    paint();
+    onTheme(paint);
     const ends = el("div", { class: "ends num" }, el("span", {}, "−1"), el("span", {}, "0"), el("span", {}, "+1"));
     this.#zoneHead = el("div", { class: "zone-head" }, el("span", {}, "Projected flow score"), ramp, ends);
     this.field = el(
@@ -201,7 +206,7 @@ export class Plot {
     ink.clip();
     drawStrip(ink, camera, model, STRIP_HEIGHT, this.#stripLabels, this.#chip);
     if (this.cell) {
-      ink.fillStyle = "rgba(232,234,238,.35)";
+      ink.fillStyle = INK.crosshair;
       ink.fillRect(Math.round(camera.xOf(this.cell.seq + 0.5)), 0, 1, STRIP_HEIGHT);
     }
     ink.restore();

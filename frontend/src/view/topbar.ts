@@ -4,6 +4,7 @@ import { etTenth, etTime, isoDate } from "../lib/clock";
 import { el, setClass, setHidden, setText } from "../lib/dom";
 import { DASH, fixed, ticks } from "../lib/format";
 import type { Model } from "../stream/model";
+import { themeButton } from "./themeButton";
 
 function mark(): SVGSVGElement {
   const ns = "http://www.w3.org/2000/svg";
@@ -11,10 +12,10 @@ function mark(): SVGSVGElement {
   svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("class", "brand-mark");
   svg.setAttribute("aria-hidden", "true");
-  for (const [d, fill] of [["M1 1h14v7h-3L8 4 4 8H1z", "#C07432"], ["M1 8h3l4 4 4-4h3v7H1z", "#478FCA"]]) {
+  for (const [d, fill] of [["M1 1h14v7h-3L8 4 4 8H1z", "var(--minus)"], ["M1 8h3l4 4 4-4h3v7H1z", "var(--plus)"]]) {
     const path = document.createElementNS(ns, "path");
     path.setAttribute("d", d);
-    path.setAttribute("fill", fill);
+    path.style.fill = fill;
     svg.append(path);
   }
   return svg;
@@ -61,7 +62,7 @@ export class TopBar {
     setText(this.#spread.label, "Spread");
     setText(this.#book.label, "Book");
     this.#facts = [this.#instrument.root, this.#session.root, clock, this.#mid.root, this.#spread.root, this.#book.root];
-    this.root = el("header", { class: "topbar" }, ...brandAndTabs("stream"), ...this.#facts, this.#source.root);
+    this.root = el("header", { class: "topbar" }, ...brandAndTabs("stream"), ...this.#facts, this.#source.root, themeButton());
   }
 
   render(model: Model): void {

@@ -131,7 +131,7 @@ export class Transport {
       const now = x(ring.last + 1);
       const left = x(Math.max(0, state.view[0]));
       if (ring.last >= 0) {
-        ink.fillStyle = "rgba(232,234,238,.1)";
+        ink.fillStyle = INK.window;
         ink.fillRect(left, 0, Math.max(1, x(Math.min(session.nBins, state.view[1] + 1)) - left), height - 3);
       }
       this.#trace(ink, model, width, height);
@@ -152,14 +152,14 @@ export class Transport {
     const step = width / session.buckets;
     const floor = height - 4;
     const span = Math.max(1e-9, session.high - session.low);
-    ink.fillStyle = "rgba(127,136,149,.35)";
+    ink.fillStyle = INK.volume;
     for (let i = 0; i < session.buckets; i += 1) {
       const tall = session.maxVolume > 0 ? Math.sqrt(session.volume[i] / session.maxVolume) * 18 : 0;
       if (tall > 0.5) ink.fillRect(i * step, floor - tall, Math.max(1, step * 0.7), tall);
       if (session.dropped[i]) {
         ink.fillStyle = INK.warn;
         ink.fillRect(i * step, 0, Math.max(2, step), 6);
-        ink.fillStyle = "rgba(127,136,149,.35)";
+        ink.fillStyle = INK.volume;
       }
     }
     ink.beginPath();
