@@ -21,7 +21,7 @@ from vp_engine.book.state import (
     BEST_BID_KEY,
     EVENT_ID,
 )
-from vp_engine.field.forces import forces_nb
+from vp_engine.field.forces import forces_nb, held_nb
 from vp_engine.field.kinetics import (
     ASK_DEPTH,
     BID_DEPTH,
@@ -119,8 +119,9 @@ def write_levels_nb(grid, depth, level, fill_size, row, slot, n):
 
 @kernel
 def write_ticks_nb(grid, state, row, slot, n):
-    """Every float field of n ticks, slots from `slot` on, into the rows from `row` on. Whole columns at a time."""
-    sums, chain, forces = state.ticks.kinetics.sums, state.chain, state.forces
+    """Every float field of n ticks, slots from `slot` on, into the rows from `row` on. Whole columns at a time; row,
+    slot and n uint64, which lets the loops become vectors (see `rollup`)."""
+    sums, chain, forces = state.ticks.kinetics.sums, held_nb(state.chain), held_nb(state.forces)
     for i in range(n):
         pressure, vacuum = forces_nb(sums, chain, forces, slot + i)
         grid[_PRESSURE, row + i] = emit_nb(pressure)
@@ -169,7 +170,7 @@ def write_grid_nb(state, shape, spot, microstate, grid, state5, last_event_id):
     first = spot - radius - book.scalars[ANCHOR] + (n_slots >> 1)
     row = max(-first, 0)  # a radius wider than the margin can reach over the end of the slots
     n = min(2 * radius + 1, n_slots - first) - row
-    write_ticks_nb(grid, state, row, first + row, n)
+    write_ticks_nb(grid, state, np.uint64(row), np.uint64(first + row), np.uint64(n))
     for i in range(row, row + n):
         last_event_id[i] = state.ticks.last_event_id[first + i]
 

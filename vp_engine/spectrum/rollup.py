@@ -1,7 +1,8 @@
 """Composite of the normalised force and its differences, for every absolute tick, at each valid bin end. float64.
 
 raw = (P - V)/(|P| + |V| + EPS_QTY); the composite is a weighted mean of raw over several windows of bins; d1..d3 are
-its successive differences per second. Slots along the last axis, so that one bin's pass runs through memory in order.
+its successive differences per second. Slots along the last axis, so that one bin's pass runs through memory in order;
+they are counted unsigned, since an index that might be negative keeps a loop from being compiled to vectors.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vp_engine.field.forces import forces_nb
+from vp_engine.field.forces import forces_nb, held_nb
 from vp_engine.field.kinetics import BLOCK_SLOTS, N_CHANNELS, TAU_A, TAU_V
 from vp_engine.field.tick_engine import shift_axis
 from vp_engine.jit import inlined, kernel
@@ -115,12 +116,13 @@ def sample_nb(rollup, kinetics, chain, weights, dt_s):
     """
     n_bins = rollup.scalars[SAMPLES] + 1
     raw, sums = rollup.raw, kinetics.sums
+    chain, weights = held_nb(chain), held_nb(weights)
     rebasing = n_bins % (rollup.totals.shape[0] - 1) == 0
     for block in range(kinetics.awake.size):
         if kinetics.awake[block] == 0:
             continue
-        first = block * BLOCK_SLOTS
-        last = min(first + BLOCK_SLOTS, raw.size)
+        first = np.uint64(block * BLOCK_SLOTS)
+        last = np.uint64(min((block + 1) * BLOCK_SLOTS, raw.size))
         for slot in range(first, last):
             pressure, vacuum = forces_nb(sums, chain, weights, slot)
             raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
