@@ -58,8 +58,7 @@ def draw(config: dict[str, Any], bins: list[Bin]) -> plt.Figure:
     times = mdates.date2num([ns_to_et(update["ts_ns"]).replace(tzinfo=None) for update in updates])
     limit = float(np.nanpercentile(np.abs(image), 99))
     norm = AsinhNorm(LINEAR_WIDTH, -limit, limit)
-    colours = LinearSegmentedColormap.from_list("force", (*MINUS, ZERO, *PLUS))
-    colours.set_bad(ZERO)
+    colours = LinearSegmentedColormap.from_list("force", (*MINUS, ZERO, *PLUS)).with_extremes(bad=ZERO)
 
     figure, axes = plt.subplots(figsize=(12, 6.5), layout="constrained")
     extent = (times[0], times[-1], (ticks[0] - 0.5) * tick_size, (ticks[-1] + 0.5) * tick_size)
