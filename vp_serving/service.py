@@ -21,14 +21,21 @@ from vp_serving.guard import socket_token, token_matches
 from vp_serving.hub import Replay as ReplayLike
 from vp_serving.hub import Session, error_message
 from vp_serving.latency import LatencyWriter
+from vp_serving.links import Links
 from vp_serving.metrics import Metrics
 from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError
 from vp_serving.query import StreamRequest, parse_query
 from vp_serving.replay import Chain, Replay
 from vp_serving.resolve import resolve
+from vp_serving.runs import RunShelf
 from vp_serving.settings import ServingSettings
 
 log = structlog.get_logger("vp_serving")
+
+
+def client_name(socket: WebSocket) -> str:
+    """Address and port of the other end."""
+    return f"{socket.client.host}:{socket.client.port}" if socket.client is not None else "unknown"
 
 
 class Service:
@@ -43,6 +50,7 @@ class Service:
         self.settings = settings
         load_signals(settings.signals_path)
         self.catalog = Catalog(settings)
+        self.runs = RunShelf(self.catalog, Links(settings))
         self.metrics = Metrics()
         self.resolver = resolver or self._resolve
         self.pool = ThreadPoolExecutor((os.cpu_count() or 2) + 4, thread_name_prefix="replay")
@@ -148,16 +156,17 @@ class Service:
             queue_bins=self.settings.queue_bins,
         )
         began = loop.time()
-        log.info("stream opened", replay=replay.name, speed=request.speed, from_bin=request.from_bin)
+        said = log.bind(client=client_name(socket), replay=replay.name)
+        said.info("stream opened", speed=request.speed, from_bin=request.from_bin)
         try:
             await session.run()
         finally:
             seconds = round(loop.time() - began, 3)
-            log.info("stream closed", replay=replay.name, sent=session.sent, dropped=session.dropped, seconds=seconds)
+            said.info("stream closed", sent=session.sent, dropped=session.dropped, seconds=seconds)
 
     async def _refuse(self, socket: WebSocket, message: StreamError, close_code: int) -> None:
         self.metrics.streams_refused.labels(message.code).inc()
-        log.info("stream refused", code=message.code, message=message.message)
+        log.info("stream refused", client=client_name(socket), code=message.code, message=message.message)
         try:
             await socket.send_text(message.model_dump_json())
             await socket.close(close_code)
