@@ -170,12 +170,15 @@ def open_parquet(path: Path, metadata: pq.FileMetaData | None = None) -> pq.Parq
         raise LakeError(f"{path}: cannot be read as Parquet ({_one_line(error)})") from None
 
 
-def read_group(file: pq.ParquetFile, path: Path, group: int, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Columns of one row group as flat arrays; LakeError if a page does not match its checksum."""
+def read_group(file: pq.ParquetFile, path: Path, group: int | None, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Columns of one row group, or of all if it is None, as flat arrays; LakeError if a page does not match its
+    checksum."""
+    columns = list(names)
     try:
-        table = file.read_row_group(group, columns=list(names))
+        table = file.read(columns) if group is None else file.read_row_group(group, columns)
     except (OSError, pa.ArrowInvalid, pa.ArrowException) as error:
-        raise LakeError(f"{path}: row group {group} is damaged ({_one_line(error)}); compute it again") from None
+        which = "a row group" if group is None else f"row group {group}"
+        raise LakeError(f"{path}: {which} is damaged ({_one_line(error)}); compute it again") from None
     return {name: numpy_array(table.column(name)) for name in names}
 
 

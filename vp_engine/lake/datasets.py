@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,6 @@ from vp_engine.schema import (
     GRID_STORED,
     SCHEMA_VERSION,
     BinBlock,
-    empty_block,
 )
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -257,18 +256,39 @@ class Dataset:
 
     def _group_blocks(self, first_bin: int) -> Iterator[BinBlock]:
         """Row groups as blocks, the first one cut to begin at `first_bin`."""
-        skip = first_bin // self.row_group_bins
-        bins = self._groups(BINS_FILE, _BIN_NAMES, skip)
-        for (first, values), (_, columns) in zip(bins, self._groups(GRID_FILE, BLOCK_FIELDS, skip), strict=True):
-            count = len(values["bin_seq"])
-            block = empty_block(count, self.config.grid_radius_ticks)
-            for name, column in values.items():
-                block.bins[name] = column
-            for index, name in enumerate(GRID_F32_NAMES):
-                block.grid[index] = columns[name].reshape(count, -1)
-            block.state5[...] = columns["state5_code"].reshape(count, -1)
-            block.last_event_id[...] = columns["last_event_id"].reshape(count, -1)
-            yield block.part(max(first_bin - first, 0), count)
+        for group in range(first_bin // self.row_group_bins, -(-self.n_bins // self.row_group_bins)):
+            block = self.group(group)
+            yield block.part(max(first_bin - group * self.row_group_bins, 0), block.bins.size)
+
+    def group(self, group: int, fields: Sequence[str] = BLOCK_FIELDS) -> BinBlock:
+        """The bins of one row group; grid fields that are not asked for are zeros, and read-only."""
+        ((_, values),) = self.columns(_BIN_NAMES, [group])
+        count = len(values["bin_seq"])
+        bins = np.zeros(count, BIN_DTYPE)
+        for name, column in values.items():
+            bins[name] = column
+        ((_, columns),) = self.columns(fields, [group]) if fields else [(0, {})]
+        held = {name: column.reshape(count, -1) for name, column in columns.items()}
+        floats = [name for name in GRID_F32_NAMES if name in held]
+        shape = (len(GRID_F32_NAMES), count, self.rows)
+        grid = np.zeros(shape, np.float32) if floats else np.broadcast_to(np.float32(0), shape)
+        for name in floats:
+            grid[GRID_F32_NAMES.index(name)] = held[name]
+        state5 = held.get("state5_code", np.broadcast_to(np.int8(0), shape[1:]))
+        return BinBlock(bins, grid, state5, held.get("last_event_id", np.broadcast_to(np.int64(0), shape[1:])))
+
+    def of_bins(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Some columns of all bins, each (n_bins,): without the rest, in a tenth of the time of `bins`."""
+        path = self.path / BINS_FILE
+        with open_parquet(path, self._footers[BINS_FILE]) as file:
+            return read_group(file, path, None, names)
+
+    def columns(
+        self, names: Sequence[str], groups: Iterable[int] | None = None
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """(first bin, flat columns) of row groups, all of them if `groups` is None; names of bins or of the grid."""
+        file = BINS_FILE if names[0] in _BIN_NAMES else GRID_FILE
+        return self._groups(file, tuple(names), groups)
 
     @cached_property
     def _footers(self) -> dict[str, pq.FileMetaData]:
@@ -276,14 +296,14 @@ class Dataset:
         return {name: open_parquet(self.path / name).metadata for name in (BINS_FILE, GRID_FILE)}
 
     def _groups(
-        self, name: str, columns: tuple[str, ...], skip: int = 0
+        self, name: str, columns: tuple[str, ...], groups: Iterable[int] | None = None
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """(first bin, flat columns) of every row group after the first `skip`."""
+        """(first bin, flat columns) of row groups of one file, all of them if `groups` is None."""
         footer = self._footers[name]
         path = self.path / name
         per_bin = 1 if name == BINS_FILE else self.rows
         if footer.num_rows != self.n_bins * per_bin:
             raise LakeError(f"{path}: {footer.num_rows} rows where the manifest says {self.n_bins * per_bin}")
         with open_parquet(path, footer) as file:
-            for group in range(skip, footer.num_row_groups):
+            for group in range(footer.num_row_groups) if groups is None else groups:
                 yield group * self.row_group_bins, read_group(file, path, group, columns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from vp_engine.spectrum.bins import emit_nb
 from vp_engine.spectrum.projection import differences_nb, project_nb
 
 N_CHANNELS = 3
+MEMORY_BINS = 3  # valid bins that the differences of a projection reach back
 COMPOSITE_NOISE = 1e-4  # a composite change per bin that means nothing
+UNKNOWN = -1  # n_seen of a tick whose samples before the scorer's beginning were not asked for yet
 _MIN_ROOM = 1024  # ticks of history kept at least
-_D1 = GRID_F32_NAMES.index("composite_d1")
+CHANNEL_NAMES = ("composite_d1", "composite_d2", "composite_d3")
+_D1 = GRID_F32_NAMES.index(CHANNEL_NAMES[0])
 
 
 class Scores(NamedTuple):
@@ -33,6 +36,14 @@ class Scores(NamedTuple):
     flow_score: np.ndarray
     flow_state_code: np.ndarray
     projections: np.ndarray
+
+
+class Past(Protocol):
+    """What was sampled before a scorer that begins in the midst of a capture."""
+
+    def samples(self, first_tick: int, n_ticks: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+        """(counts int64 (n_ticks,), samples float32 (n_ticks, 3, window)): the last `window` samples of d1, d2, d3 at
+        every tick from `first_tick` on, oldest first; a row holds counts of them."""
 
 
 class _History(NamedTuple):
@@ -62,12 +73,12 @@ class _Rules(NamedTuple):
     cubic_scale: float
 
 
-def _new_history(n_ticks: int, window: int) -> _History:
-    """No samples yet. Memory is taken by the system as ticks are first visited."""
+def _new_history(n_ticks: int, window: int, n_seen: int = 0) -> _History:
+    """No samples yet (n_seen 0) or not known yet (UNKNOWN). Memory is taken by the system as ticks are visited."""
     return _History(
         rings=np.zeros((n_ticks, N_CHANNELS, window), np.float32),
         ordered=np.zeros((n_ticks, N_CHANNELS, window), np.float32),
-        n_seen=np.zeros(n_ticks, np.int64),
+        n_seen=np.full(n_ticks, n_seen, np.int64),
         last=np.zeros((n_ticks, 3)),
         last_bin=np.full(n_ticks, -2, np.int64),
         scratch=np.zeros(4),
@@ -133,9 +144,13 @@ def score_bins_nb(history, base, first_valid, spot_ticks, valid, derivatives, ru
 
 
 class SpectrumScorer:
-    """Streaming scores: feed blocks in order, of one bin or many, with the same bits."""
+    """Streaming scores: feed blocks in order, of one bin or many, with the same bits.
 
-    def __init__(self, config: VPRuntimeConfig) -> None:
+    With a `past` it may begin at any bin, and a tick's samples are asked for when it first enters the grid. Scores are
+    then those of a scorer that began at bin 0, from the first bin on; projections are after MEMORY_BINS valid bins.
+    """
+
+    def __init__(self, config: VPRuntimeConfig, past: Past | None = None) -> None:
         weights = np.array(config.derivative_weights, np.float64)
         self._rules = _Rules(
             weights=weights,
@@ -150,6 +165,7 @@ class SpectrumScorer:
         )
         self._tick_int = config.tick_int
         self._window = config.zscore_window_bins
+        self._past = past
         self._base = 0
         self._history = _new_history(0, self._window)
         self._valid_bins = 0
@@ -166,7 +182,10 @@ class SpectrumScorer:
         )
         if valid.any():
             seen = spot_ticks[valid != 0]
-            self._make_room(int(seen.min()) - rows // 2, int(seen.max()) + rows // 2 + 1)
+            first, after = int(seen.min()) - rows // 2, int(seen.max()) + rows // 2 + 1
+            self._make_room(first, after)
+            if self._past is not None:
+                self._recall(self._past, first, after)
             derivatives = owned(block.grid[_D1 : _D1 + N_CHANNELS])
             self._valid_bins = score_bins_nb(
                 self._history, self._base, self._valid_bins, spot_ticks, valid, derivatives, self._rules, scores
@@ -181,10 +200,25 @@ class SpectrumScorer:
         low, high = (min(first, self._base), max(after, self._base + n_ticks)) if n_ticks else (first, after)
         room = max(_MIN_ROOM, 2 * (high - low))
         base = (low + high - room) // 2
-        grown = _new_history(room, self._window)
+        grown = _new_history(room, self._window, 0 if self._past is None else UNKNOWN)
         for old, new in zip(self._history[:-1], grown[:-1], strict=True):  # all but the scratch
             new[self._base - base : self._base - base + n_ticks] = old
         self._base, self._history = base, grown
+
+    def _recall(self, past: Past, first: int, after: int) -> None:
+        """Fetch what ticks [first, after) sampled in the past, where that is not known yet."""
+        history, base = self._history, self._base
+        unknown = np.flatnonzero(history.n_seen[first - base : after - base] == UNKNOWN)
+        if unknown.size == 0:
+            return
+        low, high = first + int(unknown[0]), first + int(unknown[-1]) + 1
+        counts, samples = past.samples(low, high - low, self._window)
+        for tick in (unknown + first).tolist():
+            at, count = tick - base, int(counts[tick - low])
+            taken = samples[tick - low, :, :count]
+            history.rings[at, :, :count] = taken
+            history.ordered[at, :, :count] = np.sort(taken, axis=-1)
+            history.n_seen[at] = count
 
 
 def score_dataset(config: VPRuntimeConfig, blocks: Iterable[BinBlock]) -> Iterator[Scores]:

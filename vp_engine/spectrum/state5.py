@@ -139,7 +139,7 @@ def step_nb(state5, model, row):
     row.bear_intensity = weights[1] * intensity[1] + weights[0] * intensity[0]
     row.mixed_intensity = intensity[2]
     base = row.bull_intensity - row.bear_intensity
-    base *= min(max(1.0 - model.blend[0] * intensity[2], 0.0), 1.0)
+    base = base * min(max(1.0 - model.blend[0] * intensity[2], 0.0), 1.0) + 0.0  # never -0.0, which would sort as 0.0
     n_seen = model.counts[SEEN]
     value = base
     total = 0.0
@@ -207,6 +207,16 @@ class DerivativeRuntime:
             intensity=np.zeros(N_CODES),
             z=np.zeros(3),
         )
+
+    @property
+    def memory_bins(self) -> int:
+        """Valid bins that a value reaches back: a window of third differences."""
+        return self.params.zscore_window_bins + 3
+
+    def begin_after(self, n_valid: int) -> None:
+        """Count `n_valid` valid bins as gone by, before the first update only. After `memory_bins` further ones every
+        value is that of a model which saw them all: a window's samples stand where they would."""
+        self._model.counts[SEEN] = n_valid
 
     def update(self, state5: np.ndarray, book_valid: np.ndarray) -> np.ndarray:
         """STATE_MODEL_DTYPE (n,) for n further bins. state5 int8 (n, 2R + 1); book_valid int8 (n,)."""
