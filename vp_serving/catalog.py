@@ -13,7 +13,7 @@ from vp_engine.errors import NotFoundError, VPError
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.lake import DatasetInfo, Lake, open_dataset
 from vp_engine.lake.paths import DATASETS, promoted_serving_dir
-from vp_engine.lake.results import ResultsDB, plain
+from vp_engine.lake.results import ResultsDB
 from vp_engine.specs import ServingSpec, SpecBook, VPRuntimeConfig, dump_yaml
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.units import ns_to_et
@@ -69,7 +69,7 @@ class Catalog:
             selection = experiment.selection
             row = results.best_row(run_id, selection.sort, selection.min_signals)
         else:
-            row = _row_at(detail["rows"], threshold)
+            row = row_at(detail["rows"], threshold)
         base = ServingSpec.parse(detail["serving_spec"], f"serving spec of run `{run_id}`")
         spec = promoted_spec(base, detail, row, experiment)
         return JudgedRun(spec, detail["dataset_address"], detail["dt"])
@@ -80,10 +80,24 @@ class Catalog:
         experiments = self.specs().experiments
         return experiments[name] if name in experiments else ExperimentSpec(name=name, serving=detail["serving"])
 
-    def datasets(self) -> list[responses.DatasetEntry]:
-        """Every dataset, newest capture first."""
-        infos = sorted(self._infos(), key=lambda info: info.capture.start_ns, reverse=True)
-        return [responses.DatasetEntry(**_dataset_fields(info)) for info in infos]
+    def tracked_under(self, detail: dict[str, Any]) -> str:
+        """Name of the MLflow experiment that a run's sweep is tracked under."""
+        try:
+            return self._experiment(detail).tracking.experiment_name or detail["experiment"]
+        except VPError:
+            return str(detail["experiment"])
+
+    def datasets(self, offset: int, limit: int) -> responses.Datasets:
+        """A page of the datasets, newest capture first."""
+        infos = sorted(self.infos(), key=lambda info: info.capture.start_ns, reverse=True)
+        page = infos[offset : offset + limit]
+        end = offset + len(page)
+        return responses.Datasets(
+            datasets=[responses.DatasetEntry(**_dataset_fields(info)) for info in page],
+            total=len(infos),
+            offset=offset,
+            next_offset=end if end < len(infos) else None,
+        )
 
     def dataset(self, dataset_id: str) -> responses.DatasetDetail:
         """One dataset with its manifest; NotFoundError if there is none."""
@@ -109,50 +123,7 @@ class Catalog:
             **_serving_fields(spec, reason(spec)), spec=spec.model_dump(mode="json"), yaml=dump_yaml(spec)
         )
 
-    def runs(self, query: responses.RunsQuery, reason: Callable[[str], str | None]) -> responses.Runs:
-        """Result rows as asked for; `reason` says why a run cannot be streamed, None if it can."""
-        table = ResultsDB(self.lake).query_runs(
-            query.signal,
-            query.dataset_id,
-            query.sort,
-            query.min_signals,
-            None,
-            experiment=query.experiment,
-            best_per_run=query.best_per_run,
-        )
-        rows = [plain(row) for row in table.slice(0, query.top_n).to_pylist()]
-        can_stream = {info.address: True for info in self._infos()}
-        for row in rows:
-            if row["dataset_address"] not in can_stream:
-                can_stream[row["dataset_address"]] = reason(row["run_id"]) is None
-        runs = [_run_row(row, can_stream[row["dataset_address"]]) for row in rows]
-        return responses.Runs(runs=runs, total=table.num_rows)
-
-    def run_detail(self, run_id: str, reason: Callable[[str], str | None]) -> Any:
-        """One run with all its threshold rows (RunDetail); NotFoundError if there is none."""
-        detail = ResultsDB(self.lake).detail(run_id)
-        rows = detail.pop("rows")
-        best, yaml = None, None
-        try:
-            spec = self.judged_run(run_id, None).serving
-            best, yaml = spec.signal.threshold if spec.signal else None, dump_yaml(spec)
-        except VPError:
-            pass
-        why = reason(run_id)
-        return responses.RunDetail(
-            **detail,
-            rows=[
-                responses.ThresholdRow(**row, streaming_url=stream_url(run_id=run_id, threshold=row["threshold"]))
-                for row in rows
-            ],
-            best_threshold=best,
-            reason=why,
-            yaml=yaml,
-            can_stream=why is None,
-            streaming_url=stream_url(run_id=run_id),
-        )
-
-    def _infos(self) -> list[DatasetInfo]:
+    def infos(self) -> list[DatasetInfo]:
         """Every dataset that is whole; a damaged one is logged, and said when it is asked for by name."""
         infos = []
         for folder in self.lake.entries(self.lake.path(DATASETS)):
@@ -163,7 +134,8 @@ class Catalog:
         return infos
 
 
-def _row_at(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
+def row_at(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
+    """The row with this threshold; QueryError that names those there are."""
     for row in rows:
         if row["threshold"] == threshold:
             return row
@@ -204,12 +176,6 @@ def _serving_fields(spec: ServingSpec, reason: str | None) -> dict[str, Any]:
         "reason": reason,
         "streaming_url": stream_url(serving=spec.name),
     }
-
-
-def _run_row(row: dict[str, Any], can_stream: bool) -> Any:
-    row.pop("serving_spec")
-    url = stream_url(run_id=row["run_id"], threshold=row["threshold"])
-    return responses.RunRow(**row, can_stream=can_stream, streaming_url=url)
 
 
 def _texts_of_int64(value: Any) -> Any:

@@ -10,6 +10,7 @@ from vp_engine.lake.results import RUNS_FIELDS, RUNS_META_FIELDS, SORTABLE
 from vp_engine.schema import Field as SchemaField
 from vp_engine.specs.base import NAME_PATTERN
 from vp_serving.protocol import Int64, Wire, config_fields
+from vp_serving.verdicts import Verdict
 
 
 class Problem(BaseModel):
@@ -77,9 +78,12 @@ class DatasetEntry(Wire):
 
 
 class Datasets(Wire):
-    """Every complete dataset of the lake, newest capture first."""
+    """Complete datasets of the lake, newest capture first; `total` counts all, `datasets` holds those of this page."""
 
     datasets: list[DatasetEntry]
+    total: int
+    offset: int
+    next_offset: int | None = Field(description="where the next page begins; null on the last")
 
 
 class DatasetDetail(DatasetEntry):
@@ -152,8 +156,10 @@ def _column(field: SchemaField) -> Any:
 _JSON_COLUMNS = ("parameters", "evaluation", "serving_spec")
 _THRESHOLD_COLUMNS = {field.name: _column(field) for field in RUNS_FIELDS}
 _META_COLUMNS = {field.name: _column(field) for field in RUNS_META_FIELDS}
+_VERDICT = {"verdict": (Verdict, Field(description="significant only by the corrected p-value"))}
 _STREAM = {
     "can_stream": (bool, Field(description="whether the data behind the row is in the lake")),
+    "reason": (str | None, Field(description="why it cannot be streamed")),
     "streaming_url": (str, Field(description="path and query of its stream")),
 }
 
@@ -162,6 +168,8 @@ ThresholdRow: type[Wire] = create_model(
     __base__=Wire,
     __doc__="One threshold of one run. Figures are null where they are not defined, as without trades.",
     **_THRESHOLD_COLUMNS,
+    **_VERDICT,
+    verdict_text=(str, Field(description="the verdict in a sentence, with the figures it rests on")),
     streaming_url=_STREAM["streaming_url"],
 )
 
@@ -171,6 +179,7 @@ RunRow: type[Wire] = create_model(
     __doc__="One threshold of one run, with what was tried.",
     **{name: column for name, column in _META_COLUMNS.items() if name != "serving_spec"},
     **{name: column for name, column in _THRESHOLD_COLUMNS.items() if name not in _META_COLUMNS},
+    **_VERDICT,
     **_STREAM,
 )
 
@@ -183,17 +192,76 @@ class RunsQuery(BaseModel):
     signal: str | None = Field(None, pattern=NAME_PATTERN, max_length=100)
     dataset_id: str | None = Field(None, max_length=200)
     experiment: str | None = Field(None, pattern=NAME_PATTERN, max_length=100)
+    serving: str | None = Field(None, pattern=NAME_PATTERN, max_length=100, description="serving spec it was judged on")
+    signal_kind: Literal["statistical", "ml"] | None = None
+    dt: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$", description="Eastern date of the capture")
+    max_p_holm: float | None = Field(None, ge=0, le=1, description="corrected p at most this; 0.05 for the significant")
+    max_spa_p_value: float | None = Field(None, ge=0, le=1, description="rows of sweeps whose SPA p is at most this")
+    min_deflated_sharpe: float | None = Field(None, ge=0, le=1)
     sort: Literal[SORTABLE] = "tp_rate"  # type: ignore[valid-type]
     min_signals: int = Field(5, ge=0)
-    top_n: int = Field(50, ge=1, le=10_000)
+    top_n: int = Field(50, ge=1, le=10_000, description="rows of a page")
+    offset: int = Field(0, ge=0, description="rows to leave out before the page")
     best_per_run: bool = Field(False, description="only the best threshold of each run")
 
 
 class Runs(Wire):
-    """Rows of the results, best first as sorted; `total` counts those that match, `runs` holds the first of them."""
+    """Rows of the results, best first as sorted; `total` counts those that match, `runs` holds those of this page."""
 
     runs: list[RunRow]  # type: ignore[valid-type]
     total: int
+    offset: int
+    next_offset: int | None = Field(description="where the next page begins; null on the last")
+
+
+class PromotedAs(Wire):
+    """A serving spec that was promoted from a run: its threshold, and the figures it was chosen by."""
+
+    name: str
+    threshold: float
+    figures: dict[str, float]
+    streaming_url: str
+
+
+class NoEdge(Wire):
+    """Where the cumulative pnl would lie, pointwise, if the same trades had a mean of 0 after fees: stationary block
+    bootstrap over bins. After bin `bin[i]` it is between `low[i]` and `high[i]` in `confidence` of the draws."""
+
+    confidence: float
+    bin: list[int]
+    low: list[float]
+    high: list[float]
+
+
+class RunTrades(Wire):
+    """Trades of one run and threshold in the order in which they end; one entry of every list per trade. Bins count
+    from the capture's start, bin i begins at start_ns + i·bin_ns."""
+
+    run_id: str
+    threshold: float
+    dataset_id: str
+    start_ns: Int64
+    bin_ns: int
+    first_bin: int = Field(description="first evaluated bin")
+    n_bins: int
+    net_total_pnl_ticks: float
+    fire_bin: list[int]
+    entry_bin: list[int]
+    exit_bin: list[int]
+    direction: list[Literal[-1, 1]]
+    outcome: list[Literal["take_profit", "stop_loss", "timeout"]]
+    net_pnl_ticks: list[float] = Field(description="after fees")
+    cumulative_ticks: list[float] = Field(description="sum of net_pnl_ticks up to and with this trade")
+    no_edge: NoEdge | None = Field(description="null where the capture is too short for a bootstrap")
+
+
+class RunLinks(Wire):
+    """The run elsewhere; null with the reason where there is no such place."""
+
+    dagster: str | None = Field(description="the sweep's asset on its day")
+    dagster_reason: str | None
+    mlflow: str | None = Field(description="the sweep's run")
+    mlflow_reason: str | None
 
 
 RunDetail: type[Wire] = create_model(
@@ -203,8 +271,10 @@ RunDetail: type[Wire] = create_model(
     **_META_COLUMNS,
     rows=(list[ThresholdRow], ...),
     best_threshold=(float | None, Field(description="by the experiment's selection; null where no row qualifies")),
-    reason=(str | None, Field(description="why it cannot be streamed")),
     yaml=(str | None, Field(description="the serving spec of its best row")),
+    promoted=(list[PromotedAs], Field(description="serving specs promoted from this run")),
+    trades_url=(str, Field(description="path of its trades; takes `threshold`")),
+    links_url=(str, Field(description="path of its links to Dagster and MLflow")),
     **_STREAM,
 )
 
@@ -220,5 +290,5 @@ Instrument: type[Wire] = create_model(
 
 RESPONSES: tuple[type[BaseModel], ...] = (
     Problem, Health, Ready, Instrument, Signals, Datasets, DatasetDetail, DatasetOverview, ServingSpecs, ServingDetail,
-    Runs, RunDetail,
+    Runs, RunDetail, RunTrades, RunLinks,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from vp_engine.signals.registry import list_signals
 from vp_serving import responses
 from vp_serving.catalog import STREAM_PATH
+from vp_serving.etag import TaggedRoute
 from vp_serving.query import check_dataset_id, check_name, check_run_id
 from vp_serving.service import Service
 
@@ -18,7 +19,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": responses.Problem, "content": {"application/problem+json": {}}, "description": text}
     for status, text in ((400, "Bad request"), (401, "Unauthorized"), (404, "Not found"), (422, "Data cannot be used"))
 }
-api = APIRouter(prefix="/v1", responses=_PROBLEMS, tags=["research"])
+_PROBLEMS[304] = {"description": "The client has this answer already: If-None-Match named its ETag"}
+api = APIRouter(prefix="/v1", responses=_PROBLEMS, tags=["research"], route_class=TaggedRoute)
 operations = APIRouter(tags=["operations"])
 stream = APIRouter()
 
@@ -81,9 +83,13 @@ def signals() -> responses.Signals:
 
 
 @api.get("/datasets", response_model=responses.Datasets)
-def datasets(service: Shared) -> responses.Datasets:
+def datasets(
+    service: Shared,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> responses.Datasets:
     """Every dataset of the lake, newest capture first."""
-    return responses.Datasets(datasets=service.catalog.datasets())
+    return service.catalog.datasets(offset, limit)
 
 
 @api.get("/datasets/{dataset_id}", response_model=responses.DatasetDetail)
@@ -115,13 +121,31 @@ def serving_spec(service: Shared, name: Annotated[str, Path()]) -> responses.Ser
 @api.get("/experiments/runs", response_model=responses.Runs)
 def runs(service: Shared, query: Annotated[responses.RunsQuery, Query()]) -> responses.Runs:
     """Rows of the sweeps' results, best first."""
-    return service.catalog.runs(query, service.run_reason)
+    return service.runs.runs(query, service.run_reason)
 
 
 @api.get("/experiments/runs/{run_id}/detail", response_model=responses.RunDetail)
 def run_detail(service: Shared, run_id: Annotated[str, Path()]) -> Any:
     """One run with all its threshold rows."""
-    return service.catalog.run_detail(check_run_id(run_id), service.run_reason)
+    return service.runs.detail(check_run_id(run_id), service.run_reason)
+
+
+@api.get("/experiments/runs/{run_id}/trades", response_model=responses.RunTrades)
+def run_trades(
+    service: Shared,
+    run_id: Annotated[str, Path()],
+    threshold: Annotated[
+        float | None, Query(description="one of the run's; its best without", allow_inf_nan=False)
+    ] = None,
+) -> responses.RunTrades:
+    """Every trade of one run and threshold, replayed from its dataset, with what no edge would give."""
+    return service.runs.trades(check_run_id(run_id), threshold)
+
+
+@api.get("/experiments/runs/{run_id}/links", response_model=responses.RunLinks)
+def run_links(service: Shared, run_id: Annotated[str, Path()]) -> responses.RunLinks:
+    """The run's asset in Dagster and its sweep in MLflow, where VP_DAGSTER_URL and VP_MLFLOW_URL name them."""
+    return service.runs.links(check_run_id(run_id))
 
 
 @stream.websocket(STREAM_PATH)

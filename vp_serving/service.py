@@ -21,11 +21,13 @@ from vp_serving.guard import socket_token, token_matches
 from vp_serving.hub import Replay as ReplayLike
 from vp_serving.hub import Session, error_message
 from vp_serving.latency import LatencyWriter
+from vp_serving.links import Links
 from vp_serving.metrics import Metrics
 from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError
 from vp_serving.query import StreamRequest, parse_query
 from vp_serving.replay import Chain, Replay
 from vp_serving.resolve import resolve
+from vp_serving.runs import RunShelf
 from vp_serving.settings import ServingSettings
 
 log = structlog.get_logger("vp_serving")
@@ -48,6 +50,7 @@ class Service:
         self.settings = settings
         load_signals(settings.signals_path)
         self.catalog = Catalog(settings)
+        self.runs = RunShelf(self.catalog, Links(settings))
         self.metrics = Metrics()
         self.resolver = resolver or self._resolve
         self.pool = ThreadPoolExecutor((os.cpu_count() or 2) + 4, thread_name_prefix="replay")

@@ -1,7 +1,8 @@
 """What the service is told: flags and environment, checked once at start. The only place here that reads either.
 
 VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH), VP_API_TOKEN,
-VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_FRONTEND_DIST. A flag wins over its variable.
+VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_FRONTEND_DIST, VP_DAGSTER_URL, VP_MLFLOW_URL (without it
+MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIST = Path(__file__).parents[1] / "frontend" / "dist"
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # what a WebSocket subprotocol can carry
 _ORIGIN = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
+
+_URL = re.compile(r"https?://[^\s/@?#\"'<>]+(/[^\s?#\"'<>]*)?")
 
 
 class LatencyLog(BaseModel):
@@ -60,6 +63,8 @@ class ServingSettings(BaseModel):
     max_streams: int = 64
     queue_bins: int = QUEUE_BINS
     frontend_dist: Path = _DIST
+    dagster_url: str | None = None
+    mlflow_url: str | None = None
     latency: LatencyLog | None = None
 
     @property
@@ -115,6 +120,8 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         allowed_origins=_origins(env.get("VP_ALLOWED_ORIGINS", "")),
         max_streams=_int(env.get("VP_MAX_STREAMS") or 64, "VP_MAX_STREAMS", 1, 100_000),
         frontend_dist=Path(env.get("VP_FRONTEND_DIST") or _DIST),
+        dagster_url=_url(env.get("VP_DAGSTER_URL"), "VP_DAGSTER_URL"),
+        mlflow_url=_url(env.get("VP_MLFLOW_URL"), "VP_MLFLOW_URL") or _server(env.get("MLFLOW_TRACKING_URI")),
         latency=_latency(given),
     )
 
@@ -139,6 +146,20 @@ def _int(value: Any, name: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise ConfigError(f"`{name}` must be a whole number from {low} to {high}, was {value!r}")
     return number
+
+
+def _url(text: str | None, name: str) -> str | None:
+    """Base address of another server, without a slash at its end."""
+    if not text:
+        return None
+    if not _URL.fullmatch(text):
+        raise ConfigError(f"{name} must be an address such as http://127.0.0.1:3000, was {text!r}")
+    return text.rstrip("/")
+
+
+def _server(tracking_uri: str | None) -> str | None:
+    """A tracking address where a browser can follow it."""
+    return tracking_uri.rstrip("/") if tracking_uri and _URL.fullmatch(tracking_uri) else None
 
 
 def _origins(text: str) -> tuple[str, ...]:

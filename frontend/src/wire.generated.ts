@@ -148,9 +148,13 @@ export interface DatasetOverview {
   invalid_bins: number[];
 }
 
-/** Every complete dataset of the lake, newest capture first. */
+/** Complete datasets of the lake, newest capture first; `total` counts all, `datasets` holds those of this page. */
 export interface Datasets {
   datasets: DatasetEntry[];
+  total: number;
+  offset: number;
+  /** where the next page begins; null on the last */
+  next_offset: number | null;
 }
 
 /** The last message: the capture is over. `bins` were sent, `dropped` were skipped for this client. */
@@ -295,6 +299,14 @@ export interface Needed {
   needed: number;
 }
 
+/** Where the cumulative pnl would lie, pointwise, if the same trades had a mean of 0 after fees: stationary block bootstrap over bins. After bin `bin[i]` it is between `low[i]` and `high[i]` in `confidence` of the draws. */
+export interface NoEdge {
+  confidence: number;
+  bin: number[];
+  low: number[];
+  high: number[];
+}
+
 /** Hold the replay. */
 export interface Pause {
   type: "pause";
@@ -320,6 +332,14 @@ export interface ProjectionModel {
   use_cubic: boolean;
   cubic_scale: number;
   damping_lambda: number;
+}
+
+/** A serving spec that was promoted from a run: its threshold, and the figures it was chosen by. */
+export interface PromotedAs {
+  name: string;
+  threshold: number;
+  figures: Record<string, number>;
+  streaming_url: string;
 }
 
 /** Whether streams can be served; each check says "ok" or what is wrong. */
@@ -402,14 +422,30 @@ export interface RunDetail {
   rows: ThresholdRow[];
   /** by the experiment's selection; null where no row qualifies */
   best_threshold: number | null;
-  /** why it cannot be streamed */
-  reason: string | null;
   /** the serving spec of its best row */
   yaml: string | null;
+  /** serving specs promoted from this run */
+  promoted: PromotedAs[];
+  /** path of its trades; takes `threshold` */
+  trades_url: string;
+  /** path of its links to Dagster and MLflow */
+  links_url: string;
   /** whether the data behind the row is in the lake */
   can_stream: boolean;
+  /** why it cannot be streamed */
+  reason: string | null;
   /** path and query of its stream */
   streaming_url: string;
+}
+
+/** The run elsewhere; null with the reason where there is no such place. */
+export interface RunLinks {
+  /** the sweep's asset on its day */
+  dagster: string | null;
+  dagster_reason: string | null;
+  /** the sweep's run */
+  mlflow: string | null;
+  mlflow_reason: string | null;
 }
 
 /** One threshold of one run, with what was tried. */
@@ -538,16 +574,48 @@ export interface RunRow {
   p_holm: number | null;
   /** P(true Sharpe above what the best of n_trials shows by luck) */
   deflated_sharpe: number | null;
+  /** significant only by the corrected p-value */
+  verdict: "significant" | "not_significant" | "too_few";
   /** whether the data behind the row is in the lake */
   can_stream: boolean;
+  /** why it cannot be streamed */
+  reason: string | null;
   /** path and query of its stream */
   streaming_url: string;
 }
 
-/** Rows of the results, best first as sorted; `total` counts those that match, `runs` holds the first of them. */
+/** Trades of one run and threshold in the order in which they end; one entry of every list per trade. Bins count from the capture's start, bin i begins at start_ns + i·bin_ns. */
+export interface RunTrades {
+  run_id: string;
+  threshold: number;
+  dataset_id: string;
+  /** 64-bit integer as a decimal string */
+  start_ns: string;
+  bin_ns: number;
+  /** first evaluated bin */
+  first_bin: number;
+  n_bins: number;
+  net_total_pnl_ticks: number;
+  fire_bin: number[];
+  entry_bin: number[];
+  exit_bin: number[];
+  direction: (-1 | 1)[];
+  outcome: ("take_profit" | "stop_loss" | "timeout")[];
+  /** after fees */
+  net_pnl_ticks: number[];
+  /** sum of net_pnl_ticks up to and with this trade */
+  cumulative_ticks: number[];
+  /** null where the capture is too short for a bootstrap */
+  no_edge: NoEdge | null;
+}
+
+/** Rows of the results, best first as sorted; `total` counts those that match, `runs` holds those of this page. */
 export interface Runs {
   runs: RunRow[];
   total: number;
+  offset: number;
+  /** where the next page begins; null on the last */
+  next_offset: number | null;
 }
 
 /** First message: the engine's configuration, flat, and what is streamed. */
@@ -803,6 +871,10 @@ export interface ThresholdRow {
   p_holm: number | null;
   /** P(true Sharpe above what the best of n_trials shows by luck) */
   deflated_sharpe: number | null;
+  /** significant only by the corrected p-value */
+  verdict: "significant" | "not_significant" | "too_few";
+  /** the verdict in a sentence, with the figures it rests on */
+  verdict_text: string;
   /** path and query of its stream */
   streaming_url: string;
 }

@@ -93,11 +93,12 @@ def test_a_damaged_dataset_is_left_out_of_the_list_and_said_by_name(house: House
     manifest = next(tmp_path.glob("research/vp_immutable/*/manifest.json"))
     manifest.write_text("{}")
     with serving(house.settings({"VP_LAKE_ROOT": str(tmp_path)})) as other:
-        assert other.get("/v1/datasets").json() == {"datasets": []}
+        assert other.get("/v1/datasets").json()["datasets"] == []
         answer = other.get(f"/v1/datasets/{house.dataset_id}")
         rows = other.get("/v1/experiments/runs?min_signals=1").json()["runs"]
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_lake")
     assert {row["can_stream"] for row in rows} == {False}
+    assert all("manifest" in row["reason"] for row in rows)
 
 
 def test_serving_specs(server: Server, house: House) -> None:
@@ -123,7 +124,8 @@ def test_runs_sorted_and_filtered(server: Server, house: House) -> None:
     assert isinstance(body["runs"][0]["parameters"], dict)
     best = server.get("/v1/experiments/runs?min_signals=1&best_per_run=true").json()
     assert sorted(row["run_id"] for row in best["runs"]) == sorted(house.run_ids)
-    assert server.get("/v1/experiments/runs?signal=nosuch").json() == {"runs": [], "total": 0}
+    nothing = {"runs": [], "total": 0, "offset": 0, "next_offset": None}
+    assert server.get("/v1/experiments/runs?signal=nosuch").json() == nothing
     assert "NaN" not in json.dumps(body)
 
 
