@@ -128,9 +128,10 @@ def _plain(records: np.ndarray, tick_int: int) -> int:
 
 @kernel
 def _repeat_bin_nb(n_bins, state, shape, spot, grid, state5, last_event_id):  # type: ignore[no-untyped-def]
-    """Sample every slot and write the window, n_bins times."""
-    for _ in range(n_bins):
+    """Sample every slot and write the window, n_bins times; events moved every 16th block since the bin before."""
+    for n in range(n_bins):
         state.ticks.kinetics.awake[:] = 1
+        state.ticks.kinetics.moved[n & 15 :: 16] = 1
         sample_nb(state.rollup, state.ticks.kinetics, state.chain, state.forces, shape.dt_s)
         write_grid_nb(state, shape, spot, 4, grid, state5, last_event_id)
 

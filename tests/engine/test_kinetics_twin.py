@@ -22,6 +22,7 @@ from vp_engine.field.kinetics import (
     mass_nb,
     new_kinetics,
     velocity_nb,
+    wake_nb,
 )
 from vp_engine.schema import GRID_F32_NAMES
 
@@ -41,8 +42,8 @@ impulses = st.lists(
 
 def advance(kinetics, ts_ns):
     """Bring the kernel's state to `ts_ns`."""
-    state = (kinetics.sums, kinetics.gain, kinetics.rates, kinetics.clock, kinetics.powers, kinetics.touched)
-    advance_nb(ts_ns, *state)
+    state = (kinetics.sums, kinetics.gain, kinetics.rates, kinetics.clock, kinetics.powers)
+    advance_nb(ts_ns, *state, kinetics.touched, kinetics.moved)
 
 
 def feed(moves, taus, pauses=0):
@@ -53,7 +54,8 @@ def feed(moves, taus, pauses=0):
             advance(kinetics, ts + gap * part // (pauses + 1))
         ts += gap
         advance(kinetics, ts)
-        add_impulse_nb(kinetics.sums, kinetics.gain, kinetics.touched, kinetics.awake, slot, channel, float(amount))
+        wake_nb(kinetics.touched, kinetics.awake, kinetics.moved, slot)
+        add_impulse_nb(kinetics.sums, kinetics.gain, slot, channel, float(amount))
         seen.append((ts, slot, channel, amount))
     return kinetics, ts, np.array(seen, np.int64)
 

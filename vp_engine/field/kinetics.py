@@ -1,10 +1,11 @@
-"""Decayed sums of order flow and their derivative chain, solved exactly. Slots along the last axis.
+"""Decayed sums of order flow and their derivative chain, solved exactly.
 
 Sizes in contracts, times in int64 ns. With an impulse Δ at t, `K_τ(t) = Σ Δᵢ exp(-(t - tᵢ)/τ)` for four τ (velocity,
 acceleration, jerk, rest) answers every derivative; all ticks decay alike, so a sum is kept scaled to a reference
 time, `S_τ = Σ Δᵢ exp((tᵢ - t_ref)/τ)`, and an event is a few multiply-adds. The reference moves at fixed multiples
-of absolute time only: results depend on neither bins nor who asks when. Kernels never raise; those on the path of
-every event take bare arrays, which cost no reference counting.
+of absolute time only: results depend on neither bins nor who asks when. The four sums of a channel at a tick lie
+together, since an event touches all of them and little else. Kernels never raise; those on the path of every event
+take bare arrays, which cost no reference counting.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -32,14 +33,15 @@ _NS = 1e-9
 _MAX_EXPONENT = 32.0  # (t - t_ref)/τ between two moves of the reference: the sums stay within 1e14 of their values
 _STEPS = 2048  # of a reference period: within one, exp is a short polynomial
 _FORGOTTEN = 1e-18  # lots: what is left of an impulse far below anything emitted; keeps subnormals out too
-_PAD = 8  # doubles: the rows of one slot fall into different cache sets
+_PAD = 2  # slots: the channels of one slot fall into different cache sets
 
 
 class Kinetics(NamedTuple):
-    """sums: float64 (5, 4, n_slots + pad), channel by τ; gain: float64 (4,) weight of one impulse now; rates: float64
-    (4,) 1/τ in 1/ns; chain: float64 (7,); clock: int64 [reference index, log2 of the reference period in ns, time of
-    `gain`, log2 of one step]; powers: float64 (2048, 4), exp(step·rate); touched, awake: uint8 (n_blocks,), 1 where a
-    slot of the block ever saw an impulse, and where its spectrum may still move."""
+    """sums: float64 (5, n_slots + pad, 4), channel, slot, τ; gain: float64 (4,) weight of one impulse now; rates:
+    float64 (4,) 1/τ in 1/ns; chain: float64 (7,); clock: int64 [reference index, log2 of the reference period in ns,
+    time of `gain`, log2 of one step]; powers: float64 (2048, 4), exp(step·rate); touched, awake, moved: uint8
+    (n_blocks,), 1 where a slot of the block ever saw an impulse, where its spectrum may still move, and where a sum
+    changed since the spectrum looked."""
 
     sums: np.ndarray
     gain: np.ndarray
@@ -49,6 +51,7 @@ class Kinetics(NamedTuple):
     powers: np.ndarray
     touched: np.ndarray
     awake: np.ndarray
+    moved: np.ndarray
 
 
 def new_kinetics(n_slots: int, taus: tuple[float, float, float, float]) -> Kinetics:
@@ -70,7 +73,7 @@ def new_kinetics(n_slots: int, taus: tuple[float, float, float, float]) -> Kinet
     )
     n_blocks = -(-n_slots // BLOCK_SLOTS)
     return Kinetics(
-        sums=np.zeros((N_CHANNELS, N_TAUS, n_slots + _PAD)),
+        sums=np.zeros((N_CHANNELS, n_slots + _PAD, N_TAUS)),
         gain=np.ones(N_TAUS),
         rates=rates,
         chain=chain,
@@ -78,22 +81,23 @@ def new_kinetics(n_slots: int, taus: tuple[float, float, float, float]) -> Kinet
         powers=np.exp(np.outer(np.arange(_STEPS) * float(1 << step_bits), rates)),
         touched=np.zeros(n_blocks, np.uint8),
         awake=np.zeros(n_blocks, np.uint8),
+        moved=np.zeros(n_blocks, np.uint8),
     )
 
 
 @kernel
-def decay_nb(sums, rates, elapsed_ns, touched):
+def decay_nb(sums, rates, elapsed_ns, touched, moved):
     """Age the sums of every touched block in place by elapsed_ns >= 0."""
-    for channel in range(N_CHANNELS):
-        for tau in range(N_TAUS):
-            factor = math.exp(-rates[tau] * elapsed_ns)
-            row = sums[channel, tau]
-            for block in range(touched.size):
-                if touched[block] == 0:
-                    continue
-                for slot in range(block * BLOCK_SLOTS, min((block + 1) * BLOCK_SLOTS, row.size)):
-                    aged = row[slot] * factor
-                    row[slot] = aged if abs(aged) > _FORGOTTEN else 0.0
+    for tau in range(N_TAUS):
+        factor = math.exp(-rates[tau] * elapsed_ns)
+        for block in range(touched.size):
+            if touched[block] == 0:
+                continue
+            moved[block] = 1
+            for channel in range(N_CHANNELS):
+                for slot in range(block * BLOCK_SLOTS, min((block + 1) * BLOCK_SLOTS, sums.shape[1])):
+                    aged = sums[channel, slot, tau] * factor
+                    sums[channel, slot, tau] = aged if abs(aged) > _FORGOTTEN else 0.0
 
 
 @inlined
@@ -103,7 +107,7 @@ def short_exp_nb(x):
 
 
 @inlined
-def advance_nb(ts_ns, sums, gain, rates, clock, powers, touched):
+def advance_nb(ts_ns, sums, gain, rates, clock, powers, touched, moved):
     """Make `gain` the weight of an impulse at `ts_ns`, which never runs backwards."""
     if ts_ns == clock[GAIN_NS]:
         return
@@ -111,7 +115,7 @@ def advance_nb(ts_ns, sums, gain, rates, clock, powers, touched):
     index = ts_ns >> clock[PERIOD_BITS]
     if index > clock[REF_INDEX]:
         if clock[REF_INDEX] > 0:
-            decay_nb(sums, rates, (index - clock[REF_INDEX]) << clock[PERIOD_BITS], touched)
+            decay_nb(sums, rates, (index - clock[REF_INDEX]) << clock[PERIOD_BITS], touched, moved)
         clock[REF_INDEX] = index
     since_ns = ts_ns - (index << clock[PERIOD_BITS])
     step = since_ns >> clock[STEP_BITS]
@@ -121,12 +125,19 @@ def advance_nb(ts_ns, sums, gain, rates, clock, powers, touched):
 
 
 @inlined
-def add_impulse_nb(sums, gain, touched, awake, slot, channel, amount):
+def add_impulse_nb(sums, gain, slot, channel, amount):
     """`amount` contracts at the time of the last `advance_nb`."""
-    touched[slot // BLOCK_SLOTS] = 1
-    awake[slot // BLOCK_SLOTS] = 1
     for tau in range(N_TAUS):
-        sums[channel, tau, slot] += amount * gain[tau]
+        sums[channel, slot, tau] += amount * gain[tau]
+
+
+@inlined
+def wake_nb(touched, awake, moved, slot):
+    """Mark the block of a slot that takes an impulse."""
+    block = slot // BLOCK_SLOTS
+    touched[block] = 1
+    awake[block] = 1
+    moved[block] = 1
 
 
 @kernel
@@ -148,23 +159,23 @@ def chain_at_nb(kinetics, ts_ns, chain):
 @inlined
 def velocity_nb(sums, chain, channel, slot):
     """v of one channel at one slot, lots/s."""
-    return chain[V0] * sums[channel, TAU_V, slot]
+    return chain[V0] * sums[channel, slot, TAU_V]
 
 
 @inlined
 def acceleration_nb(sums, chain, channel, slot):
     """a of one channel at one slot, lots/s²."""
-    return chain[A0] * sums[channel, TAU_V, slot] + chain[A1] * sums[channel, TAU_A, slot]
+    return chain[A0] * sums[channel, slot, TAU_V] + chain[A1] * sums[channel, slot, TAU_A]
 
 
 @inlined
 def jerk_nb(sums, chain, channel, slot):
     """j of one channel at one slot, lots/s³."""
-    slow = chain[J1] * sums[channel, TAU_A, slot] + chain[J2] * sums[channel, TAU_J, slot]
-    return chain[J0] * sums[channel, TAU_V, slot] + slow
+    slow = chain[J1] * sums[channel, slot, TAU_A] + chain[J2] * sums[channel, slot, TAU_J]
+    return chain[J0] * sums[channel, slot, TAU_V] + slow
 
 
 @inlined
 def mass_nb(sums, chain, channel, slot):
     """Decayed mass of one channel at one slot, lots."""
-    return chain[REST] * sums[channel, TAU_REST, slot]
+    return chain[REST] * sums[channel, slot, TAU_REST]

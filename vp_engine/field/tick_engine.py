@@ -49,6 +49,7 @@ from vp_engine.field.kinetics import (
     add_impulse_nb,
     advance_nb,
     new_kinetics,
+    wake_nb,
 )
 from vp_engine.jit import kernel
 from vp_engine.prefetch import prefetch_nb
@@ -95,7 +96,7 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
     orders, depth, scalars, counters = ticks.book.orders, ticks.book.depth, ticks.book.scalars, ticks.book.counters
     sums, gain, rates = ticks.kinetics.sums, ticks.kinetics.gain, ticks.kinetics.rates
     clock, powers = ticks.kinetics.clock, ticks.kinetics.powers
-    touched, awake = ticks.kinetics.touched, ticks.kinetics.awake
+    touched, awake, moved = ticks.kinetics.touched, ticks.kinetics.awake, ticks.kinetics.moved
     last_event_id, fill_size, tally, effects = ticks.last_event_id, ticks.fill_size, ticks.tally, ticks.effects
     n_slots = depth.shape[1]
     flow_on = tally[FLOW_ON] != 0
@@ -123,18 +124,19 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
             tally[BUY_VOLUME] += record.size if record.side == SIDE_BID else 0
             tally[SELL_VOLUME] += record.size if record.side == SIDE_ASK else 0
         if flow_on and n_effects > 0:
-            advance_nb(ts_ns, sums, gain, rates, clock, powers, touched)
+            advance_nb(ts_ns, sums, gain, rates, clock, powers, touched, moved)
             for n in range(n_effects):
                 slot = slot_of_nb(scalars, n_slots, effects[n, TICK])
                 if slot == NOT_FOUND:
                     continue
                 last_event_id[slot] = scalars[EVENT_ID]
+                wake_nb(touched, awake, moved, slot)
                 channel, amount, delta = effects[n, CHANNEL], effects[n, AMOUNT], effects[n, DEPTH_DELTA]
                 if amount != 0:
-                    add_impulse_nb(sums, gain, touched, awake, slot, channel, amount)
+                    add_impulse_nb(sums, gain, slot, channel, amount)
                 if delta != 0:
                     side = BID_DEPTH if effects[n, SIDE] == BID else ASK_DEPTH
-                    add_impulse_nb(sums, gain, touched, awake, slot, side, delta)
+                    add_impulse_nb(sums, gain, slot, side, delta)
                 if channel == FLOW_FILL:
                     fill_size[slot] += amount
                     tally[FILLS] += 1
@@ -155,11 +157,11 @@ def start_bin_nb(ticks):
 def shift_slots(ticks: TickState, shift: int) -> None:
     """Follow an anchor that moved by `shift` ticks; ticks that enter the slots begin at rest."""
     n_slots = ticks.last_event_id.size
-    for values in (ticks.kinetics.sums[..., :n_slots].T, ticks.last_event_id, ticks.fill_size):
+    for values in (*ticks.kinetics.sums[:, :n_slots], ticks.last_event_id, ticks.fill_size):
         shift_axis(values, shift)
     touched = np.logical_or.reduceat(ticks.last_event_id != 0, np.arange(0, n_slots, BLOCK_SLOTS))
-    ticks.kinetics.touched[:] = touched
-    ticks.kinetics.awake[:] = touched
+    for marks in (ticks.kinetics.touched, ticks.kinetics.awake, ticks.kinetics.moved):
+        marks[:] = touched
 
 
 def shift_axis(values: np.ndarray, shift: int) -> None:

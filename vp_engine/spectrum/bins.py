@@ -122,8 +122,9 @@ def write_ticks_nb(grid, state, row, slot, n):
     """Every float field of n ticks, slots from `slot` on, into the rows from `row` on. Whole columns at a time; row,
     slot and n uint64, which lets the loops become vectors (see `rollup`)."""
     sums, chain, forces = state.ticks.kinetics.sums, held_nb(state.chain), held_nb(state.forces)
+    inputs = state.rollup.inputs  # as the bin's sample left them
     for i in range(n):
-        pressure, vacuum = forces_nb(sums, chain, forces, slot + i)
+        pressure, vacuum = forces_nb(inputs, slot + i, chain, forces)
         grid[_PRESSURE, row + i] = emit_nb(pressure)
         grid[_PRESSURE + 1, row + i] = emit_nb(vacuum)
     for channel in range(N_CHANNELS):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vp_engine.field.forces import forces_nb, held_nb
-from vp_engine.field.kinetics import BLOCK_SLOTS, N_CHANNELS, TAU_A, TAU_V
+from vp_engine.field.forces import N_INPUTS, copy_inputs_nb, forces_nb, held_nb
+from vp_engine.field.kinetics import BLOCK_SLOTS
 from vp_engine.field.tick_engine import shift_axis
 from vp_engine.jit import inlined, kernel
 
@@ -24,10 +24,11 @@ COMPOSITE, D1, D2, D3 = range(4)  # rows of `level`
 
 
 class Rollup(NamedTuple):
-    """totals: float64 (longest window + 1, n_slots) ring of running sums of raw; level: float64 (4, n_slots) composite
-    and d1..d3 of the last valid bin; raw: float64 (n_slots,) scratch; windows: int64 (n_windows,); shares: float64
-    (n_windows,), summing to 1; scalars: int64 (1,)."""
+    """inputs: float64 (6, n_slots), see `forces`; totals: float64 (longest window + 1, n_slots) ring of running sums of
+    raw; level: float64 (4, n_slots) composite and d1..d3 of the last valid bin; raw: float64 (n_slots,) scratch;
+    windows: int64 (n_windows,); shares: float64 (n_windows,), summing to 1; scalars: int64 (1,)."""
 
+    inputs: np.ndarray
     totals: np.ndarray
     level: np.ndarray
     raw: np.ndarray
@@ -40,6 +41,7 @@ def new_rollup(n_slots: int, windows: tuple[int, ...], weights: tuple[float, ...
     """No bin sampled yet. windows in bins."""
     shares = np.array(weights, np.float64)
     return Rollup(
+        inputs=np.zeros((N_INPUTS, n_slots)),
         totals=np.zeros((max(windows) + 1, n_slots)),
         level=np.zeros((4, n_slots)),
         raw=np.zeros(n_slots),
@@ -93,11 +95,11 @@ def rebase_nb(rollup, n_bins, first, last):
 
 
 @inlined
-def asleep_nb(rollup, sums, first, last):
+def asleep_nb(rollup, first, last):
     """Whether nothing at slots [first, last) can move before the next impulse: all that enters a composite is zero."""
     for slot in range(first, last):
-        for channel in range(N_CHANNELS):
-            if sums[channel, TAU_V, slot] != 0.0 or sums[channel, TAU_A, slot] != 0.0:
+        for row in range(N_INPUTS):
+            if rollup.inputs[row, slot] != 0.0:
                 return False
         for row in range(rollup.totals.shape[0]):
             if rollup.totals[row, slot] != 0.0:
@@ -115,7 +117,7 @@ def sample_nb(rollup, kinetics, chain, weights, dt_s):
     chain (7,) from chain_at_nb at the bin's end; weights c1..c7. A block falls asleep when all it holds is zero.
     """
     n_bins = rollup.scalars[SAMPLES] + 1
-    raw, sums = rollup.raw, kinetics.sums
+    raw, inputs = rollup.raw, rollup.inputs
     chain, weights = held_nb(chain), held_nb(weights)
     rebasing = n_bins % (rollup.totals.shape[0] - 1) == 0
     for block in range(kinetics.awake.size):
@@ -123,19 +125,24 @@ def sample_nb(rollup, kinetics, chain, weights, dt_s):
             continue
         first = np.uint64(block * BLOCK_SLOTS)
         last = np.uint64(min((block + 1) * BLOCK_SLOTS, raw.size))
+        if kinetics.moved[block] != 0:
+            copy_inputs_nb(kinetics.sums, inputs, first, last)
+            kinetics.moved[block] = 0
         for slot in range(first, last):
-            pressure, vacuum = forces_nb(sums, chain, weights, slot)
+            pressure, vacuum = forces_nb(inputs, slot, chain, weights)
             raw[slot] = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + EPS_QTY)
         accumulate_nb(rollup, n_bins, first, last)
         difference_nb(rollup, n_bins, dt_s, first, last)
         if rebasing:
             rebase_nb(rollup, n_bins, first, last)
-            if asleep_nb(rollup, sums, first, last):
+            if asleep_nb(rollup, first, last):
                 kinetics.awake[block] = 0
     rollup.scalars[SAMPLES] = n_bins
 
 
 def shift_rollup(rollup: Rollup, shift: int) -> None:
-    """Follow an anchor that moved by `shift` ticks; ticks that enter the slots have no history."""
+    """Follow an anchor that moved by `shift` ticks; ticks that enter the slots have no history. The kinetics, shifted
+    as well, mark every touched block as moved."""
+    rollup.inputs[:] = 0.0
     for values in (rollup.totals, rollup.level):
         shift_axis(values.T, shift)
