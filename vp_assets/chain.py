@@ -16,6 +16,7 @@ from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
 from vp_engine.errors import ConfigError, NotFoundError, VPError
 from vp_engine.evaluation.trials import expand, experiment_address
 from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_address, find_raw, list_raw, open_dataset
+from vp_engine.lake.admission import find_no_session
 from vp_engine.lake.books import find_book
 from vp_engine.lake.paths import promoted_serving_dir
 from vp_engine.lake.results import ResultsDB
@@ -120,9 +121,12 @@ class Chain:
         """The raw day in the lake; NotFoundError that says what to run."""
         found = find_raw(self.lake, self.lock, utc_day)
         if found is None:
+            closed = find_no_session(self.lake, self.lock, utc_day)
+            if closed is not None:
+                raise NotFoundError(f"{utc_day} (UTC) of {self.lock.symbol} had no session: {closed.reason}")
             raise NotFoundError(
-                f"no raw day {utc_day} (UTC) of {self.lock.symbol} in {self.lake.root}; "
-                f"run `vp import FILE` with its DBN file, or `vp sample` for the synthetic day"
+                f"no raw day {utc_day} (UTC) of {self.lock.symbol} in {self.lake.root}; run `vp download` with a "
+                f"Databento key, `vp import FILE` with its DBN file, or `vp sample` for the synthetic day"
             )
         return require_admissible(found)
 

@@ -39,6 +39,11 @@ def bad_flag_share(manifest: RawManifest) -> float:
 def require_admissible(day: RawDay) -> RawDay:
     """The day, or DataError if no chain should start from it."""
     facts = day.manifest
+    if facts.quarantine is not None:
+        raise DataError(
+            f"{facts.day} (UTC) of {facts.symbol} is in quarantine: {facts.quarantine}; "
+            f"look at it, then `vp admit {facts.day}`"
+        )
     if not facts.has_snapshot:
         raise DataError(
             f"{day.path.name}: has no opening snapshot, so its book would be incomplete; fetch the whole day"

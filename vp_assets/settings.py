@@ -1,7 +1,8 @@
 """The one place of this package that reads the environment. Options of a command line win over variables.
 
 VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START, DAGSTER_HOME,
-MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER.
+MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER, DATABENTO_API_KEY, VP_DATABENTO_GATEWAY, VP_DATABENTO_LIVE_GATEWAY,
+VP_MAX_COST_USD.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier day
+MAX_COST_USD = 10.0  # what one download may cost unless it is told otherwise
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where things are. `lake_root` is a folder or an fsspec URL; `instrument` None means the packaged lock;
-    `signals_path`: files and folders of own signals; `dask_scheduler`: address of a cluster that sweeps run on."""
+    `signals_path`: files and folders of own signals; `dask_scheduler`: address of a cluster that sweeps run on;
+    `databento_gateway`: a URL and `databento_live_gateway`: host:port, in place of the vendor's own."""
 
     lake_root: str
     config_dir: Path
@@ -29,6 +34,10 @@ class Settings:
     first_day: dt.date
     signals_path: tuple[Path, ...] = ()
     dask_scheduler: str | None = None
+    databento_key: SecretStr | None = field(default=None, repr=False)  # shows as stars wherever it is printed
+    databento_gateway: str | None = None
+    databento_live_gateway: str | None = None
+    max_cost_usd: float = MAX_COST_USD
 
 
 def load_settings(
@@ -55,7 +64,28 @@ def load_settings(
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
         signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),
         dask_scheduler=environ.get("VP_DASK_SCHEDULER") or None,
+        databento_key=_secret(environ.get("DATABENTO_API_KEY") or ""),
+        databento_gateway=environ.get("VP_DATABENTO_GATEWAY") or None,
+        databento_live_gateway=environ.get("VP_DATABENTO_LIVE_GATEWAY") or None,
+        max_cost_usd=_dollars(environ.get("VP_MAX_COST_USD") or MAX_COST_USD),
     )
+
+
+def _secret(text: str) -> SecretStr | None:
+    """A key without the blanks that a copied line brings along."""
+    return SecretStr(text.strip()) if text.strip() else None
+
+
+def _dollars(given: str | float) -> float:
+    from vp_engine.errors import ConfigError
+
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ConfigError(f"`VP_MAX_COST_USD` must be dollars, such as 10 or 2.5, was {given!r}")
+    return value
 
 
 def _paths(text: str) -> tuple[Path, ...]:

@@ -51,6 +51,8 @@ class RawManifest(SpecModel):
     n_bad_flags: int
     instrument_ids: tuple[int, ...]
     condition: str | None = None  # the vendor's word on the day, where it was asked
+    quarantine: str | None = None  # why nothing may be built on the day until somebody admits it
+    admitted: str | None = None  # what was said when it was admitted by hand
 
     @property
     def address(self) -> str:
@@ -81,6 +83,7 @@ def import_raw(
     *,
     day: dt.date | None = None,
     condition: str | None = None,
+    quarantine: str | None = None,
     replace: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> Imported:
@@ -88,7 +91,8 @@ def import_raw(
 
     The day is that of the records, and must agree with `day` and with a date in the file's name, where there is one.
     DataError for a file that is foreign, cut, corrupt, of another contract or of another day; LakeError where the day
-    is there with other bytes and `replace` is not set. Nothing is left behind on an error.
+    is there with other bytes and `replace` is not set. Nothing is left behind on an error. A day with a reason for
+    `quarantine` lies in the lake, and `lake.admission` lets it out.
     """
     paths.check_name(source, "source")
     if not file.is_file():
@@ -103,6 +107,7 @@ def import_raw(
         if on_progress is not None:
             on_progress("scan")
         manifest = _admit(temporary, file.name, config, source, day, condition)
+        manifest = manifest.model_copy(update={"quarantine": quarantine})
         target = folder / manifest.file
         with lake.locked(folder):
             present = None if replace else _read(lake, target)  # what is replaced may be damaged
