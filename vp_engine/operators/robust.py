@@ -16,15 +16,29 @@ MAD_TO_SIGMA = 1.4826  # 1/Φ⁻¹(3/4): the MAD of a normal sample times this e
 
 @inlined
 def lower_bound_nb(ordered, n, value):
-    """First index in ordered[:n] whose value is not below `value`."""
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) >> 1
-        if ordered[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    """First index in ordered[:n] whose value is not below `value`. Steps select where others branch: on which side a
+    sample falls cannot be foretold, how many steps it takes can. Indices are unsigned, which spares a test each."""
+    if n == 0:
+        return 0
+    at, left = np.uint64(0), np.uint64(n)
+    while left > np.uint64(1):
+        half = left >> np.uint64(1)
+        at = at + half if ordered[at + half - np.uint64(1)] < value else at
+        left -= half
+    return np.int64(at) + (ordered[at] < value)
+
+
+@inlined
+def shift_nb(ordered, gap, to):
+    """Let the samples between a gap and a new place move over by one: ordered[to] is free then."""
+    if to > gap:
+        for i in range(np.uint64(gap), np.uint64(to)):
+            ordered[i] = ordered[i + np.uint64(1)]
+    else:
+        i = np.uint64(gap)
+        while i > np.uint64(to):
+            ordered[i] = ordered[i - np.uint64(1)]
+            i -= np.uint64(1)
 
 
 @inlined
@@ -35,24 +49,14 @@ def push_nb(ring, ordered, n_seen, value):
     """
     capacity = ring.size
     at = n_seen % capacity
-    if n_seen < capacity:
-        n = n_seen
-        to = lower_bound_nb(ordered, n, value)
-        for i in range(n, to, -1):
-            ordered[i] = ordered[i - 1]
-        ordered[to] = value
-        ring[at] = value
-        return n + 1
-    gap = lower_bound_nb(ordered, capacity, ring[at])
-    while gap > 0 and ordered[gap - 1] > value:
-        ordered[gap] = ordered[gap - 1]
-        gap -= 1
-    while gap < capacity - 1 and ordered[gap + 1] < value:
-        ordered[gap] = ordered[gap + 1]
-        gap += 1
-    ordered[gap] = value
+    n = min(n_seen, capacity)
+    gap = lower_bound_nb(ordered, n, ring[at]) if n == capacity else n
+    to = lower_bound_nb(ordered, n, value)
+    to -= to > gap  # the old sample leaves from below
+    shift_nb(ordered, gap, to)
+    ordered[to] = value
     ring[at] = value
-    return capacity
+    return min(n_seen + 1, capacity)
 
 
 @inlined
