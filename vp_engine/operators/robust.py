@@ -35,10 +35,9 @@ def shift_nb(ordered, gap, to):
         for i in range(np.uint64(gap), np.uint64(to)):
             ordered[i] = ordered[i + np.uint64(1)]
     else:
-        i = np.uint64(gap)
-        while i > np.uint64(to):
-            ordered[i] = ordered[i - np.uint64(1)]
-            i -= np.uint64(1)
+        for step in range(np.uint64(gap - to)):
+            at = np.uint64(gap) - step
+            ordered[at] = ordered[at - np.uint64(1)]
 
 
 @inlined
