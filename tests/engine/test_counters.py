@@ -111,9 +111,10 @@ CASES: dict[str, tuple[list[Row], dict[str, int]]] = {
         [row("R", "N", 0, None, 0), row("A", "B", 1, BID, 4, S), row("A", "A", 7, ASK, 6, SL)],
         {"snapshots": 1, "clears": 1},
     ),
-    "a fill inside a snapshot is none": (
+    "a fill or a trade inside a snapshot is none": (
         [
-            row("A", "B", 1, BID, 5, S), row("F", "B", 1, BID, 2, S), row("A", "A", 2, ASK, 6, SL),
+            row("A", "B", 1, BID, 5, S), row("T", "A", 0, BID, 2, S), row("F", "B", 1, BID, 2, S),
+            row("T", "N", 0, BID, 2, S), row("A", "A", 2, ASK, 6, SL),
             row("C", "B", 1, BID, 2),
         ],
         {"snapshots": 1},

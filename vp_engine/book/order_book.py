@@ -163,7 +163,8 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
     """Do what the record's action says; returns a number of effects or a code below zero."""
     action = record.action
     if action == ACT_TRADE:
-        counters[TRADED_SIDED if record.side in (SIDE_BID, SIDE_ASK) else TRADED_AUCTION] += record.size
+        if (record.flags & F_SNAPSHOT) == 0:
+            counters[TRADED_SIDED if record.side in (SIDE_BID, SIDE_ASK) else TRADED_AUCTION] += record.size
         return 0
     if action == ACT_CANCEL:
         at = find_nb(orders, record.order_id)

@@ -41,6 +41,7 @@ from vp_engine.book.state import (
     BookState,
     new_book,
 )
+from vp_engine.feed.records import F_SNAPSHOT
 from vp_engine.field.kinetics import (
     ASK_DEPTH,
     BID_DEPTH,
@@ -119,7 +120,7 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
         if n_effects == DEPTH_BELOW_ZERO:
             return BAD_DEPTH, at
         tally[BIN_EVENTS] += 1
-        if record.action == ACT_TRADE:
+        if record.action == ACT_TRADE and (record.flags & F_SNAPSHOT) == 0:
             tally[TRADES] += 1
             tally[BUY_VOLUME] += record.size if record.side == SIDE_BID else 0
             tally[SELL_VOLUME] += record.size if record.side == SIDE_ASK else 0

@@ -15,7 +15,7 @@ import numpy as np
 from twin.book import Effect, TwinBook
 from twin.forces import tick_fields
 from twin.kinetics import TickSums
-from twin.records import clock_of
+from twin.records import F_SNAPSHOT, clock_of
 from twin.spectrum import TwinSpectrum
 from vp_engine.schema import BIN_DTYPE, GRID_F32_NAMES, BinBlock
 
@@ -128,7 +128,7 @@ class _Engine:
         effect = self.book.apply(record, ts)
         if self.tracking:
             self.track(effect, ts)
-            if chr(record["action"]) == "T":
+            if chr(record["action"]) == "T" and not record["flags"] & F_SNAPSHOT:
                 self.n_trades += 1
                 self.trades[chr(record["side"])] += record["size"]
         self.follow_market()

@@ -141,7 +141,7 @@ class TwinBook:
             self._fill(record, effect)
         elif action == "R":
             self.clear()
-        elif action == "T":
+        elif action == "T" and not snapshot:
             self.counters["traded_auction" if chr(record["side"]) == "N" else "traded_sided"] += record["size"]
         if snapshot:
             effect = Effect()
