@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vp_engine.evaluation.statistics import BOOTSTRAP_SEED
 
 DRAWS = 2000
 CONFIDENCE = 0.95
+SEED = 42
 
 
 class NoEdgeBand(NamedTuple):
@@ -37,7 +37,7 @@ def no_edge_band(
     per_bin = np.bincount(at_bin, net_pnl - net_pnl.mean(), n_bins)
     sums = np.concatenate([[0.0], np.cumsum(np.concatenate([per_bin, per_bin]))])  # a block may run past the end
     grid = np.unique(np.linspace(0, n_bins, points).astype(np.int64))
-    random = np.random.default_rng(BOOTSTRAP_SEED)
+    random = np.random.default_rng(SEED)
     paths = np.empty((draws, grid.size))
     for draw in range(draws):
         paths[draw] = _path(sums, n_bins, block_bins, grid, random)
