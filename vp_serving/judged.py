@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from vp_engine.evaluation import replay_trades
-from vp_engine.evaluation.barriers import STOP_LOSS, TAKE_PROFIT
+from vp_engine.evaluation.barriers import HALF, STOP_LOSS, TAKE_PROFIT
 from vp_engine.evaluation.no_edge import CONFIDENCE, no_edge_band
-from vp_engine.evaluation.rows import net_pnl
 from vp_engine.evaluation.trials import Evaluation
 from vp_engine.lake import Dataset, Lake
 from vp_engine.lake.models import models_address, models_dir, open_models
@@ -58,7 +57,7 @@ class TradesShelf:
             models = open_models(self._lake, address, signal)
         evaluation = Evaluation.parse(detail["evaluation"], "evaluation")
         trades, figures = replay_trades(dataset, signal, parameters, detail["evaluation"], threshold, models)
-        net = net_pnl(trades, evaluation)
+        net = trades.pnl_half / HALF - evaluation.cost_ticks
         first = evaluation.first_bin(dataset.n_bins)
         order = np.argsort(trades.exit_bin, kind="stable")
         band = no_edge_band(

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 DRAWS = 2000
 CONFIDENCE = 0.95
 SEED = 42
