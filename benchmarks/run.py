@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, memory, nautilus, scaling, signals
+from benchmarks import engine, memory, nautilus, plain_twin, scaling, signals
 from benchmarks.timing import Measure, machine
 
 BOOK = Path(__file__).with_name("BENCHMARKS.md")
@@ -19,12 +19,15 @@ def ratios(rows: dict[str, Measure]) -> list[tuple[str, float]]:
     """What the absolute figures mean: quotients within this run."""
     kinetics, plain = rows["book and kinetics, sample day"], rows["plain Python book"]
     zstd, chain = rows["zstd decompression alone"], rows["raw .zst to committed dataset"]
+    busy_zstd, busy_chain = rows[engine.BUSY_ZSTD], rows[engine.BUSY_CHAIN]
     other = rows.get(nautilus.NAME)
     against = [(f"book and kinetics against {nautilus.NAME}, events/s", kinetics.rate / other.rate)] if other else []
     return [
         *against,
         ("book and kinetics against the plain Python book, events/s", kinetics.rate / plain.rate),
+        ("book and kinetics against the plain Python twin, events/s", kinetics.rate / rows[plain_twin.NAME].rate),
         ("book and kinetics against zstd decompression, events/s", kinetics.rate / zstd.rate),
+        ("busy data: chain against zstd decompression, seconds", busy_chain.seconds / busy_zstd.seconds),
         ("whole chain against zstd decompression, seconds", chain.seconds / zstd.seconds),
         ("whole chain against the market's own pace, 100 ms bins", chain.rate / 10.0),
     ]
