@@ -7,7 +7,7 @@ import dagster as dg
 from vp_assets.assets.factory import build_assets
 from vp_assets.chain import Chain
 from vp_assets.io_managers import io_managers
-from vp_assets.resources import LakeSQL, MlflowTracking
+from vp_assets.resources import Databento, LakeSQL, MlflowTracking
 from vp_assets.settings import Settings, load_settings
 
 
@@ -20,6 +20,7 @@ def build_definitions(settings: Settings, chain: Chain | None = None) -> dg.Defi
         resources={
             **io_managers(chain),
             "tracking": MlflowTracking(tracking_uri=settings.mlflow_tracking_uri, artifacts=settings.mlflow_artifacts),
+            "databento": Databento(settings),
             "sql": LakeSQL(lake_root=settings.lake_root),
         },
     )

@@ -14,11 +14,12 @@ import dagster as dg
 from vp_assets import metadata
 from vp_assets.chain import Chain
 from vp_assets.promotion import PromotedSpec, Promotion
-from vp_assets.streams import BookReplay, DatasetStream, SweepRun
+from vp_assets.streams import BookReplay, DatasetStream, NewRawDay, SweepRun
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import NotFoundError
 from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.lake import Dataset, DatasetInfo, RawDay, open_dataset, write_dataset
+from vp_engine.lake.admission import NoSession
 from vp_engine.lake.books import write_book
 from vp_engine.lake.paths import book_path
 from vp_engine.units import parse_date
@@ -76,16 +77,16 @@ class HashAddressedIOManager(dg.IOManager, ABC, Generic[Stored, Stream, Loaded])
         return self.load(context, None)
 
 
-class RawIOManager(HashAddressedIOManager[RawDay, RawDay, RawDay]):
-    """Raw days: what writes them is an import; here they are described."""
+class RawIOManager(HashAddressedIOManager[RawDay | NoSession, NewRawDay, RawDay]):
+    """Raw days: what writes them is an import or a download; here they are described."""
 
-    stream_type = None
+    stream_type = NewRawDay
 
-    def commit(self, stream: RawDay) -> RawDay:
+    def commit(self, stream: NewRawDay) -> RawDay:
         """A raw day is in the lake before its asset sees it."""
-        return stream
+        return stream.day
 
-    def describe(self, context: dg.OutputContext, stored: RawDay) -> dict[str, Any]:
+    def describe(self, context: dg.OutputContext, stored: RawDay | NoSession) -> dict[str, Any]:
         return metadata.raw(stored)
 
     def load(self, context: dg.InputContext, day: str | None) -> RawDay:

@@ -21,6 +21,7 @@ from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.order_table import ASK, BID
 from vp_engine.evaluation.walk_forward import Choice
 from vp_engine.lake import Dataset, RawDay
+from vp_engine.lake.admission import NoSession
 from vp_engine.lake.blocks import open_parquet, read_group
 from vp_engine.lake.paths import GRID_FILE
 from vp_engine.lake.results import rank
@@ -35,9 +36,12 @@ TABLE_COLUMNS = (
 )  # fmt: skip
 
 
-def raw(day: RawDay) -> dict[str, Any]:
-    """Metadata of a raw day."""
+def raw(day: RawDay | NoSession) -> dict[str, Any]:
+    """Metadata of a raw day, or of one that had no session."""
+    if isinstance(day, NoSession):
+        return {"address": "", "rows": 0, "no_session": day.reason, "source": day.source}
     facts = day.manifest
+    words = {"condition": facts.condition, "quarantine": facts.quarantine, "admitted": facts.admitted}
     return {
         "address": facts.address,
         "path": dg.MetadataValue.path(str(day.path)),
@@ -47,6 +51,9 @@ def raw(day: RawDay) -> dict[str, Any]:
         "source": facts.source,
         "dbn_version": facts.dbn_version,
         "span": preview.clock_span(facts.first_ts_ns, facts.last_ts_ns),
+        "symbol": facts.symbol,
+        "instrument_ids": list(facts.instrument_ids),
+        **{name: word for name, word in words.items() if word is not None},
     }
 
 

@@ -7,6 +7,7 @@ through it, so nothing that breaks an invariant is ever committed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from vp_assets import progress
 from vp_assets.chain import BinsRequest, BookRequest, SweepRequest
@@ -15,9 +16,15 @@ from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import DataError
 from vp_engine.evaluation.sweep import SweepResult, evaluate
 from vp_engine.evaluation.trials import expand
-from vp_engine.lake import Dataset
+from vp_engine.lake import Dataset, RawDay
 from vp_engine.schema import BinBlock
 from vp_engine.stream import build_checkpoint, stream_events
+
+
+class NewRawDay(NamedTuple):
+    """A raw day that came into the lake just now."""
+
+    day: RawDay
 
 
 class BookReplay:

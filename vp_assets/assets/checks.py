@@ -30,6 +30,7 @@ from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import DataError, VPError
 from vp_engine.hashing import sha256_file
 from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
+from vp_engine.lake.admission import NoSession
 from vp_engine.lake.results import ResultsDB
 from vp_engine.units import utc_date
 
@@ -44,6 +45,7 @@ class Check(NamedTuple):
 
 RAW = (
     Check("hash", "The file's sha256 is the one it was admitted with."),
+    Check("condition", "The vendor does not doubt the day, or somebody has admitted it."),
     Check("records", "The file holds records of the locked contract."),
     Check("day", "First and last record lie in the UTC day, in order."),
     Check("snapshot", "The day opens with a snapshot of the book."),
@@ -106,11 +108,17 @@ def gated(results: Iterable[dg.AssetCheckResult], remedy: str) -> Iterator[dg.As
         raise DataError(f"check failed: {', '.join(failed)}; {remedy}")
 
 
-def raw(key: dg.AssetKey, day: RawDay) -> Iterator[dg.AssetCheckResult]:
-    """Checks of one raw day."""
-    result, facts = _Results(key, RAW), day.manifest
+def raw(key: dg.AssetKey, day: RawDay | NoSession) -> Iterator[dg.AssetCheckResult]:
+    """Checks of one raw day; of a day without a session there is nothing to check."""
+    result = _Results(key, RAW)
+    if isinstance(day, NoSession):
+        yield from (result(check.name, True, no_session=day.reason) for check in RAW)
+        return
+    facts = day.manifest
     digest = sha256_file(day.path)
     yield result("hash", digest == facts.sha256, sha256=digest)
+    said = {"condition": facts.condition, "quarantine": facts.quarantine, "admitted": facts.admitted}
+    yield result("condition", facts.quarantine is None, **{name: word for name, word in said.items() if word})
     yield result("records", 0 < facts.kept <= facts.records, kept=facts.kept, records=facts.records)
     yield result("day", facts.first_ts_ns <= facts.last_ts_ns and utc_date(facts.last_ts_ns) == facts.day)
     yield result("snapshot", facts.has_snapshot)

@@ -1,5 +1,6 @@
 """`raw_dbn`: one UTC day of market-by-order records, the root of everything."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
@@ -7,10 +8,49 @@ import dagster as dg
 from vp_assets.assets import checks
 from vp_assets.assets.common import OWNERS, RAW_GROUP, Built, Events
 from vp_assets.chain import Chain
+from vp_assets.gates import require_admissible
 from vp_assets.partitions import raw_days, require_key
+from vp_assets.resources import Databento
+from vp_assets.streams import NewRawDay
+from vp_engine.lake import RawDay, find_raw
+from vp_engine.lake.admission import NoSession, admit_raw, find_no_session
 from vp_engine.units import parse_date
 
 KEY = dg.AssetKey("raw_dbn")
+
+
+class RawConfig(dg.Config):
+    """What a run may ask of the vendor for one day. `max_cost_usd` None: the ceiling of the environment."""
+
+    max_cost_usd: float | None = None
+    admit: bool = False
+    replace: bool = False
+
+
+def _brought(chain: Chain, databento: Databento, day: dt.date, config: RawConfig) -> RawDay | NewRawDay | NoSession:
+    """The day as the lake holds it, fetched if it is not there (or on purpose) and there is a key."""
+    found = None if config.replace else find_raw(chain.lake, chain.lock, day)
+    closed = None if config.replace or found is not None else find_no_session(chain.lake, chain.lock, day)
+    if found is None and closed is None and databento.has_key:
+        arrival = databento.bring(chain.lake, chain.lock, day, config.max_cost_usd, config.admit, config.replace)
+        found, closed = find_raw(chain.lake, chain.lock, day), find_no_session(chain.lake, chain.lock, day)
+        if found is not None and arrival.state != "was there":
+            return NewRawDay(found if found.manifest.quarantine is not None else require_admissible(found))
+    if closed is not None:
+        return closed
+    if found is not None and found.manifest.quarantine is not None and config.admit:
+        return admit_raw(chain.lake, chain.lock, day, "admitted in a run")
+    if found is not None and found.manifest.quarantine is not None:
+        return found  # its check says why and stops the run
+    return chain.raw(day)
+
+
+def _remedy(held: RawDay | NoSession) -> str:
+    """What to do where a check has failed."""
+    if isinstance(held, RawDay) and held.manifest.quarantine is not None:
+        return f"{held.manifest.quarantine}: look at it, then `vp admit {held.manifest.day}`"
+    day = held.day if isinstance(held, NoSession) else held.manifest.day
+    return f"import {day} again with --replace"
 
 
 def build_raw(chain: Chain) -> Built:
@@ -25,11 +65,16 @@ def build_raw(chain: Chain) -> Built:
         kinds={"databento", "zstd"},
         owners=OWNERS,
         check_specs=checks.specs(KEY, checks.RAW),
-        description=f"One UTC day of market-by-order records of {chain.lock.symbol}, admitted to the lake.",
+        description=f"One UTC day of market-by-order records of {chain.lock.symbol}, fetched and admitted or not.",
     )
-    def raw_dbn(context: dg.AssetExecutionContext) -> Iterator[Events]:
-        day = chain.raw(parse_date(require_key(days, context.partition_key, "raw_dbn"), "partition key"))
-        yield dg.MaterializeResult(value=day, data_version=dg.DataVersion(day.manifest.address))
-        yield from checks.gated(checks.raw(KEY, day), f"import {day.manifest.day} again with --replace")
+    def raw_dbn(
+        context: dg.AssetExecutionContext, config: RawConfig, databento: dg.ResourceParam[Databento]
+    ) -> Iterator[Events]:
+        day = parse_date(require_key(days, context.partition_key, "raw_dbn"), "partition key")
+        value = _brought(chain, databento, day, config)
+        held = value.day if isinstance(value, NewRawDay) else value
+        version = "no session" if isinstance(held, NoSession) else held.manifest.address
+        yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(version))
+        yield from checks.gated(checks.raw(KEY, held), _remedy(held))
 
     return raw_dbn

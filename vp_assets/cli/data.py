@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vp_assets.cli import vendor
 from vp_assets.cli.common import Session, command, count, size, table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "sample")(sample)
     command(app, "import")(import_files)
+    vendor.register(app)
 
 
 def sample(
