@@ -14,9 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from vp_serving.guard import Guard, cors_origins
-from vp_serving.hub import Replay
 from vp_serving.problems import add_problem_handlers
 from vp_serving.query import StreamRequest
+from vp_serving.readers import Replay
 from vp_serving.routes import api, operations, stream
 from vp_serving.service import Service
 from vp_serving.settings import ServingSettings

@@ -18,6 +18,7 @@ from vp_engine.signals import load_signals
 from vp_serving.app import create_app
 from vp_serving.query import QueryError, parse_query
 from vp_serving.settings import DEFAULT_PORT, ServingSettings, load_settings, override_fields
+from vp_serving.socket_protocol import StreamSocket
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 20.0, 60.0
 MAX_CLIENT_MESSAGE = 4096  # bytes; the longest message of the protocol has under a hundred
@@ -73,7 +74,12 @@ def configure_logs(level: str) -> None:
     )
 
 
-def server_config(settings: ServingSettings, app: Any) -> uvicorn.Config:
+def server_config(
+    settings: ServingSettings,
+    app: Any,
+    ping_interval_s: float = PING_INTERVAL_S,
+    ping_timeout_s: float = PING_TIMEOUT_S,
+) -> uvicorn.Config:
     """How the application is served: no compression, ping every 20 s, a silent client is let go after 60 s."""
     return uvicorn.Config(
         app,
@@ -81,10 +87,10 @@ def server_config(settings: ServingSettings, app: Any) -> uvicorn.Config:
         port=settings.port,
         log_level="warning" if settings.log_level == "info" else settings.log_level,  # its lines are not structured
         access_log=settings.log_level == "debug",
-        ws="websockets-sansio",
+        ws=StreamSocket,
         ws_max_size=MAX_CLIENT_MESSAGE,
-        ws_ping_interval=PING_INTERVAL_S,
-        ws_ping_timeout=PING_TIMEOUT_S,
+        ws_ping_interval=ping_interval_s,
+        ws_ping_timeout=ping_timeout_s,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
         server_header=False,

@@ -1,343 +1,218 @@
-"""Sessions: one client, one replay. Times in seconds of the event loop's clock, bins by `bin_seq`.
+"""What sessions share: open datasets, their decoded bins, and frames. The same request is computed once for everyone.
 
-A session has three tasks on the event loop. The pacer takes frames from the replay, which computes them in a worker
-thread, and puts each into a bounded queue when its absolute deadline has come. The sender empties the queue into the
-socket. The reader takes the client's messages. At speed > 0 a full queue loses its oldest bin, and the next message
-says how many; at speed 0 there are no deadlines and the pacer waits for the sender, so nothing is lost.
+A feed is one request over one dataset: same bins, scoring, state model and signal. Its frames are made in batches of
+BLOCK_BINS, by a chain that stands at the batch's first bin; a chain that has made a batch waits at the next one for
+whoever comes first. Where no chain stands, one is begun there. Feeds are used on the event loop, work is done in a
+pool; every store is bounded, and what was let go is made again with the same bits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
 
-import structlog
-from fastapi import WebSocket, WebSocketDisconnect
-from pydantic import ValidationError
+import numpy as np
 
-from vp_engine.errors import VPError
-from vp_serving.frames import Frame
-from vp_serving.latency import LatencyWriter
-from vp_serving.metrics import Metrics
-from vp_serving.protocol import (
-    CLIENT_MESSAGE,
-    CLOSE_INTERNAL,
-    CLOSE_NORMAL,
-    CLOSE_REFUSED,
-    End,
-    Pause,
-    Resume,
-    Seek,
-    Speed,
-    StreamError,
-    Wire,
-)
+from vp_engine.hashing import canonical_json
+from vp_engine.lake import Dataset
+from vp_engine.lake.lookback import LookBack
+from vp_engine.schema import BinBlock
+from vp_engine.specs import VPRuntimeConfig
+from vp_serving.cache import Shelf
+from vp_serving.chain import Chain, Speaker
+from vp_serving.frames import Frame, FrameEncoder
+from vp_serving.track import Track, Tracks
 
-MAX_REPLIES = 16  # unread error answers before a client that talks nonsense is let go
-log = structlog.get_logger("vp_serving")
+BLOCK_BINS = 50  # bins of a batch: small enough to answer soon, large enough to cost little
+AHEAD_BINS = 2000  # bins that a signal's track is kept ahead of the frames, so that a refit stops nobody
+_KEPT = 64  # open datasets and feeds without a session
+_serials = itertools.count()
 
 
-class Replay(Protocol):
-    """What a session needs of a replay."""
-
-    name: str
-    bin_s: float
-    n_bins: int
-
-    def runtime_config(self, speed: float, from_bin: int) -> Wire:
-        """The first message."""
-
-    def frames(self, from_bin: int) -> Iterator[list[Frame]]:
-        """Frames from a bin on, in batches, computed as they are taken; runs in worker threads, one at a time."""
-
-    def bin_at(self, ts_ns: int) -> int:
-        """The bin that holds a time; ConfigError outside the capture."""
+def _block_bytes(block: BinBlock) -> int:
+    return sum(array.nbytes for array in block)
 
 
-class _Due(NamedTuple):
-    """A frame and the loop time it was due at."""
-
-    frame: Frame
-    at: float
+def _batch_bytes(batch: list[Frame]) -> int:
+    return sum(len(frame.grid) + len(frame.text) for frame in batch)
 
 
-class _Finish(NamedTuple):
-    """The end of the queue: how the stream is closed."""
+class OpenDataset:
+    """A dataset with what lies behind its bins, and its decoded row groups on a shelf. Shared by threads."""
 
-    message: Wire | None
-    code: int
-
-
-def error_message(error: BaseException) -> StreamError:
-    """An exception as the client is told; anything unexpected is named only in the log."""
-    if isinstance(error, VPError):
-        return StreamError(code=error.code, message=str(error), parameter=getattr(error, "parameter", None))
-    return StreamError(code="internal", message="the service failed while replaying; its log says why")
-
-
-class Clock:
-    """When each bin is due. Deadlines count from an anchor, so a late bin never makes the next one late."""
-
-    def __init__(self, bin_s: float, speed: float) -> None:
-        self.bin_s = bin_s
-        self._speed = speed
-        self.paused = False
-        self._anchor: tuple[int, float] | None = None
-        self._earliest = -math.inf  # of the first bin after a new anchor
+    def __init__(self, dataset: Dataset, groups: Shelf[BinBlock]) -> None:
+        self.dataset = dataset
+        self.serial = next(_serials)
+        self._groups = groups
+        self._behind: LookBack | None = None
+        self._lock = threading.Lock()
 
     @property
-    def speed(self) -> float:
-        """Market time per time, 0: no deadlines."""
-        return self._speed
+    def behind(self) -> LookBack:
+        """Read once, when it is first wanted."""
+        with self._lock:
+            if self._behind is None:
+                self._behind = LookBack(self.dataset)
+            return self._behind
 
-    def set_speed(self, speed: float) -> None:
-        """Go on at another speed; the next bin keeps its distance from the last one."""
-        self._speed, self._anchor = speed, None
-
-    def pause(self) -> None:
-        """Hold."""
-        self.paused, self._anchor = True, None
-
-    def resume(self) -> None:
-        """Go on where it was held."""
-        self.paused = False
-
-    def jump(self) -> None:
-        """The next bin is another one than expected, and due at once."""
-        self._anchor, self._earliest = None, -math.inf
-
-    def due(self, bin_seq: int, now: float) -> float:
-        """Loop time at which a bin is due; `now` at speed 0."""
-        if self._speed == 0:
-            return now
-        if self._anchor is None:
-            self._anchor = (bin_seq, max(now, self._earliest))
-        first, start = self._anchor
-        due = start + (bin_seq - first) * self.bin_s / self._speed
-        self._earliest = due + self.bin_s / self._speed
-        return due
+    def block(self, first: int, after: int) -> BinBlock:
+        """Bins [first, after), the caller's own."""
+        size = self.dataset.row_group_bins
+        parts = []
+        for number in range(first // size, -(-after // size)):
+            group = self._groups.get_or_make((self.serial, number), partial(self.dataset.group, number))
+            parts.append(group.part(max(first - number * size, 0), min(after - number * size, size)))
+        if len(parts) == 1:
+            return BinBlock(*(array.copy() for array in parts[0]))
+        bins, grids, codes, events = zip(*parts, strict=True)
+        return BinBlock(np.concatenate(bins), np.concatenate(grids, 1), np.concatenate(codes), np.concatenate(events))
 
 
-class _Batches:
-    """Batches of a replay, computed in the pool, one ahead of what was taken."""
+class Request(NamedTuple):
+    """What a feed is made from. speaker: makes a fresh signal, None without one; said: what tells one signal from
+    another, as plain data."""
 
-    def __init__(self, pool: ThreadPoolExecutor, replay: Replay, from_bin: int) -> None:
-        self._pool = pool
-        self._source = replay.frames(from_bin)
-        self._ahead: Future[list[Frame] | None] = pool.submit(next, self._source, None)
+    dataset: Dataset
+    config: VPRuntimeConfig
+    encoder: FrameEncoder
+    speaker: Callable[[], Speaker] | None
+    said: dict[str, Any] | None
+
+
+class Hub:
+    """The shared stores of one service. cache_bytes: for decoded bins and frames together; max_chains: chains that
+    wait for whoever needs them."""
+
+    def __init__(self, pool: ThreadPoolExecutor, cache_bytes: int, max_chains: int) -> None:
+        self.pool = pool
+        self.groups: Shelf[BinBlock] = Shelf(cache_bytes * 3 // 4, _block_bytes)
+        self.frames: Shelf[list[Frame]] = Shelf(cache_bytes // 4, _batch_bytes)
+        self.chains: Shelf[Chain] = Shelf(max_chains)
+        self._datasets: Shelf[OpenDataset] = Shelf(_KEPT)
+        self._feeds: Shelf[Feed] = Shelf(_KEPT)
+
+    def feed(self, request: Request) -> Feed:
+        """The feed of a request; the same one for the same request."""
+        opened = self._open(request.dataset)
+        key = (opened.serial, request.config.config_version, canonical_json(request.said))
+        return self._feeds.get_or_make(key, lambda: Feed(self, opened, request))
+
+    def _open(self, dataset: Dataset) -> OpenDataset:
+        """The open dataset of this folder, unless it was computed anew since."""
+        known = self._datasets.get_or_make(dataset.path, lambda: OpenDataset(dataset, self.groups))
+        if known.dataset.manifest != dataset.manifest:
+            known = OpenDataset(dataset, self.groups)
+            self._datasets.put(dataset.path, known)
+        return known
+
+
+class Feed:
+    """Frames of one request over one dataset."""
+
+    def __init__(self, hub: Hub, opened: OpenDataset, request: Request) -> None:
+        self._hub, self._opened = hub, opened
+        self._config, self._encoder = request.config, request.encoder
+        self._tracks = Tracks(opened.dataset, lambda: opened.behind, request.speaker) if request.speaker else None
+        self._serial = next(_serials)
+        self._making: dict[int, asyncio.Task[list[Frame]]] = {}
+        self._wanted: dict[int, int] = {}  # sessions that wait for a batch
+        self._advancing: dict[Track, asyncio.Future[None]] = {}
+        self.n_bins = opened.dataset.n_bins
+
+    async def batch(self, number: int) -> list[Frame]:
+        """Frames of bins [number, number + 1) · BLOCK_BINS. Of sessions that want it at once one has it computed; what
+        nobody waits for any more is given up."""
+        held = self._hub.frames.get((self._serial, number))
+        if held is not None:
+            return held
+        task = self._making.get(number)
+        if task is None:
+            task = self._making[number] = asyncio.ensure_future(self._make(number))
+        self._wanted[number] = self._wanted.get(number, 0) + 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._wanted[number] -= 1
+            if not self._wanted[number]:
+                del self._wanted[number], self._making[number]
+                task.cancel()
+
+    async def _make(self, number: int) -> list[Frame]:
+        first = number * BLOCK_BINS
+        after = min(first + BLOCK_BINS, self.n_bins)
+        track = None
+        if self._tracks is not None:
+            track = await self._in_pool(self._tracks.at, first)
+            while track.done < after:
+                await asyncio.shield(self._advance(track))
+        frames: list[Frame] = await self._in_pool(self._encode, number, first, after, track)
+        if track is not None and not track.ended and track.done < after + AHEAD_BINS:
+            self._advance(track)
+        return frames
+
+    def _in_pool(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._hub.pool, work, *arguments)
+
+    def _advance(self, track: Track) -> asyncio.Future[None]:
+        """One step of a track, for everyone who waits for it."""
+        step = self._advancing.get(track)
+        if step is None:
+            step = self._advancing[track] = self._in_pool(track.advance)
+            step.add_done_callback(lambda done: self._advanced(track, done))
+        return step
+
+    def _advanced(self, track: Track, step: asyncio.Future[None]) -> None:
+        del self._advancing[track]
+        if not step.cancelled():
+            step.exception()  # looked at here, since a step ahead of need has nobody to tell; the next one raises again
+
+    def _encode(self, number: int, first: int, after: int, track: Track | None) -> list[Frame]:
+        """Score and encode one batch. Runs in the pool."""
+        hub, opened = self._hub, self._opened
+        chain = hub.chains.take((self._serial, first))
+        if chain is None:
+            config = self._config
+            chain = Chain.begun_at(config, opened.behind, opened.block, first) if first else Chain(config)
+        spoken = None if track is None else track.part(first, after)
+        frames = self._encoder.encode(chain.score(opened.block(first, after), spoken))
+        hub.frames.put((self._serial, number), frames)
+        if after < self.n_bins:
+            hub.chains.put((self._serial, after), chain)
+        return frames
+
+
+class FeedReader:
+    """A session's place in a feed, one batch ahead of what was taken."""
+
+    def __init__(self, feed: Feed, from_bin: int) -> None:
+        self._feed = feed
+        self._number, self._skip = divmod(from_bin, BLOCK_BINS)
+        self._ahead: asyncio.Task[list[Frame]] | None = None
+        self._start()
+
+    def _start(self) -> None:
+        more = self._number * BLOCK_BINS < self._feed.n_bins
+        self._ahead = asyncio.ensure_future(self._feed.batch(self._number)) if more else None
 
     async def take(self) -> list[Frame] | None:
-        """The next batch, None at the end; raises what the replay raised."""
-        batch = await asyncio.shield(asyncio.wrap_future(self._ahead))
-        if batch is not None:
-            self._ahead = self._pool.submit(next, self._source, None)
-        return batch
+        """The next batch, None at the end; raises what the computation raised."""
+        if self._ahead is None:
+            return None
+        batch = await asyncio.shield(self._ahead)
+        skip, self._skip = self._skip, 0
+        self._number += 1
+        self._start()
+        return batch[skip:]
 
     async def close(self) -> None:
-        """Wait for the computation under way and release the source."""
-        await asyncio.wait([asyncio.ensure_future(_settled(self._ahead))])
-        await asyncio.wrap_future(self._pool.submit(self._source.close))  # type: ignore[attr-defined]
-
-
-async def _settled(future: Future[list[Frame] | None]) -> None:
-    with contextlib.suppress(Exception):
-        await asyncio.wrap_future(future)
-
-
-class Session:
-    """One client's stream, from the first message to the close."""
-
-    def __init__(
-        self,
-        socket: WebSocket,
-        replay: Replay,
-        pool: ThreadPoolExecutor,
-        metrics: Metrics,
-        latency: LatencyWriter | None = None,
-        *,
-        speed: float,
-        from_bin: int,
-        queue_bins: int,
-    ) -> None:
-        self._socket, self._replay, self._pool = socket, replay, pool
-        self._metrics, self._latency = metrics, latency
-        self._clock = Clock(replay.bin_s, speed)
-        self._next_bin = from_bin
-        self._queue: deque[_Due | _Finish] = deque()
-        self._queue_bins = queue_bins
-        self._replies: deque[StreamError] = deque()
-        self._seek_to: int | None = None
-        self._show_one = False  # after a seek one bin is sent even while paused
-        self._control = asyncio.Event()  # speed, pause or seek changed
-        self._filled = asyncio.Event()
-        self._space = asyncio.Event()
-        self._skipped = 0  # bins lost since the last one sent
-        self.sent = self.dropped = 0
-
-    async def run(self) -> None:
-        """Stream until the capture ends, the client goes, or something fails. The socket is accepted already."""
-        config = self._replay.runtime_config(self._clock.speed, self._next_bin)
-        await self._socket.send_text(config.model_dump_json())
-        tasks = [asyncio.create_task(work()) for work in (self._read, self._pace, self._send)]
-        reader, _, sender = tasks
-        try:
-            await asyncio.wait((reader, sender), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-                raise result
-
-    async def _pace(self) -> None:
-        """Put every frame into the queue at its deadline, then say how the stream ends."""
-        finish: _Finish | None = None
-        while finish is None:
-            batches = _Batches(self._pool, self._replay, self._next_bin)
-            try:
-                sought = await self._pace_from(batches)
-                if not sought:
-                    finish = _Finish(None, CLOSE_NORMAL)
-            except VPError as error:
-                finish = _Finish(error_message(error), CLOSE_REFUSED)
-            except Exception as error:
-                log.exception("replay failed", replay=self._replay.name)
-                finish = _Finish(error_message(error), CLOSE_INTERNAL)
-            finally:
-                await batches.close()
-        self._queue.append(finish)
-        self._filled.set()
-
-    async def _pace_from(self, batches: _Batches) -> bool:
-        """Pace until the end (False) or until a seek asks for another place (True)."""
-        while (batch := await batches.take()) is not None:
-            for frame in batch:
-                due = await self._wait_due(frame.bin_seq)
-                if self._take_seek():
-                    return True
-                await self._put(_Due(frame, due))
-                self._next_bin = frame.bin_seq + 1
-            if self._take_seek():
-                return True
-        while self._queue and self._seek_to is None:  # a client may still go back while it reads the last bins
-            self._space.clear()
-            await self._space.wait()
-        return self._take_seek()
-
-    def _take_seek(self) -> bool:
-        if self._seek_to is None:
-            return False
-        self._next_bin, self._seek_to = self._seek_to, None
-        self._queue.clear()
-        self._clock.jump()
-        self._show_one = True
-        return True
-
-    async def _wait_due(self, bin_seq: int) -> float:
-        """Wait for a bin's deadline, through pauses and changes of speed; returns early when a seek came."""
-        loop = asyncio.get_running_loop()
-        while self._seek_to is None:
-            if self._clock.paused and not self._show_one:
-                await self._changed()
-                continue
-            now = loop.time()
-            due = self._clock.due(bin_seq, now)
-            if due <= now:
-                self._show_one = False
-                return due
-            timer = loop.call_at(due, self._control.set)
-            try:
-                await self._changed()
-            finally:
-                timer.cancel()
-        return loop.time()
-
-    async def _changed(self) -> None:
-        await self._control.wait()
-        self._control.clear()
-
-    async def _put(self, item: _Due) -> None:
-        """Append; a full queue waits at speed 0 and loses its oldest bin otherwise."""
-        while len(self._queue) >= self._queue_bins and self._seek_to is None:
-            if self._clock.speed > 0:
-                self._queue.popleft()
-                self._skipped += 1
-                self.dropped += 1
-                self._metrics.bins_dropped.inc()
-            else:
-                self._space.clear()
-                await self._space.wait()
-        self._queue.append(item)
-        self._filled.set()
-        if self._clock.speed > 0:
-            await asyncio.sleep(0)  # overdue bins come in bursts; the sender gets its turn between them
-
-    async def _send(self) -> None:
-        """Empty the queue into the socket; ends after the closing message."""
-        loop = asyncio.get_running_loop()
-        while True:
-            while self._replies:
-                await self._socket.send_text(self._replies.popleft().model_dump_json())
-            if not self._queue:
-                self._filled.clear()
-                await self._filled.wait()
-                continue
-            item = self._queue.popleft()
-            self._space.set()
-            if isinstance(item, _Finish):
-                message = item.message or End(bins=self.sent, dropped=self.dropped)
-                await self._socket.send_text(message.model_dump_json())
-                await self._socket.close(item.code)
-                return
-            skipped, self._skipped = self._skipped, 0
-            await self._socket.send_text(item.frame.text_message(skipped))
-            await self._socket.send_bytes(item.frame.grid)
-            self.sent += 1
-            lag_s = loop.time() - item.at
-            self._metrics.bins_sent.inc()
-            self._metrics.lag_seconds.observe(lag_s)
-            if self._latency is not None:
-                self._latency.add(item.frame, lag_s, len(self._queue), skipped)
-
-    async def _read(self) -> None:
-        """Obey the client until it goes (WebSocketDisconnect) or has sent too much that means nothing."""
-        while len(self._replies) < MAX_REPLIES:
-            received = await self._socket.receive()
-            if received["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(received.get("code", 1005))
-            try:
-                self._obey(received.get("text"))
-            except VPError as error:
-                self._reply(StreamError(code="bad_message", message=str(error)))
-        await self._socket.close(CLOSE_REFUSED)
-
-    def _obey(self, text: str | None) -> None:
-        try:
-            message = CLIENT_MESSAGE.validate_json(text or "")
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in problem["loc"])
-            said = f"{place}: {problem['msg']}" if place else problem["msg"]
-            self._reply(StreamError(code="bad_message", message=f"ignored a message: {said}"))
-            return
-        match message:
-            case Pause():
-                self._clock.pause()
-            case Resume():
-                self._clock.resume()
-            case Speed(value=value):
-                self._clock.set_speed(value)
-            case Seek(ts_ns=ts_ns):
-                self._seek_to = self._replay.bin_at(int(ts_ns))
-        self._control.set()
-        self._space.set()
-
-    def _reply(self, message: StreamError) -> None:
-        self._replies.append(message)
-        self._filled.set()
+        """Stop waiting for the batch ahead."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait([self._ahead])
+            if not self._ahead.cancelled():
+                self._ahead.exception()

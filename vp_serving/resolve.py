@@ -36,9 +36,10 @@ from vp_engine.specs.runtime import PIPELINE_FIELDS, check_instrument
 from vp_engine.stream import BINS_CODE_VERSION, build_checkpoint, stream_events
 from vp_engine.units import et_to_ns, parse_clock
 from vp_serving.catalog import Catalog
+from vp_serving.hub import BLOCK_BINS
 from vp_serving.protocol import Addresses
 from vp_serving.query import QueryError, StreamRequest
-from vp_serving.replay import BLOCK_BINS, Plan
+from vp_serving.replay import Plan
 
 DEFAULT_MINUTES = 60  # length of a capture that is given a start only
 
@@ -169,12 +170,10 @@ def _of_dataset(dataset: Dataset, config: VPRuntimeConfig, choice: _Choice) -> P
         capture=dataset.capture,
         serving=choice.serving,
         run_id=choice.run_id,
-        source="dataset",
-        dataset_id=dataset.dataset_id,
         addresses=Addresses(
             dataset=dataset.address, book=_first_text(inputs.get("book")), raw=_texts(inputs.get("raw"))
         ),
-        blocks=lambda: dataset.blocks(block_bins=BLOCK_BINS),
+        dataset=dataset,
     )
 
 
@@ -218,8 +217,6 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
         capture=capture,
         serving=choice.serving,
         run_id=choice.run_id,
-        source="engine",
-        dataset_id=None,
         addresses=Addresses(dataset=address, book=book, raw=raw_addresses),
         blocks=blocks,
     )

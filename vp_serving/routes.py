@@ -152,4 +152,4 @@ def run_links(service: Shared, run_id: Annotated[str, Path()]) -> responses.RunL
 async def vacuum_pressure(socket: WebSocket) -> None:
     """The stream of one replay."""
     service: Service = socket.app.state.service
-    await service.stream(socket)
+    await service.streams.serve(socket)

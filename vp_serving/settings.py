@@ -1,8 +1,8 @@
 """What the service is told: flags and environment, checked once at start. The only place here that reads either.
 
 VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH), VP_API_TOKEN,
-VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_FRONTEND_DIST, VP_DAGSTER_URL, VP_MLFLOW_URL (without it
-MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
+VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_CACHE_MB, VP_FRONTEND_DIST, VP_DAGSTER_URL, VP_MLFLOW_URL
+(without it MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from vp_engine.units import parse_clock, parse_date
 
 DEFAULT_PORT = 8002
 QUEUE_BINS = 64  # bins a client may lag at speed > 0 before it loses the oldest
+CACHE_MB = 256  # decoded bins and frames that sessions share
 VITE_ORIGINS = ("http://127.0.0.1:5174", "http://localhost:5174")
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIST = Path(__file__).parents[1] / "frontend" / "dist"
@@ -62,6 +63,7 @@ class ServingSettings(BaseModel):
     allowed_origins: tuple[str, ...] = ()
     max_streams: int = 64
     queue_bins: int = QUEUE_BINS
+    cache_mb: int = CACHE_MB
     frontend_dist: Path = _DIST
     dagster_url: str | None = None
     mlflow_url: str | None = None
@@ -119,6 +121,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         api_token=token,
         allowed_origins=_origins(env.get("VP_ALLOWED_ORIGINS", "")),
         max_streams=_int(env.get("VP_MAX_STREAMS") or 64, "VP_MAX_STREAMS", 1, 100_000),
+        cache_mb=_int(env.get("VP_CACHE_MB") or CACHE_MB, "VP_CACHE_MB", 32, 1_000_000),
         frontend_dist=Path(env.get("VP_FRONTEND_DIST") or _DIST),
         dagster_url=_url(env.get("VP_DAGSTER_URL"), "VP_DAGSTER_URL"),
         mlflow_url=_url(env.get("VP_MLFLOW_URL"), "VP_MLFLOW_URL") or _server(env.get("MLFLOW_TRACKING_URI")),

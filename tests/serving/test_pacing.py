@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from socket import SHUT_RDWR
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +16,11 @@ from small_house import House
 from wire_client import Server, read_stream, serving
 
 from vp_engine.errors import ConfigError, DataError
+from vp_serving.clock import Clock
 from vp_serving.frames import Frame
-from vp_serving.hub import Clock
 from vp_serving.protocol import End
 from vp_serving.query import StreamRequest
+from vp_serving.readers import Ahead
 
 GRID = bytes(22_000)
 BIN_S = 0.1
@@ -47,6 +49,9 @@ class Bins:
         return SimpleNamespace(
             model_dump_json=lambda: json.dumps({"type": "runtime_config", "speed": speed}).replace(": ", ":")
         )
+
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int) -> Ahead:
+        return Ahead(pool, self.frames(from_bin))
 
     def frames(self, from_bin: int) -> Iterator[list[Frame]]:
         self.open += 1

@@ -96,6 +96,16 @@ class Signal(ABC):
         """Valid bins, the current one included, before a value can differ from 0."""
         return 1
 
+    @property
+    def memory_bins(self) -> int | None:
+        """Valid bins that a value reaches back, for a signal that may begin late; None for one that must see all."""
+        return None
+
+    def begin_after(self, n_valid: int) -> None:
+        """Count `n_valid` valid bins as gone by, before the first update only: after `memory_bins` further ones every
+        value is that of a signal which saw them all. ConfigError for a signal that must see all."""
+        raise ConfigError(f"signal `{self.name}` must begin at the first bin")
+
     @abstractmethod
     def update(self, block: BinBlock, scores: Scores | None = None) -> np.ndarray:
         """Values float64 (n,) of the block's n >= 1 bins, which follow the ones given before.

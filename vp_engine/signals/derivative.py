@@ -72,6 +72,15 @@ class DerivativeSignal(Signal):
         """Samples before any z differs from 0."""
         return self._needed
 
+    @property
+    def memory_bins(self) -> int:
+        """A window and what its differences reach back."""
+        return self._model.memory_bins
+
+    def begin_after(self, n_valid: int) -> None:
+        """See Signal."""
+        self._model.begin_after(n_valid)
+
     @classmethod
     def spec_params(cls, state_model: Mapping[str, Any]) -> dict[str, Any]:
         """The state model is this signal: what a serving spec says of one holds for the other."""

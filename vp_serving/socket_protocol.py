@@ -1,0 +1,29 @@
+"""The WebSocket protocol of the server with an end for peers that read nothing.
+
+uvicorn closes a connection by flushing what is buffered first. A peer that is gone without a word, or stopped, never
+takes it, so the connection, and with it a session, would stay for as long as the system retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+FLUSH_S = 2.0  # for a peer whose ping timed out to take what is buffered
+GOODBYE_S = 15.0  # for a peer to answer the close of a stream that is over, after uvicorn's own 10 s
+
+
+class StreamSocket(WebSocketsSansIOProtocol):
+    """Drops a connection that does not take its close."""
+
+    def keepalive_timeout(self) -> None:
+        """No pong came: say so, then drop."""
+        super().keepalive_timeout()
+        self.loop.call_later(FLUSH_S, self.transport.abort)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The session is over: the connection has a while to end."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self.loop.call_later(GOODBYE_S, self.transport.abort)

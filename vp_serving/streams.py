@@ -1,0 +1,108 @@
+"""The streams under way: who is let in, what is said to those who are not, and one session for everyone else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from fastapi import WebSocket, WebSocketDisconnect
+
+from vp_engine.errors import VPError
+from vp_serving.guard import socket_token, token_matches
+from vp_serving.latency import LatencyWriter
+from vp_serving.metrics import Metrics
+from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError
+from vp_serving.query import StreamRequest, parse_query
+from vp_serving.readers import Replay
+from vp_serving.session import Session, error_message
+from vp_serving.settings import ServingSettings
+
+log = structlog.get_logger("vp_serving")
+
+
+def client_name(socket: WebSocket) -> str:
+    """Address and port of the other end."""
+    return f"{socket.client.host}:{socket.client.port}" if socket.client is not None else "unknown"
+
+
+class Streams:
+    """Lets sockets in and runs their sessions. `resolver` turns a request into a replay and may block."""
+
+    def __init__(
+        self,
+        settings: ServingSettings,
+        resolver: Callable[[StreamRequest], Replay],
+        pool: ThreadPoolExecutor,
+        metrics: Metrics,
+    ) -> None:
+        self._settings, self._resolver, self._pool, self._metrics = settings, resolver, pool, metrics
+        self._latency = LatencyWriter(settings.latency) if settings.latency is not None else None
+        self._open = 0
+
+    def close(self) -> None:
+        """Write what is left of the latency log."""
+        if self._latency is not None:
+            self._latency.close()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One WebSocket from accept to close."""
+        token, subprotocol = socket_token(socket.scope)
+        await socket.accept(subprotocol)
+        if not token_matches(self._settings, token):
+            message = "this service wants a token: subprotocol `vp.token.<VP_API_TOKEN>`, or a bearer header"
+            await self._refuse(socket, StreamError(code="unauthorized", message=message), CLOSE_REFUSED)
+        elif self._open >= self._settings.max_streams:
+            message = f"all {self._settings.max_streams} streams are taken; try again later, or raise VP_MAX_STREAMS"
+            await self._refuse(socket, StreamError(code="too_many_streams", message=message), CLOSE_TRY_LATER)
+        else:
+            self._open += 1
+            self._metrics.streams.set(self._open)
+            try:
+                await self._serve(socket)
+            except WebSocketDisconnect:
+                pass
+            finally:
+                self._open -= 1
+                self._metrics.streams.set(self._open)
+
+    async def _serve(self, socket: WebSocket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            request = parse_query(socket.query_params.multi_items())
+            replay = await loop.run_in_executor(self._pool, self._resolver, request)
+        except VPError as error:
+            await self._refuse(socket, error_message(error), CLOSE_REFUSED)
+            return
+        except Exception as error:
+            log.exception("request failed", query=str(socket.query_params))
+            await self._refuse(socket, error_message(error), CLOSE_INTERNAL)
+            return
+        session = Session(
+            socket,
+            replay,
+            self._pool,
+            self._metrics,
+            self._latency,
+            speed=request.speed,
+            from_bin=request.from_bin,
+            queue_bins=self._settings.queue_bins,
+        )
+        began = loop.time()
+        said = log.bind(client=client_name(socket), replay=replay.name)
+        said.info("stream opened", speed=request.speed, from_bin=request.from_bin)
+        try:
+            await session.run()
+        finally:
+            seconds = round(loop.time() - began, 3)
+            said.info("stream closed", sent=session.sent, dropped=session.dropped, seconds=seconds)
+
+    async def _refuse(self, socket: WebSocket, message: StreamError, close_code: int) -> None:
+        self._metrics.streams_refused.labels(message.code).inc()
+        log.info("stream refused", client=client_name(socket), code=message.code, message=message.message)
+        try:
+            await socket.send_text(message.model_dump_json())
+            await socket.close(close_code)
+        except WebSocketDisconnect:
+            return
