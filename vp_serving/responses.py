@@ -149,10 +149,11 @@ def _column(field: SchemaField) -> Any:
     if field.name in _JSON_COLUMNS:
         kind: Any = dict[str, Any] | None if field.name == "serving_spec" else dict[str, Any]
     else:
-        kind = {"str": str, "i8": int, "f8": float | None}[field.dtype]
+        kind = {"str": str, "i8": int, "f8": float if field.name in _ALWAYS else float | None}[field.dtype]
     return kind, Field(description=field.meaning)
 
 
+_ALWAYS = ("threshold", "tp_ticks", "sl_ticks", "fee_ticks", "break_even_rate")  # defined without any trade
 _JSON_COLUMNS = ("parameters", "evaluation", "serving_spec")
 _THRESHOLD_COLUMNS = {field.name: _column(field) for field in RUNS_FIELDS}
 _META_COLUMNS = {field.name: _column(field) for field in RUNS_META_FIELDS}

@@ -18,6 +18,10 @@ def verdict(row: Mapping[str, Any]) -> Verdict:
     return "significant" if row["p_holm"] <= SIGNIFICANT else "not_significant"
 
 
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.1f} %"
+
+
 def verdict_text(row: Mapping[str, Any], n_trials: int) -> str:
     """The verdict with the figures it rests on."""
     trials = f"{n_trials:,} trial{'' if n_trials == 1 else 's'}"
@@ -30,7 +34,9 @@ def verdict_text(row: Mapping[str, Any], n_trials: int) -> str:
     else:
         parts.append(f"Not significant: p {row['p_value']:.3f} alone, Holm p {row['p_holm']:.2f} after {trials}.")
     if row["tp_rate"] is not None:
-        parts.append(f"Take-profit in {row['tp_rate']:.1%}, break-even with fees at {row['break_even_rate']:.1%}.")
+        parts.append(
+            f"Take-profit in {_percent(row['tp_rate'])}, break-even after fees at {_percent(row['break_even_rate'])}."
+        )
     if row["deflated_sharpe"] is not None:
         parts.append(f"Deflated Sharpe {row['deflated_sharpe']:.2f}, {DEFLATED_NEEDS} would be needed.")
     return " ".join(parts)

@@ -3,186 +3,199 @@
 import "./styles/tokens.css";
 import "./styles/controls.css";
 import "./styles/experiments.css";
+import { readView, writeView } from "./experiments/address";
+import { getAllRuns } from "./experiments/api";
+import { Banner } from "./experiments/banner";
 import { Detail } from "./experiments/detail";
 import { Filters } from "./experiments/filters";
-import { RunTable, footText } from "./experiments/table";
+import { KeyHelp, listenKeys } from "./experiments/keys";
+import { streamHref } from "./experiments/leave";
+import { RunLoader } from "./experiments/loader";
+import { NO_RUNS, READING, Says, type Saying, emptied, failed } from "./experiments/states";
+import { RunTable, spanText } from "./experiments/table";
 import { el, setHidden, setText } from "./lib/dom";
-import { DASH, count, fixed } from "./lib/format";
-import { NO_FILTER, type Sort, byVerdict, filterRows, rowKey, sortRows, standing } from "./lib/runs";
+import { count } from "./lib/format";
+import { type Sort, byVerdict, filterRows, rowKey, sortRows } from "./lib/runs";
+import type { Standing } from "./lib/standing";
 import { onTheme } from "./lib/theme";
-import { ApiError, getRun, getRuns } from "./stream/api";
 import { themeButton } from "./view/themeButton";
 import { brandAndTabs } from "./view/topbar";
-import type { RunDetail, RunRow } from "./wire.generated";
-
-const TOP_N = 3000;
-const FOOT = "Break-even = (sl + fees) / (tp + sl). Bars: Wilson 95 %, brighter where they clear it before correction. Net of fees.";
+import type { RunRow } from "./wire.generated";
 
 class ExperimentsPage {
-  readonly #filters = new Filters(() => this.#render());
-  readonly #table = new RunTable({
-    onSort: (sort) => {
-      this.#sort = sort;
-      this.#render();
-    },
-    onSelect: (row) => void this.#select(row),
-  });
-  readonly #detail = new Detail((runId, threshold) => {
-    const row = this.#rows.find((other) => other.run_id === runId && other.threshold === threshold);
-    if (row) void this.#select(row);
-  });
-  readonly #banner = el("section", { class: "banner", hidden: true });
-  readonly #empty = el("div", { class: "empty", hidden: true });
-  readonly #shown = el("span", { class: "third num" });
-  readonly #sweep = el("div", { class: "fact source" }, el("span", { class: "third" }), el("b"));
-  readonly #details = new Map<string, RunDetail>();
+  readonly #filters: Filters;
+  readonly #table: RunTable;
+  readonly #detail: Detail;
+  readonly #loader = new RunLoader(() => this.#showDetail());
+  readonly #banner = new Banner();
+  readonly #says = new Says();
+  readonly #shown = el("span", { class: "second num" });
+  readonly #reading = el("span", { class: "third foot-key" });
+  readonly #foot: HTMLElement;
+  readonly #sweep = el("div", { class: "fact source" }, el("span", { class: "third" }));
+  readonly #help = new KeyHelp();
   #rows: RunRow[] = [];
+  #visible: RunRow[] = [];
   #total = 0;
   #selected: RunRow | null = null;
-  #sort: Sort = { key: "net_mean_pnl_ticks", descending: true };
+  #sort: Sort;
+  #loaded = false;
 
   constructor(root: HTMLElement) {
-    const foot = el("footer", { class: "table-foot" }, this.#shown, el("span", { class: "third" }, FOOT));
-    const left = el("main", { class: "runs-side" }, this.#filters.root, this.#banner, this.#table.root, this.#empty, foot);
-    root.append(
-      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, themeButton()),
-      el("div", { class: "columns" }, left, this.#detail.root),
+    const view = readView(new URLSearchParams(window.location.search));
+    this.#sort = view.sort;
+    this.#filters = new Filters(view.filter, () => this.#render());
+    this.#table = new RunTable(
+      {
+        onSort: (sort) => {
+          this.#sort = sort;
+          this.#render();
+        },
+        onSelect: (row) => this.#select(row),
+        onHover: (row) => this.#detail.link(row && row.run_id === this.#selected?.run_id ? row.threshold : null),
+        onOpen: (row) => this.#open(row),
+      },
+      (first, last, of) => spanText(this.#shown, first, last, of),
     );
-    window.addEventListener("resize", () => this.#showDetail());
-    onTheme(() => this.#showDetail());
-    void this.#load();
+    this.#detail = new Detail({
+      onPick: (runId, threshold) => this.#pick(runId, threshold),
+      onHover: (threshold) => {
+        const runId = this.#selected?.run_id;
+        this.#table.link(threshold === null || !runId ? "" : rowKey({ run_id: runId, threshold }));
+        this.#detail.link(threshold);
+      },
+    });
+    this.#foot = el("footer", { class: "table-foot" }, this.#shown, this.#reading);
+    this.#sweep.append(this.#filters.sweep);
+    const left = el("main", { class: "runs-side" }, this.#filters.root, this.#banner.root, this.#table.root, this.#says.root, this.#foot);
+    root.append(
+      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, this.#help.button, themeButton()),
+      el("div", { class: "columns" }, left, this.#detail.root),
+      this.#help.root,
+    );
+    listenKeys({
+      search: () => this.#filters.search.focus(),
+      table: () => this.#table.root.focus(),
+      step: (by) => this.#step(by),
+      threshold: (by) => this.#stepThreshold(by),
+      stream: () => this.#selected && this.#open(this.#selected),
+      copy: () => this.#detail.copyYaml(),
+      clear: () => this.#filters.reset(),
+      help: () => this.#help.toggle(),
+    });
+    window.addEventListener("resize", () => this.#detail.repaint());
+    document.fonts.ready.then(() => this.#detail.repaint());
+    onTheme(() => this.#detail.repaint());
+    // Whoever comes back from a terminal sees what the sweep they ran there has found.
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.#loaded) void this.#load();
+    });
+    this.#say(READING);
+    setHidden(this.#detail.root, true);
+    void this.#load(view.runId, view.threshold);
   }
 
-  async #load(): Promise<void> {
-    this.#say("Reading the results", []);
+  async #load(runId: string | null = null, threshold: number | null = null): Promise<void> {
     try {
-      const { runs, total } = await getRuns(TOP_N);
-      this.#rows = runs;
+      const { rows, total } = await getAllRuns();
+      this.#rows = rows;
       this.#total = total;
     } catch (error) {
-      this.#failed(error);
+      if (this.#loaded) return; // what is shown stays true; sweeps are never rewritten
+      this.#say(failed(error, window.location.host, () => {
+        this.#say(READING);
+        void this.#load(runId, threshold);
+      }));
       return;
     }
+    this.#loaded = true;
     this.#filters.offer(this.#rows);
-    const wanted = new URLSearchParams(window.location.search);
-    const asked = this.#rows.find((row) => row.run_id === wanted.get("run_id"));
     this.#render();
-    const first = asked ?? this.#visible()[0];
-    if (first) await this.#select(first);
-  }
-
-  #failed(error: unknown): void {
-    const retry = { label: "Retry", run: () => void this.#load() };
-    if (error instanceof ApiError && error.code === "unreachable") {
-      this.#say("No service answers", [`Nothing usable answers at ${window.location.host}. Start the service:`], ["vp-serve"], [retry]);
-    } else if (error instanceof ApiError && error.status === 401) {
-      this.#say("This service wants a token", ["Open the page with #token=… at the end of its address; the tab keeps it."], [], [retry]);
-    } else this.#say("The results cannot be read", [String((error as Error).message)], [], [retry]);
-  }
-
-  #visible(): RunRow[] {
-    const { filter } = this.#filters;
-    return sortRows(byVerdict(filterRows(this.#rows, filter), filter), this.#sort);
+    if (this.#selected) return;
+    const asked = this.#rows.filter((row) => row.run_id === runId);
+    const first = asked.find((row) => row.threshold === threshold) ?? sortRows(asked, this.#sort)[0] ?? this.#visible[0];
+    if (!first) return;
+    const at = this.#visible.indexOf(first);
+    if (at > 0) this.#table.choose(at);
+    else this.#select(first);
   }
 
   #render(): void {
     const { filter } = this.#filters;
-    const rows = this.#visible();
-    this.#filters.tally(filterRows(this.#rows, filter));
-    this.#table.render(rows, this.#rows, this.#sort, filter.minSignals);
-    footText(this.#shown, rows.length, this.#total);
-    this.#renderBanner();
-    this.#renderSweep(rows);
-    setHidden(this.#table.root, rows.length === 0);
-    if (this.#rows.length === 0) {
-      const lines = ["A run is one signal with its parameters, judged on one dataset. Make some:"];
-      this.#say("No run yet", lines, ["vp run sweep_demo", "make demo"]);
-    } else if (rows.length === 0) this.#sayFiltered();
-    else setHidden(this.#empty, true);
-    setHidden(this.#detail.root, rows.length === 0 && this.#selected === null);
+    const passing = filterRows(this.#rows, filter);
+    this.#visible = sortRows(byVerdict(passing, filter), this.#sort);
+    this.#filters.tally(passing);
+    this.#table.render(this.#visible, this.#rows, this.#sort);
+    const all = this.#banner.render(passing);
+    this.#renderHead(passing, all);
+    const none = this.#visible.length === 0;
+    const saying = this.#rows.length === 0 ? NO_RUNS : none ? emptied(this.#rows, filter, (least) => this.#filters.reset(least)) : null;
+    this.#say(saying);
+    this.#table.mark(this.#selected ? rowKey(this.#selected) : "");
+    this.#keepAddress();
   }
 
-  #renderSweep(rows: readonly RunRow[]): void {
-    const names = new Set(rows.map((row) => row.experiment));
-    const [label, value] = this.#sweep.children;
-    const trials = standing(rows).trials;
-    setHidden(this.#sweep, rows.length === 0);
-    setText(label, names.size === 1 ? `Sweep of ${count(trials)} trials` : `${names.size} sweeps`);
-    setText(value, names.size === 1 ? [...names][0] : `up to ${count(trials)} trials each`);
-  }
-
-  /** What the whole set is worth comes before any single row. */
-  #renderBanner(): void {
-    const rows = filterRows(this.#rows, this.#filters.filter);
-    const all = standing(rows);
-    setHidden(this.#banner, rows.length === 0);
-    if (rows.length === 0) return;
-    const figure = (label: string, value: number | null): HTMLElement =>
-      el("div", { class: "end" }, el("span", { class: "third" }, label), el("b", { class: "num" }, value === null ? DASH : fixed(value, 2)));
-    let title = `Nothing survives correction for ${count(all.trials)} ${all.trials === 1 ? "trial" : "trials"}`;
-    let text = "The top rows are what chance leaves on top. Read them as noise until they repeat on test days.";
-    if (!all.corrected) {
-      title = "Not corrected for the number of trials";
-      text = `Of ${count(rows.length)} rows about ${count(rows.length * 0.05)} pass p < 0.05 by chance alone.`;
-    } else if (all.significant > 0) {
-      title = `${count(all.significant)} of ${count(rows.length)} rows survive correction for ${count(all.trials)} trials`;
-      text = "They were chosen on these days. What counts is whether they repeat on test days.";
-    }
-    this.#banner.replaceChildren(
-      el("div", {}, el("h2", {}, title), el("p", { class: "second" }, text)),
-      el(
-        "div", { class: "banner-figures" },
-        figure("Best Holm p", all.bestHolm), figure("Best deflated Sharpe", all.bestDeflated),
-        all.spa === null ? null : figure("SPA p, whole sweep", all.spa),
-      ),
+  #renderHead(rows: readonly RunRow[], all: Standing): void {
+    const [label] = this.#sweep.children;
+    setHidden(this.#sweep, this.#rows.length === 0);
+    setText(label, all.sweeps > 1 ? `Corrected each for up to ${count(all.trials)} trials` : `Sweep of ${count(all.trials)} trials`);
+    const more = this.#total > this.#rows.length ? ` The best ${count(this.#rows.length)} of ${count(this.#total)} rows were read.` : "";
+    this.#reading.replaceChildren(
+      "Bars: Wilson 95 %, ", el("i", { class: "bar clears" }), " clears break-even ", el("b", {}, "before"),
+      ` correction (${count(all.clearing)} of ${count(rows.length)}, chance alone ${count(all.clearingByChance)}), `, el("i", { class: "bar" }),
+      ` does not. Break-even = (sl + fees) / (tp + sl).${more}`,
     );
   }
 
-  #sayFiltered(): void {
-    const { filter } = this.#filters;
-    const most = Math.max(0, ...filterRows(this.#rows, { ...filter, minSignals: 0 }).map((row) => row.n_signals));
-    const clear = { label: "Clear filters", run: () => this.#filters.reset() };
-    const hidden = `${count(this.#rows.length)} rows are hidden by this filter.`;
-    if (filter.minSignals > most && most > 0) {
-      const lower = { label: `n from ${most}`, run: () => this.#filters.reset(most) };
-      this.#say(`No run has n of ${filter.minSignals} or more`, [hidden, `The largest has n = ${count(most)}.`], [], [clear, lower]);
-    } else if (filter.verdict === "significant") {
-      this.#say("No run is significant after correction", [hidden], [], [clear]);
-    } else if (filterRows(this.#rows, { ...NO_FILTER, minSignals: 0 }).length > 0) {
-      this.#say("No run matches", [hidden], [], [clear]);
-    }
-  }
-
-  #say(title: string, lines: string[], commands: string[] = [], actions: { label: string; run: () => void }[] = []): void {
-    setHidden(this.#empty, false);
-    setHidden(this.#table.root, true);
-    this.#empty.replaceChildren(
-      el("h2", {}, title),
-      ...lines.map((line) => el("p", { class: "second" }, line)),
-      ...commands.map((command) => el("div", { class: "command" }, el("code", {}, command))),
-      el(
-        "div", { class: "actions" },
-        ...actions.map(({ label, run }, i) => el("button", { type: "button", class: i === 0 ? "button primary" : "button", onclick: run }, label)),
-      ),
-    );
+  #say(saying: Saying | null): void {
+    this.#says.show(saying);
+    setHidden(this.#table.root, saying !== null);
+    setHidden(this.#foot, saying !== null);
+    setHidden(this.#filters.root, !this.#loaded || this.#rows.length === 0);
   }
 
   #showDetail(): void {
     const row = this.#selected;
-    this.#detail.render(row, row ? (this.#details.get(row.run_id) ?? null) : null, this.#filters.filter.minSignals);
+    if (row) this.#detail.render(row, this.#loader.of(row));
   }
 
-  async #select(row: RunRow): Promise<void> {
+  #select(row: RunRow): void {
     this.#selected = row;
     this.#table.mark(rowKey(row));
+    this.#loader.want(row);
     this.#showDetail();
-    if (this.#details.has(row.run_id)) return;
-    try {
-      this.#details.set(row.run_id, await getRun(row.run_id));
-    } catch {
-      return; // the row itself stays; the curve is left out
-    }
-    if (this.#selected.run_id === row.run_id) this.#showDetail();
+    this.#keepAddress();
+  }
+
+  #pick(runId: string, threshold: number): void {
+    const row = this.#rows.find((other) => other.run_id === runId && other.threshold === threshold);
+    if (!row) return;
+    const at = this.#visible.indexOf(row);
+    if (at >= 0) this.#table.choose(at);
+    else this.#select(row); // the filters hide its row, the run is looked at all the same
+  }
+
+  #step(by: number): void {
+    const at = this.#visible.findIndex((row) => row === this.#selected);
+    this.#table.choose(Math.min(this.#visible.length - 1, Math.max(0, at + by)));
+  }
+
+  #stepThreshold(by: number): void {
+    const chosen = this.#selected;
+    if (!chosen) return;
+    const thresholds = this.#rows.filter((row) => row.run_id === chosen.run_id).map((row) => row.threshold).sort((a, b) => a - b);
+    const next = thresholds[thresholds.indexOf(chosen.threshold) + by];
+    if (next !== undefined) this.#pick(chosen.run_id, next);
+  }
+
+  #open(row: RunRow): void {
+    if (row.can_stream) window.location.href = streamHref(row.run_id, row.threshold);
+  }
+
+  #keepAddress(): void {
+    if (!this.#loaded) return;
+    const query = writeView(this.#filters.filter, this.#sort, this.#selected);
+    history.replaceState(null, "", query ? `?${query}` : window.location.pathname);
   }
 }
 

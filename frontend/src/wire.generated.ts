@@ -388,9 +388,9 @@ export interface RunDetail {
   /** JSON of the serving spec, so that any row can be streamed */
   serving_spec: Record<string, unknown> | null;
   /** take-profit distance of the mid */
-  tp_ticks: number | null;
+  tp_ticks: number;
   /** stop-loss distance of the mid */
-  sl_ticks: number | null;
+  sl_ticks: number;
   /** a trade is left max_hold_bins - 1 bins after entry at the latest */
   max_hold_bins: number;
   /** bins at the start in which nothing fires */
@@ -402,7 +402,7 @@ export interface RunDetail {
   /** mid, or cross: enter and leave at the far quote */
   fill: string;
   /** fee per side */
-  fee_ticks: number | null;
+  fee_ticks: number;
   /** first evaluated bin: warm-up and calibration lie before it */
   first_bin: number;
   /** bins of the dataset */
@@ -481,9 +481,9 @@ export interface RunRow {
   /** JSON of the evaluation: barriers, detection, costs */
   evaluation: Record<string, unknown>;
   /** take-profit distance of the mid */
-  tp_ticks: number | null;
+  tp_ticks: number;
   /** stop-loss distance of the mid */
-  sl_ticks: number | null;
+  sl_ticks: number;
   /** a trade is left max_hold_bins - 1 bins after entry at the latest */
   max_hold_bins: number;
   /** bins at the start in which nothing fires */
@@ -495,7 +495,7 @@ export interface RunRow {
   /** mid, or cross: enter and leave at the far quote */
   fill: string;
   /** fee per side */
-  fee_ticks: number | null;
+  fee_ticks: number;
   /** first evaluated bin: warm-up and calibration lie before it */
   first_bin: number;
   /** bins of the dataset */
@@ -513,7 +513,7 @@ export interface RunRow {
   /** versions of the evaluation and the signal that wrote the row */
   code_version: string;
   /** threshold of the signal */
-  threshold: number | null;
+  threshold: number;
   /** kept trades */
   n_signals: number;
   /** of these, long */
@@ -545,7 +545,7 @@ export interface RunRow {
   /** upper end */
   tp_rate_high: number | null;
   /** tp_rate at which trades that end at a barrier earn nothing after fees */
-  break_even_rate: number | null;
+  break_even_rate: number;
   /** kept trades over the evaluated span */
   events_per_hour: number | null;
   /** entry to barrier, timeouts left out */
@@ -566,6 +566,8 @@ export interface RunRow {
   kurtosis: number | null;
   /** largest number of trades of which no two overlap */
   n_independent: number;
+  /** trades by their average uniqueness: what overlapping ones are worth */
+  n_effective: number | null;
   /** one-sided stationary bootstrap of the net pnl, before correction */
   p_value: number | null;
   /** binomial p of tp_rate against break-even: shown, does not decide */
@@ -810,7 +812,7 @@ export interface ThresholdRow {
   /** sweep this row was written by */
   sweep_address: string;
   /** threshold of the signal */
-  threshold: number | null;
+  threshold: number;
   /** kept trades */
   n_signals: number;
   /** of these, long */
@@ -842,7 +844,7 @@ export interface ThresholdRow {
   /** upper end */
   tp_rate_high: number | null;
   /** tp_rate at which trades that end at a barrier earn nothing after fees */
-  break_even_rate: number | null;
+  break_even_rate: number;
   /** kept trades over the evaluated span */
   events_per_hour: number | null;
   /** entry to barrier, timeouts left out */
@@ -863,6 +865,8 @@ export interface ThresholdRow {
   kurtosis: number | null;
   /** largest number of trades of which no two overlap */
   n_independent: number;
+  /** trades by their average uniqueness: what overlapping ones are worth */
+  n_effective: number | null;
   /** one-sided stationary bootstrap of the net pnl, before correction */
   p_value: number | null;
   /** binomial p of tp_rate against break-even: shown, does not decide */

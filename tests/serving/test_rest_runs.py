@@ -88,7 +88,7 @@ def test_every_row_has_its_verdict_in_words(server: Server, house: House) -> Non
             assert by_threshold[row["threshold"]]["verdict"] == expected
             assert f"{row['p_holm']:.2f} after {row['n_trials']} trials" in text if judged else "too few" in text
             if judged:
-                assert f"break-even with fees at {row['break_even_rate']:.1%}" in text
+                assert f"break-even after fees at {100 * row['break_even_rate']:.1f} %" in text
 
 
 def test_detail_names_the_specs_promoted_from_it(server: Server, house: House) -> None:

@@ -1,98 +1,209 @@
-/** Hit rate by threshold with its 95 % band, against break-even. */
+/** A run's thresholds side by side: hit rate against break-even, or net pnl of a trade against zero, each with its 95 %. */
 
-import { el, fitCanvas } from "../lib/dom";
-import { fixed, thresholdText } from "../lib/format";
-import { interval } from "../lib/runs";
-import type { RunRow } from "../wire.generated";
+import { el, fitCanvas, setText } from "../lib/dom";
+import { fixed, signed, thresholdText } from "../lib/format";
 import { INK } from "../view/ink";
+import type { RunDetail } from "../wire.generated";
 
-type Point = Pick<RunRow, "threshold" | "n_signals" | "tp_rate" | "tp_rate_low" | "tp_rate_high" | "break_even_rate">;
+type Row = RunDetail["rows"][number];
+type Metric = "rate" | "net";
 
+interface Point {
+  value: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+const METRICS: Record<Metric, { label: string; note: string; of: (row: Row) => Point; level: (row: Row) => number | null; least: number }> = {
+  rate: {
+    label: "TP rate", note: "%, 95 % band",
+    of: (row) => ({ value: percent(row.tp_rate), low: percent(row.tp_rate_low), high: percent(row.tp_rate_high) }),
+    level: (row) => percent(row.break_even_rate), least: 20,
+  },
+  net: {
+    label: "Net pnl", note: "ticks a trade, 95 % band", of: netPoint, level: () => 0, least: 1,
+  },
+};
 const HEIGHT = 104;
-const LEFT = 36;
+const LEFT = 34;
+
+function percent(rate: number | null): number | null {
+  return rate === null ? null : 100 * rate;
+}
+
+/** Mean net pnl, give or take 1.96 standard errors over the trades that do not overlap. */
+function netPoint(row: Row): Point {
+  const { net_mean_pnl_ticks: value, net_std_pnl_ticks: std, n_independent: n } = row;
+  if (value === null || std === null || n < 2) return { value, low: null, high: null };
+  const half = (1.96 * std) / Math.sqrt(n);
+  return { value, low: value - half, high: value + half };
+}
+
+/** Step of 1, 2 or 5 × 10ⁿ that gives about three lines. */
+export function levelStep(span: number): number {
+  const raw = span / 3.5;
+  const scale = 10 ** Math.floor(Math.log10(raw));
+  return ([1, 2, 5].find((factor) => factor * scale >= raw) ?? 10) * scale;
+}
 
 export class ThresholdCurve {
   readonly root: HTMLElement;
-  readonly #canvas = el("canvas", { role: "img", "aria-label": "Hit rate by threshold" });
+  readonly #canvas = el("canvas", { role: "img" });
   readonly #axis = el("div", { class: "curve-axis num" });
   readonly #levels = el("div", { class: "curve-levels num third" });
-  readonly #onPick: (threshold: number | null) => void;
+  readonly #note = el("span", { class: "third" });
+  readonly #tabs: Record<Metric, HTMLButtonElement>;
+  readonly #onPick: (threshold: number) => void;
+  readonly #onHover: (threshold: number | null) => void;
+  #metric: Metric = "rate";
+  #rows: readonly Row[] = [];
+  #chosen: number | null = null;
+  #linked: number | null = null;
 
-  constructor(onPick: (threshold: number | null) => void) {
+  constructor(onPick: (threshold: number) => void, onHover: (threshold: number | null) => void) {
     this.#onPick = onPick;
-    this.root = el("div", { class: "curve" }, el("div", { class: "curve-plot" }, this.#canvas, this.#levels), this.#axis);
+    this.#onHover = onHover;
+    const tab = (metric: Metric): HTMLButtonElement =>
+      el("button", { type: "button", onclick: () => this.#show(metric) }, METRICS[metric].label);
+    this.#tabs = { rate: tab("rate"), net: tab("net") };
+    const head = el("div", { class: "segments", role: "group", "aria-label": "Curve" }, this.#tabs.rate, this.#tabs.net);
+    const plot = el("div", { class: "curve-plot" }, this.#canvas, this.#levels);
+    this.root = el("section", {}, el("header", {}, el("h2", {}, "By threshold"), this.#note, head), el("div", { class: "curve" }, plot, this.#axis));
+    plot.addEventListener("pointermove", (event) => this.#onHover(this.#thresholdAt(event)));
+    plot.addEventListener("pointerleave", () => this.#onHover(null));
+    plot.addEventListener("click", (event) => {
+      const threshold = this.#thresholdAt(event);
+      if (threshold !== null) this.#onPick(threshold);
+    });
   }
 
-  render(points: readonly Point[], chosen: number | null): void {
+  #show(metric: Metric): void {
+    this.#metric = metric;
+    this.#draw();
+  }
+
+  #thresholdAt(event: MouseEvent): number | null {
+    const width = this.#canvas.clientWidth;
+    const at = Math.floor(((event.offsetX - LEFT) / (width - LEFT)) * this.#rows.length);
+    return this.#rows[at]?.threshold ?? null;
+  }
+
+  render(rows: readonly Row[], chosen: number | null): void {
+    this.#rows = rows;
+    this.#chosen = chosen;
+    this.#draw();
+  }
+
+  /** Point at a threshold from elsewhere on the page. */
+  link(threshold: number | null): void {
+    if (threshold === this.#linked) return;
+    this.#linked = threshold;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const rows = this.#rows;
+    const { label, note, of, level, least } = METRICS[this.#metric];
+    for (const [name, button] of Object.entries(this.#tabs)) button.setAttribute("aria-pressed", String(name === this.#metric));
+    setText(this.#note, note);
+    this.#canvas.setAttribute("aria-label", `${label} by threshold`);
     const width = this.#canvas.parentElement?.clientWidth ?? 300;
     const ink = fitCanvas(this.#canvas, width, HEIGHT);
-    const x = (i: number): number => LEFT + ((i + 0.5) / points.length) * (width - LEFT);
-    const spans = points.map((point) => interval(point as RunRow));
-    const rates = points.flatMap((point, i) => [point.tp_rate, spans[i].low, spans[i].high, point.break_even_rate]);
-    const known = rates.filter((rate): rate is number => rate !== null);
-    const low = Math.floor((Math.min(...known, 0.5) - 0.02) * 10) / 10;
-    const high = Math.ceil((Math.max(...known, 0.5) + 0.02) * 10) / 10;
-    const y = (rate: number): number => 8 + ((high - rate) / (high - low)) * (HEIGHT - 16);
-    const step = high - low > 0.5 ? 0.2 : 0.1;
+    const points = rows.map(of);
+    const line = rows.length > 0 ? level(rows[0]) : null;
+    const known = [...points.flatMap(({ value, low, high }) => [value, low, high]), line].filter((v): v is number => v !== null);
+    if (known.length === 0) {
+      this.#levels.replaceChildren();
+      this.#labels();
+      return;
+    }
+    const middle = (Math.min(...known) + Math.max(...known)) / 2;
+    const half = Math.max((Math.max(...known) - Math.min(...known)) * 0.55, least / 2);
+    const [low, high] = [middle - half, middle + half];
+    const x = (i: number): number => LEFT + ((i + 0.5) / rows.length) * (width - LEFT);
+    const y = (value: number): number => 6 + ((high - value) / (high - low)) * (HEIGHT - 12);
+    this.#grid(ink, width, low, high, y);
+    this.#band(ink, points, x, y);
+    if (line !== null) this.#rest(ink, line, width, y);
+    this.#dots(ink, points, x, y);
+    this.#labels();
+  }
+
+  #grid(ink: CanvasRenderingContext2D, width: number, low: number, high: number, y: (value: number) => number): void {
+    const step = levelStep(high - low);
     const levels: HTMLElement[] = [];
     ink.fillStyle = INK.line;
-    for (let rate = low; rate <= high + 1e-9; rate += step) {
-      ink.fillRect(LEFT, Math.round(y(rate)), width - LEFT, 1);
-      const level = el("span", {}, fixed(rate * 100, 0));
-      level.style.top = `${y(rate)}px`;
-      levels.push(level);
+    for (let i = Math.ceil(low / step); i * step <= high; i += 1) {
+      ink.fillRect(LEFT, Math.round(y(i * step)), width - LEFT, 1);
+      const digits = step < 1 ? 1 : 0;
+      const node = el("span", {}, this.#metric === "net" ? signed(i * step, digits) : fixed(i * step, digits));
+      node.style.top = `${y(i * step)}px`;
+      levels.push(node);
     }
     this.#levels.replaceChildren(...levels);
+  }
 
-    const drawn = points.map((point, i) => ({ point, i, span: spans[i] })).filter(({ point }) => point.tp_rate !== null);
-    const band = drawn.filter(({ span }) => span.low !== null && span.high !== null);
+  #band(ink: CanvasRenderingContext2D, points: readonly Point[], x: (i: number) => number, y: (value: number) => number): void {
+    const sure = points.map((point, i) => ({ ...point, i })).filter(({ low, high }) => low !== null && high !== null);
     ink.beginPath();
-    for (const { i, span } of band) ink.lineTo(x(i), y(span.high as number));
-    for (const { i, span } of [...band].reverse()) ink.lineTo(x(i), y(span.low as number));
+    for (const { i, high } of sure) ink.lineTo(x(i), y(high as number));
+    for (const { i, low } of [...sure].reverse()) ink.lineTo(x(i), y(low as number));
     ink.closePath();
     ink.fillStyle = INK.band;
     ink.fill();
-    ink.beginPath();
-    for (const { point, i } of drawn) ink.lineTo(x(i), y(point.tp_rate as number));
-    ink.strokeStyle = INK.plusText;
-    ink.lineWidth = 1.5;
-    ink.stroke();
-    this.#breakEven(ink, points, width, y);
-    for (const { point, i } of drawn) {
-      const on = point.threshold === chosen;
-      ink.beginPath();
-      ink.arc(x(i), y(point.tp_rate as number), on ? 4 : 2.5, 0, 2 * Math.PI);
-      ink.fillStyle = on ? INK.text : INK.plusText;
-      ink.fill();
-    }
-    this.#labels(points, chosen, x);
   }
 
-  #breakEven(ink: CanvasRenderingContext2D, points: readonly Point[], width: number, y: (rate: number) => number): void {
-    const level = points.find((point) => point.break_even_rate !== null)?.break_even_rate;
-    if (level === undefined || level === null) return;
+  #rest(ink: CanvasRenderingContext2D, line: number, width: number, y: (value: number) => number): void {
     ink.setLineDash([3, 3]);
     ink.strokeStyle = INK.second;
     ink.lineWidth = 1;
     ink.beginPath();
-    ink.moveTo(LEFT, Math.round(y(level)) + 0.5);
-    ink.lineTo(width, Math.round(y(level)) + 0.5);
+    ink.moveTo(LEFT, Math.round(y(line)) + 0.5);
+    ink.lineTo(width, Math.round(y(line)) + 0.5);
     ink.stroke();
     ink.setLineDash([]);
-    const label = el("span", { class: "break-even" }, `break-even ${fixed(level * 100, 1)}`);
-    label.style.top = `${y(level) + 9}px`;
+    const text = this.#metric === "rate" ? `break-even ${fixed(line, 1)}` : "break-even";
+    const label = el("span", { class: "break-even", title: "After fees" }, text);
+    label.style.top = `${y(line) + 9 > HEIGHT - 6 ? y(line) - 9 : y(line) + 9}px`;
     this.#levels.append(label);
   }
 
-  #labels(points: readonly Point[], chosen: number | null, x: (i: number) => number): void {
+  #dots(ink: CanvasRenderingContext2D, points: readonly Point[], x: (i: number) => number, y: (value: number) => number): void {
+    const drawn = points.map(({ value }, i) => ({ value, i })).filter(({ value }) => value !== null);
+    ink.beginPath();
+    for (const { value, i } of drawn) ink.lineTo(x(i), y(value as number));
+    ink.strokeStyle = INK.plusText;
+    ink.lineWidth = 1.5;
+    ink.stroke();
+    for (const { value, i } of drawn) {
+      const { threshold } = this.#rows[i];
+      const on = threshold === this.#chosen;
+      ink.beginPath();
+      ink.arc(x(i), y(value as number), on ? 4 : 2.5, 0, 2 * Math.PI);
+      ink.fillStyle = on ? INK.text : INK.plusText;
+      ink.fill();
+      if (threshold !== this.#linked) continue;
+      ink.beginPath();
+      ink.arc(x(i), y(value as number), 7, 0, 2 * Math.PI);
+      ink.strokeStyle = INK.text;
+      ink.lineWidth = 1.25;
+      ink.stroke();
+    }
+  }
+
+  #labels(): void {
+    const n = this.#rows.length;
     const heads = el("span", { class: "curve-head third" }, el("span", {}, "θ"), el("span", {}, "n"));
-    const marks = points.map((point, i) => {
+    const marks = this.#rows.map(({ threshold, n_signals }, i) => {
       const mark = el(
         "button",
-        { type: "button", "aria-pressed": String(point.threshold === chosen), title: "Choose this threshold", onclick: () => this.#onPick(point.threshold) },
-        el("span", {}, thresholdText(point.threshold)), el("span", {}, String(point.n_signals)),
+        {
+          type: "button", "aria-pressed": String(threshold === this.#chosen), title: `Choose threshold ${threshold}`,
+          class: threshold === this.#linked ? "linked" : "", onclick: () => this.#onPick(threshold),
+        },
+        el("span", {}, n > 5 ? String(Number(threshold.toPrecision(3))) : thresholdText(threshold)), el("span", {}, String(n_signals)),
       );
-      mark.style.left = `${x(i)}px`;
+      mark.style.left = `calc(${LEFT}px + (100% - ${LEFT}px) * ${(i + 0.5) / n})`;
       return mark;
     });
     this.#axis.replaceChildren(heads, ...marks);

@@ -1,42 +1,47 @@
-/** Detail of one run: figures of the chosen threshold, the curve, the outcomes, the parameters. */
+/** One run: figures of the chosen threshold, all thresholds, outcomes, pnl over the capture, parameters, ways out. */
 
 import { copyText, el, setHidden, setText } from "../lib/dom";
-import { DASH, age, count, fixed, signed, thresholdText } from "../lib/format";
-import { VERDICT_TEXT, interval, parameterText, verdict } from "../lib/runs";
-import { toYaml } from "../lib/yaml";
-import type { RunDetail, RunRow } from "../wire.generated";
+import { DASH, fixed, signed, thresholdText } from "../lib/format";
+import { VERDICT_TEXT, interval, parameterText } from "../lib/runs";
+import type { RunDetail, RunLinks, RunRow, RunTrades } from "../wire.generated";
 import { ThresholdCurve } from "./curve";
+import { detailYaml, promoteCommand, streamHref } from "./leave";
+import { Outcomes } from "./outcomes";
+import { PnlChart } from "./pnl";
+import { pText } from "./table";
 
 const DEFLATED_NEEDS = 0.95;
+/** A trade is opened with a minute of the market before it. */
+const BEFORE_NS = 60_000_000_000;
 
-/** The run as a serving spec with the chosen threshold, or what is known of it when it carries none. */
-export function detailYaml(detail: RunDetail, threshold: number | null): string {
-  if (detail.yaml && threshold === detail.best_threshold) return detail.yaml;
-  const signal = { name: detail.signal, params: detail.parameters, threshold, cooldown_bins: detail.cooldown_bins };
-  if (!detail.serving_spec) return toYaml({ run_id: detail.run_id, dataset_id: detail.dataset_id, signal, eval: detail.evaluation });
-  const { promoted: _, ...spec } = detail.serving_spec;
-  return toYaml({ ...spec, name: `${detail.serving}_${detail.run_id.slice(0, 8)}`, signal });
+export interface DetailHandlers {
+  onPick(runId: string, threshold: number): void;
+  onHover(threshold: number | null): void;
 }
 
-/** Page that streams a run with a threshold. */
-export function streamHref(runId: string, threshold: number | null): string {
-  const query = new URLSearchParams({ run_id: runId });
-  if (threshold !== null) query.set("threshold", String(threshold));
-  return `vacuum-pressure.html?${query.toString()}`;
+/** What has come of a run so far. `trades` is a text while there is no chart: on its way, or why there is none. */
+export interface Loaded {
+  detail: RunDetail | null;
+  links: RunLinks | null;
+  trades: RunTrades | string;
 }
 
-function outcomeBar(label: string, tp: number, timeout: number, sl: number, most: number): HTMLElement {
-  const total = tp + timeout + sl;
-  const part = (n: number, tone: string): HTMLElement | null => {
-    if (n === 0) return null;
-    const node = el("i", { class: tone }, n / Math.max(1, most) > 0.06 ? String(n) : "");
-    node.style.flexGrow = String(n);
-    return node;
-  };
-  const bar = el("div", { class: "outcome-bar" }, part(tp, "tp"), part(timeout, "timeout"), part(sl, "sl"));
-  bar.style.width = `${(100 * total) / Math.max(1, most)}%`;
-  const name = el("span", { class: "second" }, `${label} `, el("span", { class: "third" }, count(total)));
-  return el("div", { class: "outcome" }, name, el("div", {}, bar));
+/** A button whose word says for a moment what came of it. */
+function copyButton(label: string, className: string, text: () => string | null, title: string): HTMLButtonElement {
+  const button = el(
+    "button",
+    {
+      type: "button", class: className, title,
+      onclick: async () => {
+        const content = text();
+        if (content === null) return;
+        setText(button, (await copyText(content)) ? "Copied" : "Copy failed");
+        window.setTimeout(() => setText(button, label), 1500);
+      },
+    },
+    label,
+  );
+  return button;
 }
 
 export class Detail {
@@ -44,78 +49,116 @@ export class Detail {
   readonly #name = el("h1");
   readonly #tag = el("span", { class: "tag" });
   readonly #what = el("p", { class: "second" });
-  readonly #id = el("code", { class: "third" });
-  readonly #stream = el("a", { class: "button primary" }, "▶ Stream this run");
+  readonly #id: HTMLButtonElement;
+  readonly #stream = el("a", { class: "button primary", title: "Replay the capture with this signal (Enter)" }, "▶ Stream this run");
+  readonly #copy: HTMLButtonElement;
+  readonly #dagster = el("a", { class: "button", target: "_blank", rel: "noopener" }, "Open in Dagster ↗");
+  readonly #mlflow = el("a", { class: "button", target: "_blank", rel: "noopener" }, "Open in MLflow ↗");
   readonly #why = el("p", { class: "warn", hidden: true });
+  readonly #verdict = el("p", { class: "verdict-text", hidden: true });
+  readonly #promoted = el("p", { class: "second", hidden: true });
   readonly #figures = el("div", { class: "figures" });
   readonly #curve: ThresholdCurve;
-  readonly #outcomeNote = el("span", { class: "third" });
-  readonly #outcomes = el("div");
+  readonly #outcomes = new Outcomes();
+  readonly #pnl: PnlChart;
   readonly #parameters = el("dl", { class: "parameters" });
   readonly #where = el("dl", { class: "parameters wide" });
+  readonly #command = el("code");
   #row: RunRow | null = null;
   #detail: RunDetail | null = null;
+  #drawn: RunTrades | string | null = null;
 
-  constructor(onPick: (runId: string, threshold: number | null) => void) {
+  constructor({ onPick, onHover }: DetailHandlers) {
     this.#curve = new ThresholdCurve((threshold) => {
       if (this.#row) onPick(this.#row.run_id, threshold);
+    }, onHover);
+    this.#pnl = new PnlChart((bin) => {
+      if (!this.#row || typeof this.#drawn !== "object" || !this.#drawn) return;
+      window.location.href = streamHref(this.#row.run_id, this.#row.threshold, Math.max(0, bin - Math.round(BEFORE_NS / this.#drawn.bin_ns)));
     });
-    const copy = el(
-      "button",
-      {
-        type: "button", class: "button",
-        onclick: async () => {
-          if (!this.#detail) return;
-          const done = await copyText(detailYaml(this.#detail, this.#row?.threshold ?? null));
-          setText(copy, done ? "Copied" : "Copy failed");
-          window.setTimeout(() => setText(copy, "Copy YAML"), 1500);
-        },
-      },
-      "Copy YAML",
-    );
-    const legend = el(
-      "p", { class: "outcome-key third" },
-      el("i", { class: "tp" }), "take profit", el("i", { class: "timeout" }), "timeout", el("i", { class: "sl" }), "stop",
-    );
+    this.#pnl.root.title = "Click to stream from a minute before a trade";
+    this.#copy = copyButton("Copy YAML", "button", () => (this.#detail ? detailYaml(this.#detail, this.#row?.threshold ?? null) : null), "The run as a serving spec (Y)");
+    this.#id = copyButton("", "id third", () => this.#row?.run_id ?? null, "Copy the run's id");
+    const promote = copyButton("Copy", "copy", () => this.#command.textContent, "Copy the command");
     this.root = el(
       "aside", { class: "detail", "aria-label": "Run" },
       el(
         "section", {},
         el("header", {}, this.#name, this.#tag), el("header", {}, this.#what, this.#id),
-        el("div", { class: "actions" }, this.#stream, copy), this.#why,
+        el("div", { class: "actions" }, this.#stream, this.#copy, this.#dagster, this.#mlflow), this.#why, this.#promoted,
       ),
-      el("section", {}, this.#figures),
-      el("section", {}, el("header", {}, el("h2", {}, "TP rate by threshold"), el("span", { class: "third" }, "%, 95 % band")), this.#curve.root),
-      el("section", {}, el("header", {}, el("h2", {}, "Outcomes"), this.#outcomeNote), this.#outcomes, legend),
-      el("section", {}, el("header", {}, el("h2", {}, "Parameters")), this.#parameters, this.#where),
+      el("section", {}, this.#figures, this.#verdict),
+      this.#curve.root, this.#outcomes.root, this.#pnl.root,
+      el(
+        "section", {}, el("header", {}, el("h2", {}, "Parameters")), this.#parameters, this.#where,
+        el("div", { class: "command" }, this.#command, promote),
+      ),
     );
   }
 
-  /** Show a row at once, and its detail when it has come. */
-  render(row: RunRow | null, detail: RunDetail | null, minSignals: number): void {
+  /** Show a row at once, and what belongs to its run as it comes. */
+  render(row: RunRow | null, { detail, links, trades }: Loaded): void {
     this.#row = row;
-    this.#detail = detail?.run_id === row?.run_id ? detail : null;
+    this.#detail = detail;
     setHidden(this.root, row === null);
     if (!row) return;
-    const kind = verdict(row, minSignals);
     setText(this.#name, row.signal);
-    setText(this.#tag, VERDICT_TEXT[kind]);
-    this.#tag.className = `tag mark-${kind}`;
-    setText(this.#what, `θ ${thresholdText(row.threshold)} · ${parameterText(row, new Set())} · tp ${row.tp_ticks}, sl ${row.sl_ticks}`);
+    setText(this.#tag, VERDICT_TEXT[row.verdict]);
+    this.#tag.className = `tag mark-${row.verdict}`;
+    const what = `θ ${thresholdText(row.threshold)} · tp ${row.tp_ticks}, sl ${row.sl_ticks} · cd ${row.cooldown_bins}`;
+    setText(this.#what, what);
+    this.#what.title = parameterText(row);
     setText(this.#id, row.run_id);
-    this.#stream.href = streamHref(row.run_id, row.threshold);
-    const can = this.#detail?.can_stream ?? row.can_stream;
-    this.#stream.classList.toggle("off", !can);
-    this.#stream.setAttribute("aria-disabled", String(!can));
-    const why = can ? "" : (this.#detail?.reason ?? "Its data are not in this lake.");
-    setText(this.#why, why);
-    setHidden(this.#why, why === "");
+    this.#renderWays(row, links);
     this.#renderFigures(row);
-    this.#renderOutcomes(row);
-    const points = this.#detail?.rows ?? [];
-    setHidden(this.#curve.root, points.length === 0);
-    if (points.length > 0) this.#curve.render(points, row.threshold);
+    const own = detail?.rows.find((other) => other.threshold === row.threshold);
+    setText(this.#verdict, own?.verdict_text ?? "");
+    setHidden(this.#verdict, own === undefined);
+    this.#outcomes.render(row);
+    this.#curve.render(detail?.rows ?? [], row.threshold);
+    if (trades !== this.#drawn) {
+      this.#drawn = trades;
+      if (typeof trades === "string") this.#pnl.say(trades);
+      else this.#pnl.render(trades);
+    }
     this.#renderParameters(row);
+  }
+
+  /** Draw the charts again with the colours of the theme on screen. */
+  repaint(): void {
+    this.#pnl.repaint();
+    if (this.#row) this.#curve.render(this.#detail?.rows ?? [], this.#row.threshold);
+  }
+
+  /** Point at a threshold of the run from the table. */
+  link(threshold: number | null): void {
+    this.#curve.link(threshold);
+  }
+
+  /** Press "Copy YAML". */
+  copyYaml(): void {
+    this.#copy.click();
+  }
+
+  #renderWays(row: RunRow, links: RunLinks | null): void {
+    const way = (node: HTMLAnchorElement, href: string | null, title: string): void => {
+      node.classList.toggle("off", href === null);
+      node.setAttribute("aria-disabled", String(href === null));
+      node.title = title;
+      if (href === null) node.removeAttribute("href");
+      else node.href = href;
+    };
+    const can = this.#detail?.can_stream ?? row.can_stream;
+    const reason = this.#detail?.reason ?? row.reason;
+    way(this.#stream, can ? streamHref(row.run_id, row.threshold) : null, can ? "Replay the capture with this signal (Enter)" : "It cannot be streamed");
+    way(this.#dagster, links?.dagster ?? null, links ? (links.dagster_reason ?? "The sweep's asset on its day") : "");
+    way(this.#mlflow, links?.mlflow ?? null, links ? (links.mlflow_reason ?? "The sweep's tracked run") : "");
+    setText(this.#why, can ? "" : `Cannot be streamed: ${reason ?? "its data are not in this lake"}`);
+    setHidden(this.#why, can);
+    const specs = this.#detail?.promoted ?? [];
+    setHidden(this.#promoted, specs.length === 0);
+    const names = specs.map((spec) => el("a", { href: `vacuum-pressure.html?serving=${encodeURIComponent(spec.name)}`, title: `Threshold ${spec.threshold}` }, spec.name));
+    this.#promoted.replaceChildren("Promoted as ", ...names.flatMap((name, i) => (i === 0 ? [name] : [", ", name])));
   }
 
   #renderFigures(row: RunRow): void {
@@ -128,29 +171,21 @@ export class Detail {
     this.#figures.replaceChildren(
       figure("TP rate", rate, range),
       figure("Net per trade", text(row.net_mean_pnl_ticks, 2, signed), `ticks, total ${text(row.net_total_pnl_ticks, 1, signed)}`),
-      figure("p", text(row.p_value, 3), `Holm ${text(row.p_holm, 2)}`),
-      figure("Deflated Sharpe", text(row.deflated_sharpe, 2), `needs ${DEFLATED_NEEDS}`),
+      figure("p", pText(row.p_value, 3), `Holm ${pText(row.p_holm, 2)}`),
+      figure("Defl. Sharpe", text(row.deflated_sharpe, 2), `needs ${DEFLATED_NEEDS}`),
     );
-  }
-
-  #renderOutcomes(row: RunRow): void {
-    const up = [row.n_up_tp, row.n_up_timeout, row.n_up_sl] as const;
-    const down = [row.n_down_tp, row.n_down_timeout, row.n_down_sl] as const;
-    const most = Math.max(row.n_up, row.n_down);
-    this.#outcomes.replaceChildren(outcomeBar("Up", ...up, most), outcomeBar("Down", ...down, most));
-    const median = row.median_time_to_outcome_ms;
-    setText(this.#outcomeNote, `${count(row.n_signals)} trades${median === null ? "" : `, median ${age(median / 1000)}`}`);
   }
 
   #renderParameters(row: RunRow): void {
     const pairs = (source: Record<string, unknown>): HTMLElement[] =>
       Object.entries(source).flatMap(([key, value]) => {
         const text = typeof value === "number" ? String(Number(value.toPrecision(6))) : JSON.stringify(value);
-        return [el("dt", { title: key }, key), el("dd", {}, text.replaceAll('"', ""))];
+        return [el("dt", { title: key }, key), el("dd", { title: text }, text.replaceAll('"', ""))];
       });
-    this.#parameters.replaceChildren(...pairs({ ...row.parameters, ...row.evaluation }));
+    this.#parameters.replaceChildren(...pairs({ threshold: row.threshold, ...row.parameters, ...row.evaluation }));
     this.#where.replaceChildren(
       ...pairs({ experiment: row.experiment, serving: row.serving, dataset: row.dataset_id, sweep: row.sweep_address.slice(0, 16) }),
     );
+    setText(this.#command, promoteCommand(row));
   }
 }

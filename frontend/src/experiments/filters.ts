@@ -15,29 +15,32 @@ export function datasetLabel({ symbol, dt, dataset_id }: Pick<RunRow, "symbol" |
   return `${symbol} ${day}${start ? ` ${start[1]}:${start[2]}` : ""}`;
 }
 
-type Chooser = "signal" | "dataset" | "experiment" | "barriers";
+type Chooser = "signal" | "dataset" | "barriers" | "experiment";
 
 const CHOOSERS: readonly { key: Chooser; label: string; of: (row: RunRow) => string }[] = [
   { key: "signal", label: "Signal", of: (row) => row.signal },
   { key: "dataset", label: "Dataset", of: (row) => row.dataset_id },
-  { key: "experiment", label: "Experiment", of: (row) => row.experiment },
   { key: "barriers", label: "Barriers", of: barrierText },
+  { key: "experiment", label: "Sweep", of: (row) => row.experiment },
 ];
 
 export class Filters {
   readonly root: HTMLElement;
-  filter: Filter = { ...NO_FILTER };
+  /** Chooser of the sweep, for the head of the page: corrections belong to a sweep, so it comes before the rest. */
+  readonly sweep: HTMLElement;
+  readonly search: HTMLInputElement;
+  filter: Filter;
   readonly #onChange: () => void;
-  readonly #search: HTMLInputElement;
   readonly #choosers: { key: Chooser; select: HTMLSelectElement; of: (row: RunRow) => string }[];
   readonly #from: HTMLSelectElement;
   readonly #verdicts: { key: Filter["verdict"]; button: HTMLButtonElement; n: HTMLElement }[];
 
-  constructor(onChange: () => void) {
+  constructor(filter: Filter, onChange: () => void) {
+    this.filter = { ...filter };
     this.#onChange = onChange;
-    this.#search = el("input", {
-      type: "search", placeholder: "Find a run or signal", "aria-label": "Find a run or signal",
-      oninput: () => this.#set({ text: this.#search.value }),
+    this.search = el("input", {
+      type: "search", placeholder: "Find a run or signal", "aria-label": "Find a run or signal", title: "Words in signal, parameters, run id, experiment (/)",
+      oninput: () => this.#set({ text: this.search.value }),
     });
     this.#choosers = CHOOSERS.map(({ key, label, of }) => {
       const select = el("select", { "aria-label": label, onchange: () => this.#set({ [key]: select.value }) });
@@ -45,18 +48,21 @@ export class Filters {
     });
     this.#from = el("select", { "aria-label": "Least number of trades", onchange: () => this.#set({ minSignals: Number(this.#from.value) }) });
     for (const n of COUNTS) this.#from.append(el("option", { value: n }, n === 0 ? "any" : String(n)));
-    this.#from.value = String(NO_FILTER.minSignals);
-    this.#verdicts = (["all", "significant", "not"] as const).map((key) => {
+    this.#showFrom();
+    this.search.value = filter.text;
+    this.#verdicts = (["all", "significant", "not_significant"] as const).map((key) => {
       const n = el("span", { class: "third" });
-      const label = { all: "All", significant: "Significant ", not: "Not significant " }[key];
+      const label = { all: "All", significant: "Significant ", not_significant: "Not significant " }[key];
       const button = el("button", { type: "button", onclick: () => this.#set({ verdict: key }) }, label, n);
       return { key, button, n };
     });
     const chooser = (label: string, select: HTMLSelectElement): HTMLElement => el("label", { class: "chooser" }, el("span", {}, label), select);
+    const boxes = this.#choosers.map(({ select }, i) => chooser(CHOOSERS[i].label, select));
+    this.sweep = boxes[CHOOSERS.findIndex(({ key }) => key === "experiment")];
     this.root = el(
       "div", { class: "filters", role: "search" },
-      this.#search,
-      ...this.#choosers.map(({ select }, i) => chooser(CHOOSERS[i].label, select)),
+      this.search,
+      ...boxes.filter((box) => box !== this.sweep),
       chooser("n from", this.#from), el("div", { class: "spacer" }),
       el("div", { class: "segments", role: "group", "aria-label": "Verdict" }, ...this.#verdicts.map(({ button }) => button)),
     );
@@ -72,28 +78,36 @@ export class Filters {
     this.#onChange();
   }
 
-  /** Back to no filter but the least number of trades, or another one for it. */
+  /** Back to no filter but the sweep and the least number of trades, or another one for it. */
   reset(minSignals = NO_FILTER.minSignals): void {
-    this.filter = { ...NO_FILTER, minSignals };
-    this.#search.value = "";
-    for (const { select } of this.#choosers) select.value = "";
-    if (!COUNTS.includes(minSignals)) this.#from.append(el("option", { value: minSignals }, String(minSignals)));
-    this.#from.value = String(minSignals);
+    this.filter = { ...NO_FILTER, experiment: this.filter.experiment, minSignals };
+    this.search.value = "";
+    for (const { key, select } of this.#choosers) select.value = this.filter[key];
+    this.#showFrom();
     this.#onChange();
+  }
+
+  #showFrom(): void {
+    const { minSignals } = this.filter;
+    if (![...this.#from.options].some((option) => option.value === String(minSignals))) {
+      this.#from.append(el("option", { value: minSignals }, String(minSignals)));
+    }
+    this.#from.value = String(minSignals);
   }
 
   /** Fill the choosers from all rows. */
   offer(rows: readonly RunRow[]): void {
     for (const { key, select, of } of this.#choosers) {
       const names = [...new Set(rows.map(of))].sort();
-      const all = el("option", { value: "" }, `All ${names.length}`);
+      const all = el("option", { value: "" }, key === "experiment" ? `All ${names.length} sweeps` : `All ${names.length}`);
       select.replaceChildren(all, ...names.map((name) => el("option", { value: name }, this.#label(key, name, rows))));
       if (names.length === 1) all.textContent = this.#label(key, names[0], rows);
-      select.value = names.includes(this.filter[key]) ? this.filter[key] : "";
+      if (!names.includes(this.filter[key])) this.filter[key] = "";
+      select.value = this.filter[key];
       select.disabled = names.length < 2;
       // What cannot be chosen is only worth its place where it says what is shown.
       const chooser = select.parentElement;
-      if (chooser) setHidden(chooser, names.length < 2 && key !== "dataset");
+      if (chooser) setHidden(chooser, names.length < 2 && key !== "dataset" && key !== "experiment");
     }
   }
 

@@ -1,10 +1,12 @@
-/** The table of runs: one row per run and threshold, with its interval against break-even. */
+/**
+ * The table of runs: one row per run and threshold, with its interval against break-even. Rows have one height and only
+ * those in sight are in the document. The table is one stop for the keyboard: arrows choose, as in a list.
+ */
 
-import { el, setText } from "../lib/dom";
+import { el, setClass, setHidden, setText } from "../lib/dom";
 import { DASH, count, fixed, signed, thresholdText } from "../lib/format";
-import {
-  type Sort, type SortKey, VERDICT_TEXT, clears, firstDirection, interval, parameterText, rateScale, rowKey, varyingParameters, verdict,
-} from "../lib/runs";
+import { type RateScale, origin, place, rateMarks, rateScale } from "../lib/rateScale";
+import { type Sort, type SortKey, VERDICT_TEXT, clears, firstDirection, parameterText, rowKey, varyingParameters } from "../lib/runs";
 import type { RunRow } from "../wire.generated";
 
 interface Column {
@@ -16,46 +18,92 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { key: "signal", label: "Signal", className: "signal" },
-  { key: null, label: "Parameters", className: "parameters" },
-  { key: "threshold", label: "Threshold", className: "end" },
-  { key: "n_signals", label: "n", className: "end narrow", title: "Kept trades" },
-  { key: "tp_rate", label: "TP rate, %", className: "end", title: "Share of trades that reached take-profit" },
+  { key: null, label: "Parameters", className: "parameters", title: "What differs among the runs of a signal" },
+  { key: "dt", label: "Day", className: "day", title: "Eastern date of the capture" },
+  { key: "threshold", label: "Threshold", className: "end threshold", title: "The signal fires at this value or beyond" },
+  { key: "n_signals", label: "n", className: "end n", title: "Kept trades" },
+  { key: "tp_rate", label: "TP rate, %", className: "end rate", title: "Share of trades that reached take-profit" },
   { key: null, label: "", className: "interval" },
-  { key: "net_mean_pnl_ticks", label: "Net, ticks", className: "end", title: "Mean pnl of a trade after fees" },
-  { key: "p_value", label: "p", className: "end narrow optional", title: "Stationary block bootstrap, before correction" },
-  { key: "p_holm", label: "Holm p", className: "end narrow", title: "After Holm's correction over the sweep" },
-  { key: "deflated_sharpe", label: "Defl. SR", className: "end narrow optional", title: "Probability that the Sharpe ratio is more than luck's best" },
-  { key: null, label: "Verdict", className: "verdict" },
+  { key: "net_mean_pnl_ticks", label: "Net, ticks", className: "end net", title: "Mean pnl of a trade after fees" },
+  { key: "p_value", label: "p", className: "end p optional", title: "Stationary block bootstrap, before correction" },
+  { key: "p_holm", label: "Holm p", className: "end holm", title: "After Holm's correction over the sweep" },
+  {
+    key: "deflated_sharpe", label: "Defl. SR", className: "end deflated optional",
+    title: "Probability that the Sharpe ratio is more than the best of all trials shows by luck",
+  },
+  { key: null, label: "Verdict", className: "verdict", title: "By the corrected p alone" },
 ];
+const ROW_PX = 26;
+const OVERSCAN = 8;
 
 export interface TableHandlers {
   onSort(sort: Sort): void;
   onSelect(row: RunRow): void;
+  onHover(row: RunRow | null): void;
+  onOpen(row: RunRow): void;
+}
+
+/** A p-value as it is read: never a bare zero. */
+export function pText(value: number | null, digits: number): string {
+  if (value === null) return DASH;
+  return value > 0 && value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits).replace(/^0/, "")}` : fixed(value, digits);
 }
 
 export class RunTable {
   readonly root: HTMLElement;
   readonly #handlers: TableHandlers;
+  readonly #table: HTMLTableElement;
   readonly #heads: HTMLElement[];
-  readonly #scale = el("div", { class: "rate-scale num" });
+  readonly #scaleHead = el("div", { class: "rate-scale num" });
+  readonly #above = el("tr", { class: "spacer", "aria-hidden": "true" });
+  readonly #below = el("tr", { class: "spacer", "aria-hidden": "true" });
   readonly #body = el("tbody");
+  readonly #shown: (first: number, last: number, of: number) => void;
   #rows: RunRow[] = [];
+  #scale: RateScale = { low: 0, high: 1, breakEven: null };
+  #varying = new Map<string, Set<string>>();
+  #sort: Sort = { key: "net_mean_pnl_ticks", descending: true };
   #selected = "";
+  #linked = "";
+  #span: [number, number] = [0, -1];
 
-  constructor(handlers: TableHandlers) {
+  constructor(handlers: TableHandlers, shown: (first: number, last: number, of: number) => void) {
     this.#handlers = handlers;
+    this.#shown = shown;
     this.#heads = COLUMNS.map(({ key, label, className, title }) => {
       const content = key
         ? el("button", { type: "button", title, onclick: () => this.#sortBy(key) }, label)
-        : className === "interval" ? this.#scale : el("span", {}, label);
+        : className === "interval" ? this.#scaleHead : el("span", { title }, label);
       return el("th", { class: className, scope: "col" }, content);
     });
-    const table = el("table", { class: "runs" }, el("thead", {}, el("tr", {}, ...this.#heads)), this.#body);
-    this.root = el("div", { class: "table-scroll" }, table);
-    this.#body.addEventListener("keydown", (event) => this.#key(event));
+    this.#body.append(this.#above, this.#below);
+    this.#table = el("table", { class: "runs" }, el("thead", {}, el("tr", {}, ...this.#heads)), this.#body);
+    this.root = el(
+      "div",
+      { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Runs. Up and down choose a row, Enter streams it.", onscroll: () => this.#draw() },
+      this.#table,
+    );
+    this.root.addEventListener("keydown", (event) => this.#key(event));
+    this.#body.addEventListener("click", (event) => {
+      const row = this.#at(event);
+      if (row) this.#handlers.onSelect(row);
+    });
+    this.#body.addEventListener("dblclick", (event) => {
+      const row = this.#at(event);
+      if (row) this.#handlers.onOpen(row);
+    });
+    this.#body.addEventListener("pointerover", (event) => this.#handlers.onHover(this.#at(event)));
+    this.#body.addEventListener("pointerleave", () => this.#handlers.onHover(null));
+    new ResizeObserver(() => {
+      this.#drawScale();
+      this.#draw();
+    }).observe(this.root);
   }
 
-  #sort: Sort = { key: "net_mean_pnl_ticks", descending: true };
+  #at(event: Event): RunRow | null {
+    const node = (event.target as Element).closest<HTMLElement>("tr[data-at]");
+    return node ? (this.#rows[Number(node.dataset.at)] ?? null) : null;
+  }
 
   #sortBy(key: SortKey): void {
     const same = this.#sort.key === key;
@@ -63,105 +111,142 @@ export class RunTable {
   }
 
   #key(event: KeyboardEvent): void {
-    const row = (event.target as Element).closest("tr");
-    if (!row) return;
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15 }[event.key];
-    if (step !== undefined) {
-      const i = Math.min(this.#rows.length - 1, Math.max(0, [...this.#body.children].indexOf(row) + step));
-      (this.#body.children[i] as HTMLElement).focus();
-      this.#handlers.onSelect(this.#rows[i]);
-    } else if (event.key === "Enter" || event.key === " ") row.click();
+    const page = Math.max(1, Math.floor(this.#room() / ROW_PX) - 1);
+    const last = this.#rows.length - 1;
+    const at = this.#rows.findIndex((row) => rowKey(row) === this.#selected);
+    const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
+    if (event.key in to) this.choose(Math.min(last, Math.max(0, to[event.key])));
+    else if (event.key === "Enter" && at >= 0) this.#handlers.onOpen(this.#rows[at]);
     else return;
     event.preventDefault();
   }
 
-  /** Show rows in this order; `all` decides which parameters are worth naming and how wide the scale is. */
-  render(rows: RunRow[], all: readonly RunRow[], sort: Sort, minSignals: number): void {
+  #room(): number {
+    return this.root.clientHeight - (this.#table.tHead?.offsetHeight ?? 0);
+  }
+
+  /** Choose the row at this position and bring it into sight. */
+  choose(at: number): void {
+    const row = this.#rows[at];
+    if (!row) return;
+    const top = at * ROW_PX;
+    const scroll = this.root.scrollTop;
+    if (top < scroll) this.root.scrollTop = top;
+    else if (top + ROW_PX > scroll + this.#room()) this.root.scrollTop = top + ROW_PX - this.#room();
+    this.#handlers.onSelect(row);
+  }
+
+  /** Show rows in this order; `all` decides which parameters are worth naming. */
+  render(rows: RunRow[], all: readonly RunRow[], sort: Sort): void {
     this.#rows = rows;
     this.#sort = sort;
     COLUMNS.forEach(({ key }, i) => {
-      const on = key === sort.key;
-      this.#heads[i].setAttribute("aria-sort", on ? (sort.descending ? "descending" : "ascending") : "none");
+      this.#heads[i].setAttribute("aria-sort", key !== null && key === sort.key ? (sort.descending ? "descending" : "ascending") : "none");
     });
-    const scale = rateScale(rows);
-    const levels = new Set(rows.map((row) => row.break_even_rate?.toFixed(4)));
-    const common = levels.size === 1 ? (rows[0]?.break_even_rate ?? null) : null;
-    this.#drawScale(scale, common);
-    const varying = varyingParameters(all);
-    this.#body.replaceChildren(...rows.map((row) => this.#row(row, scale, varying.get(row.signal), minSignals)));
-    this.mark(this.#selected);
+    setClass(this.#table, "one-day", new Set(all.map((row) => row.dt)).size < 2);
+    this.#scale = rateScale(rows);
+    this.#drawScale();
+    this.#varying = varyingParameters(all);
+    this.#table.setAttribute("aria-rowcount", String(rows.length + 1));
+    this.#span = [0, -1];
+    this.#draw();
   }
 
-  #drawScale({ low, high }: { low: number; high: number }, common: number | null): void {
-    const at = (rate: number): string => `${((rate - low) / (high - low)) * 100}%`;
-    const marks: HTMLElement[] = [];
-    const step = high - low > 0.35 ? 0.2 : 0.1;
-    for (let rate = low; rate <= high + 1e-9; rate += step) {
-      if (common !== null && Math.abs(rate - common) < step * 0.75) continue;
-      const mark = el("span", {}, fixed(rate * 100, 0));
-      mark.style.left = at(rate);
-      marks.push(mark);
-    }
-    if (common !== null) {
-      const mark = el("b", { title: "Break-even" }, fixed(common * 100, 1));
-      mark.style.left = at(common);
-      marks.push(mark);
-    }
-    this.#scale.replaceChildren(...marks);
+  #drawScale(): void {
+    const { breakEven } = this.#scale;
+    const label = (rate: number): string => (breakEven === null ? signed(rate * 100, 0) : fixed(rate * 100, 0));
+    const mark = (tag: "span" | "b", rate: number, text: string, title?: string): HTMLElement => {
+      const node = el(tag, { title }, text);
+      node.style.left = `${place(rate, this.#scale)}%`;
+      return node;
+    };
+    const rest = breakEven ?? 0;
+    const means = breakEven === null ? "Break-even after fees; the scale is points of the hit rate above it, since rows break even at different rates" : "Break-even after fees, %";
+    this.#scaleHead.replaceChildren(
+      ...rateMarks(this.#scale, this.#scaleHead.clientWidth || 120).map((rate) => mark("span", rate, label(rate))),
+      mark("b", rest, breakEven === null ? "even" : fixed(rest * 100, 1), means),
+    );
   }
 
-  #row(row: RunRow, scale: { low: number; high: number }, varying: ReadonlySet<string> | undefined, minSignals: number): HTMLElement {
-    const kind = verdict(row, minSignals);
-    const text = (value: number | null, digits: number, show = fixed): string => (value === null ? DASH : show(value, digits));
-    const cells = [
-      row.signal, parameterText(row, varying), thresholdText(row.threshold),
-      count(row.n_signals), row.tp_rate === null ? DASH : fixed(row.tp_rate * 100, 1), "", text(row.net_mean_pnl_ticks, 2, signed),
-      text(row.p_value, 3), text(row.p_holm, 2), text(row.deflated_sharpe, 2), VERDICT_TEXT[kind],
-    ];
-    const node = el("tr", { tabindex: 0, "data-key": rowKey(row), onclick: () => this.#handlers.onSelect(row) });
-    cells.forEach((cell, i) => {
-      const { className } = COLUMNS[i];
-      const title = className === "parameters" ? parameterText(row) : undefined;
-      if (className === "interval") node.append(el("td", { class: className }, intervalBar(row, scale)));
-      else if (className === "verdict") node.append(el("td", { class: className }, el("span", { class: `mark ${kind}` }, cell)));
-      else node.append(el("td", { class: className, title }, cell));
+  /** Rows in sight, drawn again only when others come into it. */
+  #draw(): void {
+    const n = this.#rows.length;
+    const room = this.#room();
+    const first = Math.min(Math.floor(this.root.scrollTop / ROW_PX), Math.max(0, n - 1));
+    const last = Math.min(n - 1, Math.ceil((this.root.scrollTop + room) / ROW_PX) - 1);
+    this.#shown(first, last, n);
+    const from = Math.max(0, first - OVERSCAN);
+    const to = Math.min(n - 1, last + OVERSCAN);
+    if (from >= this.#span[0] && to <= this.#span[1] && this.#span[1] >= 0) return;
+    this.#span = [from, to];
+    this.#above.style.height = `${from * ROW_PX}px`;
+    this.#below.style.height = `${(n - 1 - to) * ROW_PX}px`;
+    setHidden(this.#above, from === 0);
+    setHidden(this.#below, to >= n - 1);
+    const rows = this.#rows.slice(from, to + 1).map((row, i) => this.#row(row, from + i));
+    this.#body.replaceChildren(this.#above, ...rows, this.#below);
+    this.#mark();
+  }
+
+  #row(row: RunRow, at: number): HTMLElement {
+    const net = row.net_mean_pnl_ticks;
+    const texts: Record<string, string> = {
+      signal: row.signal, parameters: parameterText(row, this.#varying.get(row.signal)), day: row.dt.slice(5),
+      threshold: thresholdText(row.threshold), n: count(row.n_signals), rate: row.tp_rate === null ? DASH : fixed(row.tp_rate * 100, 1),
+      net: net === null ? DASH : signed(net, 2), p: pText(row.p_value, 3), holm: pText(row.p_holm, 2),
+      deflated: row.deflated_sharpe === null ? DASH : fixed(row.deflated_sharpe, 2),
+    };
+    const cells = COLUMNS.map(({ className }) => {
+      const name = className.split(" ").find((part) => part !== "end") as string;
+      if (name === "interval") return el("td", { class: className }, intervalBar(row, this.#scale));
+      if (name === "verdict") return el("td", { class: className }, el("span", { class: `mark ${row.verdict}` }, VERDICT_TEXT[row.verdict]));
+      return el("td", { class: className, title: name === "parameters" ? parameterText(row) : undefined }, texts[name]);
     });
-    return node;
+    return el("tr", { "data-at": at, "data-key": rowKey(row), "aria-rowindex": at + 2 }, ...cells);
   }
 
   /** Mark the row with this key as the chosen one. */
   mark(key: string): void {
     this.#selected = key;
-    for (const row of this.#body.children) {
-      const on = (row as HTMLElement).dataset.key === key;
-      row.setAttribute("aria-selected", String(on));
+    this.#mark();
+  }
+
+  /** Point at a row from elsewhere on the page; an empty key points at none. */
+  link(key: string): void {
+    this.#linked = key;
+    this.#mark();
+  }
+
+  #mark(): void {
+    for (const row of this.#body.querySelectorAll<HTMLElement>("tr[data-key]")) {
+      row.setAttribute("aria-selected", String(row.dataset.key === this.#selected));
+      setClass(row, "linked", row.dataset.key === this.#linked);
     }
   }
 }
 
-/** Interval of the hit rate as a bar, its middle as a dot, break-even as a line. */
-export function intervalBar(row: RunRow, { low, high }: { low: number; high: number }): HTMLElement {
-  const at = (rate: number): number => Math.min(100, Math.max(0, ((rate - low) / (high - low)) * 100));
+/** Interval of the hit rate as a bar, the rate as a dot, break-even as a line. */
+export function intervalBar(row: RunRow, scale: RateScale): HTMLElement {
   const root = el("div", { class: `interval-bar ${clears(row) ? "clears" : ""}` });
-  if (row.break_even_rate !== null) {
-    const line = el("u");
-    line.style.left = `${at(row.break_even_rate)}%`;
-    root.append(line);
-  }
-  const span = interval(row);
-  if (span.low !== null && span.high !== null && row.tp_rate !== null) {
-    const bar = el("i");
-    bar.style.left = `${at(span.low)}%`;
-    bar.style.width = `${at(span.high) - at(span.low)}%`;
-    const dot = el("b");
-    dot.style.left = `${at(row.tp_rate)}%`;
-    root.append(bar, dot);
-    root.title = `${fixed(row.tp_rate * 100, 1)} %, 95 % interval ${fixed(span.low * 100, 1)} to ${fixed(span.high * 100, 1)}`;
-  }
+  const { tp_rate: rate, tp_rate_low: low, tp_rate_high: high, break_even_rate: rest } = row;
+  const from = origin(row, scale);
+  const line = el("u");
+  line.style.left = `${place(rest - from, scale)}%`;
+  root.append(line);
+  if (low === null || high === null || rate === null) return root;
+  const left = place(low - from, scale);
+  const bar = el("i");
+  bar.style.left = `${left}%`;
+  bar.style.width = `${place(high - from, scale) - left}%`;
+  const dot = el("b");
+  dot.style.left = `${place(rate - from, scale)}%`;
+  root.append(bar, dot);
+  const clearing = clears(row) ? "clears break-even before correction" : "does not clear break-even";
+  root.title = `${fixed(rate * 100, 1)} %, 95 % interval ${fixed(low * 100, 1)} to ${fixed(high * 100, 1)}: ${clearing} at ${fixed(rest * 100, 1)}`;
   return root;
 }
 
-/** Line under the table: what is shown, and how to read it. */
-export function footText(node: HTMLElement, shown: number, total: number): void {
-  setText(node, shown === total ? `${count(shown)} rows` : `${count(shown)} of ${count(total)} rows`);
+/** "Rows 1–25 of 384". */
+export function spanText(node: HTMLElement, first: number, last: number, of: number): void {
+  setText(node, of === 0 ? "No rows" : `Rows ${count(first + 1)}–${count(last + 1)} of ${count(of)}`);
 }

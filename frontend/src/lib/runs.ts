@@ -1,49 +1,27 @@
-/** Rows of the experiments table: what they are worth, which are shown, in what order. */
+/** Rows of the experiments table: which are shown, in what order, and what tells them apart. */
 
 import type { RunRow } from "../wire.generated";
 
-export const ALPHA = 0.05;
-
-export type Verdict = "significant" | "not" | "few" | "uncorrected";
-
-/** What a row may be called. Only a p corrected for the number of trials makes it significant. */
-export function verdict(row: RunRow, minSignals: number): Verdict {
-  if (row.n_signals < minSignals) return "few";
-  if (row.p_holm === null) return row.p_value === null ? "few" : "uncorrected";
-  return row.p_holm < ALPHA ? "significant" : "not";
-}
+export type Verdict = RunRow["verdict"];
 
 export const VERDICT_TEXT: Record<Verdict, string> = {
   significant: "Significant",
-  not: "Not significant",
-  few: "Too few",
-  uncorrected: "Not corrected",
+  not_significant: "Not significant",
+  too_few: "Too few",
 };
 
 /** Whether the interval of the hit rate lies wholly above break-even, before any correction. */
-export function clears(row: RunRow): boolean {
-  const { low } = interval(row);
-  return low !== null && row.break_even_rate !== null && low > row.break_even_rate;
+export function clears(row: Pick<RunRow, "tp_rate_low" | "break_even_rate">): boolean {
+  return row.tp_rate_low !== null && row.tp_rate_low > row.break_even_rate;
 }
 
-/** Wilson 95 % interval of the hit rate: the service's, else computed from the row. */
-export function interval(row: RunRow): { low: number | null; high: number | null } {
-  if (row.tp_rate_low !== null && row.tp_rate_high !== null) return { low: row.tp_rate_low, high: row.tp_rate_high };
-  if (row.tp_rate === null || row.n_signals <= 0) return { low: null, high: null };
-  const [low, high] = wilson(row.tp_rate, row.n_signals);
-  return { low, high };
-}
-
-/** Wilson score interval of a rate over n trials. */
-export function wilson(rate: number, n: number, z = 1.959964): [number, number] {
-  const z2 = (z * z) / n;
-  const middle = (rate + z2 / 2) / (1 + z2);
-  const half = (z / (1 + z2)) * Math.sqrt((rate * (1 - rate)) / n + z2 / (4 * n));
-  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+/** Wilson 95 % interval of the hit rate; null without trades. */
+export function interval(row: Pick<RunRow, "tp_rate_low" | "tp_rate_high">): { low: number | null; high: number | null } {
+  return { low: row.tp_rate_low, high: row.tp_rate_high };
 }
 
 export type SortKey =
-  | "signal" | "threshold" | "n_signals" | "tp_rate" | "net_mean_pnl_ticks" | "p_value" | "p_holm" | "deflated_sharpe";
+  | "signal" | "dt" | "threshold" | "n_signals" | "tp_rate" | "net_mean_pnl_ticks" | "p_value" | "p_holm" | "deflated_sharpe";
 
 export interface Sort {
   key: SortKey;
@@ -75,7 +53,7 @@ export interface Filter {
   /** "tp 8, sl 4" or empty. */
   barriers: string;
   minSignals: number;
-  verdict: "all" | "significant" | "not";
+  verdict: "all" | "significant" | "not_significant";
 }
 
 export const NO_FILTER: Filter = { text: "", signal: "", dataset: "", experiment: "", barriers: "", minSignals: 5, verdict: "all" };
@@ -96,12 +74,12 @@ export function filterRows(rows: readonly RunRow[], filter: Filter): RunRow[] {
 
 export function byVerdict(rows: readonly RunRow[], filter: Filter): RunRow[] {
   if (filter.verdict === "all") return [...rows];
-  return rows.filter((row) => (verdict(row, filter.minSignals) === "significant") === (filter.verdict === "significant"));
+  return rows.filter((row) => (row.verdict === "significant") === (filter.verdict === "significant"));
 }
 
 /** "tp 8, sl 4". */
 export function barrierText(row: Pick<RunRow, "tp_ticks" | "sl_ticks">): string {
-  return `tp ${row.tp_ticks ?? "?"}, sl ${row.sl_ticks ?? "?"}`;
+  return `tp ${row.tp_ticks}, sl ${row.sl_ticks}`;
 }
 
 /** What tells two rows apart. */
@@ -112,80 +90,40 @@ export function rowKey(row: Pick<RunRow, "run_id" | "threshold">): string {
 const SHORT: Record<string, string> = {
   zscore_window_bins: "z", zscore_min_periods: "min", derivative_weights: "w", d1_weight: "d1", d2_weight: "d2", d3_weight: "d3",
   tanh_scale: "tanh", cooldown_bins: "cd", center_exclusion_radius: "excl", spatial_decay_power: "decay", mixed_weight: "mixed",
-  enable_weighted_blend: "blend", tp_ticks: "tp", sl_ticks: "sl",
+  enable_weighted_blend: "blend", entry_delay_bins: "delay", max_hold_bins: "hold", fee_ticks: "fee", tp_sl: "tp/sl", lag_bins: "lag",
 };
 
 function short(value: unknown): string {
   if (Array.isArray(value)) return value.map(short).join("/");
   if (typeof value === "number") return String(Number(value.toPrecision(4)));
+  if (typeof value === "object" && value !== null) return Object.entries(value).map(([key, item]) => `${SHORT[key] ?? key} ${short(item)}`).join(" ");
   return String(value);
 }
 
-/** Parameters of a run in one line: "d1 1 · z 300 · cd 20". `varying` keeps those that differ between rows. */
-export function parameterText(row: RunRow, varying?: ReadonlySet<string>): string {
-  const parameters = Object.entries(row.parameters).filter(([key]) => !varying || varying.has(key));
-  const parts = parameters.map(([key, value]) => `${SHORT[key] ?? key} ${short(value)}`);
-  return [...parts, `cd ${row.cooldown_bins}`].join(" · ");
+/** What a run tried: the signal's parameters, and of the evaluation what its rows do not show otherwise. */
+function tried(row: RunRow): [string, unknown][] {
+  const { cooldown_bins, entry_delay_bins, max_hold_bins, fee_ticks, fill } = row;
+  const evaluation = { tp_sl: `${row.tp_ticks}/${row.sl_ticks}`, cooldown_bins, entry_delay_bins, max_hold_bins, fee_ticks, fill };
+  return [...Object.entries(row.parameters), ...Object.entries(evaluation)];
 }
 
-/** Parameters that take more than one value among the runs of a signal. */
+/** A run in one line: "d1 1 · z 300 · cd 20". `varying` keeps what differs between runs; without it all is named. */
+export function parameterText(row: RunRow, varying?: ReadonlySet<string>): string {
+  const parts = tried(row).filter(([key]) => !varying || varying.has(key));
+  return parts.map(([key, value]) => `${SHORT[key] ?? key} ${short(value)}`).join(" · ") || "defaults";
+}
+
+/** What takes more than one value among the runs of a signal. */
 export function varyingParameters(rows: readonly RunRow[]): Map<string, Set<string>> {
   const seen = new Map<string, Map<string, Set<string>>>();
   for (const row of rows) {
     const bySignal = seen.get(row.signal) ?? new Map<string, Set<string>>();
     seen.set(row.signal, bySignal);
-    for (const [key, value] of Object.entries(row.parameters)) {
-      bySignal.set(key, (bySignal.get(key) ?? new Set()).add(JSON.stringify(value)));
-    }
+    for (const [key, value] of tried(row)) bySignal.set(key, (bySignal.get(key) ?? new Set()).add(JSON.stringify(value)));
   }
   const varying = new Map<string, Set<string>>();
   for (const [signal, keys] of seen) {
     varying.set(signal, new Set([...keys].filter(([, values]) => values.size > 1).map(([key]) => key)));
   }
   return varying;
-}
-
-export interface Standing {
-  /** Trials that the correction counted: the most of any sweep among the rows. */
-  trials: number;
-  significant: number;
-  corrected: boolean;
-  bestHolm: number | null;
-  bestDeflated: number | null;
-  /** SPA p-value of the sweep; null when the rows are of several. */
-  spa: number | null;
-}
-
-/** How the whole set stands after correction. */
-export function standing(rows: readonly RunRow[]): Standing {
-  const known = (values: (number | null)[]): number[] => values.filter((value): value is number => value !== null);
-  const holm = known(rows.map((row) => row.p_holm));
-  const deflated = known(rows.map((row) => row.deflated_sharpe));
-  return {
-    trials: Math.max(0, ...rows.map((row) => row.n_trials)),
-    significant: holm.filter((p) => p < ALPHA).length,
-    corrected: holm.length > 0,
-    bestHolm: holm.length > 0 ? Math.min(...holm) : null,
-    bestDeflated: deflated.length > 0 ? Math.max(...deflated) : null,
-    spa: new Set(rows.map((row) => row.sweep_address)).size === 1 ? (rows[0].spa_p_value ?? null) : null,
-  };
-}
-
-/** Scale of the interval column: rates that hold every interval, in whole tenths, at least 30 points wide. */
-export function rateScale(rows: readonly RunRow[]): { low: number; high: number } {
-  let low = 1;
-  let high = 0;
-  for (const row of rows) {
-    const span = interval(row);
-    if (span.low !== null) low = Math.min(low, span.low, row.break_even_rate ?? 1);
-    if (span.high !== null) high = Math.max(high, span.high, row.break_even_rate ?? 0);
-  }
-  if (low > high) return { low: 0, high: 1 };
-  low = Math.max(0, Math.floor(low * 10) / 10);
-  high = Math.min(1, Math.ceil(high * 10) / 10);
-  while (high - low < 0.3 - 1e-9) {
-    if (low > 0) low = Math.max(0, low - 0.1);
-    else high = Math.min(1, high + 0.1);
-  }
-  return { low, high };
 }

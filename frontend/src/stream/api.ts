@@ -1,7 +1,7 @@
 /** The service's REST side: typed GETs, and its problems as readable errors. */
 
 import type {
-  Datasets, DatasetEntry, Problem, RunDetail, Runs, ServingEntry, ServingSpecs,
+  Datasets, DatasetEntry, DatasetOverview, Problem, ServingEntry, ServingSpecs,
 } from "../wire.generated";
 
 export class ApiError extends Error {
@@ -56,12 +56,10 @@ export async function get<T>(path: string): Promise<T> {
 }
 
 export const getDatasets = (): Promise<Datasets> => get("/v1/datasets");
+/** A whole capture in at most `points` points. */
+export const getOverview = (id: string, points: number): Promise<DatasetOverview> =>
+  get(`/v1/datasets/${encodeURIComponent(id)}/overview?points=${points}`);
 export const getServing = (): Promise<ServingSpecs> => get("/v1/serving");
-export const getRun = (id: string): Promise<RunDetail> => get(`/v1/experiments/runs/${encodeURIComponent(id)}/detail`);
-
-/** Every threshold row of every run, up to `topN`, best first. */
-export const getRuns = (topN: number): Promise<Runs> =>
-  get(`/v1/experiments/runs?sort=net_mean_pnl_ticks&min_signals=0&top_n=${topN}`);
 
 /** What to stream when nothing was asked for: the newest promoted spec, else the newest dataset, else null. */
 export function pickStream(specs: readonly ServingEntry[], datasets: readonly DatasetEntry[]): URLSearchParams | null {
