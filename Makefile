@@ -14,10 +14,10 @@ JS_READY := frontend/node_modules/.ready
 JS_BUILT := frontend/dist/.built
 JS_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
-.PHONY: setup demo test lint type bench dev lock screenshots clean help
+.PHONY: setup demo test test-slow lint type bench dev lock screenshots clean help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 setup: $(PY_READY) $(JS_BUILT) ## environment and built frontend
 
@@ -51,6 +51,9 @@ demo: setup ## sample day to promoted spec, then the screens (SERVE=0 ends befor
 test: setup ## everything: Python, frontend, browser
 	@cd frontend && npm test --silent
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-slow: setup ## what takes too long for every day: kills, faults, real servers
+	@$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile
 
 lint: $(PY_READY) ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
