@@ -29,7 +29,7 @@ BOOK_SHORT = 16  # hex digits of an address in a book cache's name
 
 _NAME = re.compile(NAME_PATTERN)
 _ADDRESS = re.compile(r"[0-9a-f]{12,64}")
-_DATASET_ID = re.compile(r"[A-Z0-9.]+_\d{8}_\d{4,6}_\d{4,6}__[a-z0-9_]+__[0-9a-f]{12}")
+DATASET_ID = re.compile(r"[A-Z0-9.]+_[0-9]{8}_[0-9]{4,6}_[0-9]{4,6}__[a-z0-9_]+__[0-9a-f]{12}")
 
 
 def check_name(name: str, what: str = "name") -> str:
@@ -46,7 +46,7 @@ def is_address(text: str) -> bool:
 
 def is_dataset_id(text: str) -> bool:
     """Whether the text has the form of a dataset id."""
-    return _DATASET_ID.fullmatch(text) is not None
+    return DATASET_ID.fullmatch(text) is not None
 
 
 def raw_folder(config: VPRuntimeConfig, source: str) -> PurePosixPath:
