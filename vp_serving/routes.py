@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 
+from vp_engine.lake.paths import DATASET_ID
 from vp_engine.signals.registry import list_signals
 from vp_serving import responses
 from vp_serving.catalog import STREAM_PATH
 from vp_serving.etag import TaggedRoute
-from vp_serving.query import check_dataset_id, check_name, check_run_id
+from vp_serving.query import NAME, RUN_ID, check_dataset_id, check_name, check_run_id
 from vp_serving.service import Service
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -30,6 +31,14 @@ def _service(request: Request) -> Service:
     return service
 
 
+def _documented(pattern: str) -> Any:
+    """A path parameter whose form the document names; the handlers check it, and say more than a pattern can."""
+    return Path(json_schema_extra={"pattern": f"^{pattern}$"})
+
+
+DatasetId = Annotated[str, _documented(DATASET_ID.pattern)]
+SpecName = Annotated[str, _documented(NAME.pattern)]
+RunId = Annotated[str, _documented(RUN_ID.pattern)]
 Shared = Annotated[Service, Depends(_service)]
 
 
@@ -93,14 +102,14 @@ def datasets(
 
 
 @api.get("/datasets/{dataset_id}", response_model=responses.DatasetDetail)
-def dataset(service: Shared, dataset_id: Annotated[str, Path()]) -> responses.DatasetDetail:
+def dataset(service: Shared, dataset_id: DatasetId) -> responses.DatasetDetail:
     """One dataset with its manifest."""
     return service.catalog.dataset(check_dataset_id(dataset_id, "dataset_id"))
 
 
 @api.get("/datasets/{dataset_id}/overview", response_model=responses.DatasetOverview)
 def dataset_overview(
-    service: Shared, dataset_id: Annotated[str, Path()], points: Annotated[int, Query(ge=2, le=10_000)] = 600
+    service: Shared, dataset_id: DatasetId, points: Annotated[int, Query(ge=2, le=10_000)] = 600
 ) -> responses.DatasetOverview:
     """The whole capture in at most `points` points: mid, its range, trades and volume."""
     return service.catalog.overview(check_dataset_id(dataset_id, "dataset_id"), points)
@@ -113,7 +122,7 @@ def serving_specs(service: Shared) -> responses.ServingSpecs:
 
 
 @api.get("/serving/{name}", response_model=responses.ServingDetail)
-def serving_spec(service: Shared, name: Annotated[str, Path()]) -> responses.ServingDetail:
+def serving_spec(service: Shared, name: SpecName) -> responses.ServingDetail:
     """One serving spec, as data and as YAML."""
     return service.catalog.serving_spec(check_name(name, "name"), service.serving_reason)
 
@@ -125,7 +134,7 @@ def runs(service: Shared, query: Annotated[responses.RunsQuery, Query()]) -> res
 
 
 @api.get("/experiments/runs/{run_id}/detail", response_model=responses.RunDetail)
-def run_detail(service: Shared, run_id: Annotated[str, Path()]) -> Any:
+def run_detail(service: Shared, run_id: RunId) -> Any:
     """One run with all its threshold rows."""
     return service.runs.detail(check_run_id(run_id), service.run_reason)
 
@@ -133,7 +142,7 @@ def run_detail(service: Shared, run_id: Annotated[str, Path()]) -> Any:
 @api.get("/experiments/runs/{run_id}/trades", response_model=responses.RunTrades)
 def run_trades(
     service: Shared,
-    run_id: Annotated[str, Path()],
+    run_id: RunId,
     threshold: Annotated[
         float | None, Query(description="one of the run's; its best without", allow_inf_nan=False)
     ] = None,
@@ -143,7 +152,7 @@ def run_trades(
 
 
 @api.get("/experiments/runs/{run_id}/links", response_model=responses.RunLinks)
-def run_links(service: Shared, run_id: Annotated[str, Path()]) -> responses.RunLinks:
+def run_links(service: Shared, run_id: RunId) -> responses.RunLinks:
     """The run's asset in Dagster and its sweep in MLflow, where VP_DAGSTER_URL and VP_MLFLOW_URL name them."""
     return service.runs.links(check_run_id(run_id))
 
