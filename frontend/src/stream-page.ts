@@ -4,98 +4,183 @@ import "./styles/tokens.css";
 import "./styles/controls.css";
 import "./styles/stream.css";
 import { HeatmapError, maxColumns } from "./gl/heatmap";
-import { etTime } from "./lib/clock";
-import { el } from "./lib/dom";
-import { namesTarget } from "./lib/query";
+import { el, setHidden } from "./lib/dom";
+import { choosePalette, nextPalette } from "./lib/palettes";
+import { type Part, STRIP_CHOICES, type StripChoice, loadPrefs, savePrefs } from "./lib/prefs";
+import { SPEEDS, namesTarget } from "./lib/query";
+import { SESSION_POINTS } from "./lib/session";
 import { onTheme } from "./lib/theme";
 import { HealthPanel, SignalPanel } from "./panel/signal";
 import { StatePanel } from "./panel/stateModel";
-import { ApiError, apiToken, getDatasets, getServing, pickStream } from "./stream/api";
+import { apiToken, getDatasets, getOverview, getServing, pickStream } from "./stream/api";
 import { type Phase, StreamClient, browserEnvironment } from "./stream/client";
-import { listenKeys, listenPointer } from "./stream/input";
+import { listenPointer, moveCell } from "./stream/input";
+import { type KeyHandlers, hint, listenKeys } from "./stream/keys";
 import { Model } from "./stream/model";
-import { type Layer, layerById } from "./view/layers";
+import { Seeker } from "./stream/seek";
+import { Frames } from "./view/frames";
+import { Help } from "./view/help";
+import { type Layer, MAIN_LAYERS, layerById } from "./view/layers";
 import { Plot } from "./view/plot";
-import {
-  type Card, NOTHING_CARD, States, connectingCard, errorCard, lagNotice, pausedNotice, unreachableCard,
-} from "./view/states";
-import { Tools, strokeKey } from "./view/tools";
+import { Speech } from "./view/speech";
+import { NOTHING_CARD, States, cannotAskCard, connectingCard } from "./view/states";
+import { StrokeKey, Tools } from "./view/tools";
 import { TopBar } from "./view/topbar";
 import { Transport } from "./view/transport";
-import type { DatasetEntry, StreamError } from "./wire.generated";
+import { ViewMenu } from "./view/viewMenu";
 
 const HISTORY_BINS = 6000;
-const NOTICE_MS = 10_000;
-const FRAME_MS = 17;
-/** Frames rest for this many times their cost, up to a limit. */
-const FRAME_COSTS = 1.5;
-const MAX_REST_MS = 250;
+const RETRY_MS = 4000;
+/** Bins put before a place that was sought, so that the map there is not empty: as many as fit, up to this. */
+const LEAD_BINS = 1500;
+const KEY_ZOOM = 1.25;
 
 class StreamPage {
+  readonly #prefs = loadPrefs();
   readonly #model: Model;
   readonly #top = new TopBar();
+  readonly #view: ViewMenu;
   readonly #tools: Tools;
   readonly #plot: Plot;
+  readonly #key = new StrokeKey();
+  readonly #help = new Help();
   readonly #state = new StatePanel();
   readonly #signal = new SignalPanel();
   readonly #health = new HealthPanel();
+  readonly #panel: HTMLElement;
+  readonly #corner: HTMLElement;
   readonly #transport: Transport;
   readonly #states: States;
+  readonly #speech: Speech;
+  readonly #seeker: Seeker;
+  readonly #frames = new Frames((now) => this.#render(now));
   #client: StreamClient | null = null;
   #phase: Phase = { name: "idle" };
-  #phaseAt = 0;
-  #card: Card | null = null;
-  #lag: { bins: number; at: number } | null = null;
-  /** Where a seek goes, until a bin from there comes. */
-  #seeking: { seq: number; from: number } | null = null;
-  #complaint: { error: StreamError; at: number } | null = null;
-  #datasets: DatasetEntry[] = [];
-  #waiting = false;
-  #nextFrame = 0;
   #logOf = new Map<string, boolean>();
 
   constructor(root: HTMLElement) {
     const query = new URLSearchParams(window.location.search);
+    choosePalette(this.#prefs.palette);
     this.#model = new Model(maxColumns(HISTORY_BINS));
     const layer = layerById(query.get("layer"));
-    this.#plot = new Plot(this.#model, layer, strokeKey(), () => this.#wake());
+    const wake = (): void => this.#frames.wake();
+    this.#plot = new Plot(this.#model, layer, this.#prefs, wake);
     if (query.has("scale")) this.#plot.setLayer(layer, query.get("scale") === "log");
     this.#states = new States(this.#plot.overlay);
-    this.#tools = new Tools({
-      onLayer: (chosen) => this.#setLayer(chosen),
-      onLog: (log) => this.#setLog(log),
-      onFollow: () => this.#follow(),
+    this.#speech = new Speech(this.#states, this.#model, {
+      retry: () => this.#client?.start(),
+      restart: () => this.#client?.restart(),
+      speed: (speed) => this.#setSpeed(speed),
+      jump: (seconds) => this.#jump(seconds),
     });
-    this.#transport = new Transport({
-      onToggle: () => this.#toggle(),
-      onSpeed: (speed) => this.#setSpeed(speed),
-      onJump: (seconds) => this.#seek(this.#model.ring?.last ?? 0, Math.round((seconds * 1000) / this.#model.binMs)),
-      onSeek: (seq) => this.#seek(seq, 0),
-      onReconnect: () => this.#client?.start(),
+    this.#seeker = new Seeker({
+      post: (message) => this.#client?.post(message) ?? false,
+      speed: () => this.#client?.speed ?? 1,
+      paused: () => this.#client?.paused ?? false,
+      ns: (seq) => this.#model.nsOf(seq),
+      after: (ms, call) => window.setTimeout(call, ms),
+      cancel: (timer) => window.clearTimeout(timer),
     });
-    const chart = el("main", { class: "chart" }, this.#tools.root, this.#plot.root, this.#transport.root);
-    const panel = el("aside", { class: "panel", "aria-label": "Readings" }, this.#state.root, this.#signal.root, this.#health.root);
-    root.append(this.#top.root, el("div", { class: "columns" }, chart, panel));
-    const handlers = {
-      changed: () => this.#wake(),
-      toggle: () => this.#toggle(),
-      follow: () => this.#follow(),
-      layer: (chosen: Layer) => this.#setLayer(chosen),
-      log: () => this.#setLog(!this.#plot.scale.log),
-      step: () => {
-        if (!this.#client?.paused || this.#phase.name !== "live") return false;
-        this.#seek(this.#model.ring?.last ?? 0, 1);
-        return true;
+    this.#view = new ViewMenu(this.#prefs, {
+      onPalette: (id) => this.#setPalette(id),
+      onStrip: (choice) => this.#setStrip(choice),
+      onPart: (part, shown) => this.#setPart(part, shown),
+    });
+    this.#tools = new Tools(
+      { onLayer: (chosen) => this.#setLayer(chosen), onLog: (log) => this.#setLog(log), onFollow: () => this.#follow() },
+      this.#view.button,
+    );
+    this.#transport = new Transport(
+      {
+        onToggle: () => this.#toggle(),
+        onSpeed: (speed) => this.#setSpeed(speed),
+        onJump: (seconds) => this.#jump(seconds),
+        onSeek: (seq) => this.#seek(seq),
+        onReconnect: () => this.#client?.start(),
       },
-    };
-    listenPointer(this.#plot, this.#model, handlers);
-    listenKeys(this.#plot, this.#model, handlers);
-    new ResizeObserver(() => this.#wake()).observe(this.#plot.root);
-    document.fonts.ready.then(() => this.#wake());
-    onTheme(() => this.#wake());
+      this.#key.root,
+    );
+    this.#corner = el("button", { type: "button", class: "button corner", title: hint("follow"), onclick: () => this.#follow() }, "Now ▸");
+    this.#plot.field.append(this.#corner);
+    const chart = el("main", { class: "chart" }, this.#tools.root, this.#plot.root, this.#transport.root, this.#view.root, this.#help.root);
+    this.#panel = el("aside", { class: "panel", "aria-label": "Readings" }, el("div", { class: "panel-scroll" }, this.#state.root, this.#signal.root), this.#health.root);
+    root.append(this.#top.root, el("div", { class: "columns" }, chart, this.#panel));
+    this.#top.root.append(
+      el("button", { type: "button", class: "theme-button", title: hint("help"), "aria-label": hint("help"), onclick: () => this.#help.toggle() }, "?"),
+    );
+    listenPointer(this.#plot, this.#model, { changed: wake, follow: () => this.#follow() });
+    listenKeys(this.#keys());
+    new ResizeObserver(wake).observe(this.#plot.root);
+    document.fonts.ready.then(wake);
+    onTheme(wake);
     // Ages, rates and retry counts move without bins.
-    window.setInterval(() => this.#wake(), 500);
+    window.setInterval(wake, 500);
+    Object.assign(window, { vacuumPressure: { view: () => this.#describe() } });
     void this.#begin(query);
+  }
+
+  /** What the map shows, for tests and for the curious at the console. */
+  #describe(): object {
+    const { camera, scale, layer, cell, uploaded } = this.#plot;
+    const { right, center, pxPerBin, pxPerTick, width, height, follow, lead } = camera;
+    const { first, last } = this.#model.bins ?? { first: -1, last: -1 };
+    return {
+      camera: { right, center, pxPerBin, pxPerTick, width, height, follow, lead }, scale: { ...scale }, field: layer.field, cell,
+      first, last, uploaded, frames: this.#frames.costs(), received: this.#model.health.received, firings: this.#model.firings,
+    };
+  }
+
+  #keys(): KeyHandlers {
+    const { camera } = this.#plot;
+    const acting = (act: () => void) => (): void => {
+      act();
+      this.#frames.wake();
+    };
+    const cell = (seqs: number, ticks: number) => (event: KeyboardEvent): void => {
+      const far = event.shiftKey ? 10 : 1;
+      moveCell(this.#plot, this.#model, far * seqs, far * ticks, () => this.#step());
+      this.#frames.wake();
+    };
+    const middle = (): number => (camera.follow ? camera.width : camera.width / 2);
+    const layer = (i: number) => (): void => this.#setLayer(MAIN_LAYERS[i]);
+    const pace = (by: number) => (): void => {
+      const order = [...SPEEDS].sort((a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY));
+      const at = order.findIndex((speed) => speed === this.#client?.speed);
+      this.#setSpeed(order[Math.min(order.length - 1, Math.max(0, (at < 0 ? 1 : at) + by))]);
+    };
+    return {
+      toggle: () => this.#toggle(),
+      back: () => this.#jump(-30),
+      ahead: () => this.#jump(30),
+      slower: pace(-1),
+      faster: pace(1),
+      start: () => this.#seek(0),
+      reconnect: () => this.#phase.name === "connecting" && this.#client?.start(),
+      follow: () => this.#follow(),
+      whole: acting(() => camera.frame(0, this.#model.session.nBins)),
+      left: cell(-1, 0),
+      right: cell(1, 0),
+      up: cell(0, 1),
+      down: cell(0, -1),
+      timeIn: acting(() => camera.zoomTime(KEY_ZOOM, middle())),
+      timeOut: acting(() => camera.zoomTime(1 / KEY_ZOOM, middle())),
+      priceIn: acting(() => camera.zoomPrice(KEY_ZOOM, camera.height / 2)),
+      priceOut: acting(() => camera.zoomPrice(1 / KEY_ZOOM, camera.height / 2)),
+      layer1: layer(0), layer2: layer(1), layer3: layer(2), layer4: layer(3), layer5: layer(4), layer6: layer(5), layer7: layer(6),
+      fields: () => this.#tools.focusFields(),
+      log: () => this.#setLog(!this.#plot.scale.log),
+      palette: () => this.#setPalette(nextPalette(this.#prefs.palette || "blue-orange").id),
+      strip: () => this.#setStrip(STRIP_CHOICES[(STRIP_CHOICES.indexOf(this.#prefs.strip) + 1) % STRIP_CHOICES.length]),
+      panel: () => this.#setPart("panel", !this.#prefs.show.panel),
+      view: () => this.#view.toggle(),
+      theme: () => undefined,
+      help: () => this.#help.toggle(),
+      close: acting(() => {
+        if (this.#help.open) this.#help.toggle(false);
+        else if (this.#view.open) this.#view.toggle(false);
+        else this.#plot.cell = null;
+      }),
+    };
   }
 
   /** Stream what the address names; without a name, the best there is. */
@@ -104,63 +189,52 @@ class StreamPage {
       this.#connect(query);
       return;
     }
-    this.#card = connectingCard(window.location.host, 1, null);
-    this.#wake();
+    this.#speech.card = connectingCard(window.location.host, 1, null);
+    this.#frames.wake();
     try {
       const [specs, datasets] = await Promise.all([getServing(), getDatasets()]);
-      this.#datasets = datasets.datasets;
       const picked = pickStream(specs.serving, datasets.datasets);
-      if (!picked) {
-        this.#card = NOTHING_CARD;
-        this.#wake();
-        return;
-      }
-      for (const [key, value] of query) picked.append(key, value);
-      history.replaceState(null, "", `?${picked.toString()}`);
-      this.#connect(picked);
+      if (picked) {
+        for (const [key, value] of query) picked.append(key, value);
+        history.replaceState(null, "", `?${picked.toString()}`);
+        this.#connect(picked);
+      } else this.#speech.card = NOTHING_CARD;
     } catch (error) {
-      this.#cannotAsk(error, query);
+      const again = (): void => void this.#begin(query);
+      const { card, retry } = cannotAskCard(error, window.location.host, RETRY_MS, again);
+      this.#speech.card = card;
+      if (retry) window.setTimeout(again, RETRY_MS);
     }
-  }
-
-  #cannotAsk(error: unknown, query: URLSearchParams): void {
-    const again = (): void => void this.#begin(query);
-    if (error instanceof ApiError && error.status !== 0 && error.code !== "unreachable") {
-      const code = error.status === 401 ? "unauthorized" : "error";
-      this.#card = errorCard({ type: "error", code, message: error.message, parameter: null }, error.status, [], again);
-    } else {
-      this.#card = unreachableCard(window.location.host, 4000, again);
-      window.setTimeout(again, 4000);
-    }
-    this.#wake();
+    this.#frames.wake();
   }
 
   #connect(query: URLSearchParams): void {
+    const model = this.#model;
     this.#client = new StreamClient(
       query,
       apiToken(),
       {
         onPhase: (phase) => this.#onPhase(phase),
         onConfig: (config) => {
-          if (!this.#model.begin(config)) this.#plot.reset();
+          if (!model.begin(config)) {
+            this.#plot.reset();
+            this.#learnSession(config.dataset_id);
+          }
           document.title = `${config.symbol} · Vacuum Pressure`;
-          this.#wake();
+          this.#frames.wake();
         },
         onBin: (update, grid) => {
+          if (!this.#seeker.wants(update.bin_seq)) return;
           const now = performance.now();
-          if (this.#seeking && this.#arrivedAt(update.bin_seq, this.#seeking)) this.#seeking = null;
-          const slot = this.#model.add(update, grid, now);
-          this.#plot.added(slot, update.bin_seq);
-          if (update.dropped > 0) {
-            const recent = this.#lag && now - this.#lag.at < NOTICE_MS ? this.#lag.bins : 0;
-            this.#lag = { bins: recent + update.dropped, at: now };
-          }
-          this.#wake();
+          const { slot, column, rewound } = model.add(update, grid, now);
+          this.#plot.added(slot, column, rewound);
+          if (update.dropped > 0) this.#speech.dropped(update.dropped, now);
+          this.#frames.wake();
         },
         onComplaint: (error) => {
-          this.#seeking = null;
-          this.#complaint = { error, at: performance.now() };
-          this.#wake();
+          this.#seeker.stop();
+          this.#speech.complaint(error, performance.now());
+          this.#frames.wake();
         },
       },
       browserEnvironment(),
@@ -168,23 +242,35 @@ class StreamPage {
     this.#client.start();
   }
 
+  /** Mid and volume of the whole capture for the session bar, where a dataset has them. */
+  #learnSession(dataset: string | null): void {
+    if (!dataset) return;
+    const { session } = this.#model;
+    getOverview(dataset, SESSION_POINTS).then(
+      (overview) => {
+        session.fill(overview);
+        this.#frames.wake();
+      },
+      () => undefined, // the bar then shows what is received
+    );
+  }
+
   #onPhase(phase: Phase): void {
     this.#phase = phase;
-    this.#phaseAt = performance.now();
-    if (phase.name !== "live") this.#seeking = null;
+    this.#speech.phase(phase, performance.now());
+    if (phase.name !== "live") this.#seeker.stop();
     // After the end nothing lies ahead.
     if (phase.name === "ended") this.#model.projections = [];
     if (phase.name === "refused") {
-      this.#datasets = [];
       getDatasets().then(
-        (body) => {
-          this.#datasets = body.datasets;
-          this.#wake();
+        ({ datasets }) => {
+          this.#speech.datasets = datasets;
+          this.#frames.wake();
         },
         () => undefined,
       );
     }
-    this.#wake();
+    this.#frames.wake();
   }
 
   #toggle(): void {
@@ -196,130 +282,102 @@ class StreamPage {
       client.resume();
       this.#model.health.restart(client.speed);
     } else client.pause();
-    this.#wake();
+    this.#frames.wake();
   }
 
   #setSpeed(speed: number): void {
     this.#client?.setSpeed(speed);
     this.#model.health.restart(speed);
-    this.#lag = null;
-    this.#wake();
+    this.#speech.forgive();
+    this.#frames.wake();
   }
 
-  #seek(seq: number, by: number): void {
-    const { config, session } = this.#model;
-    if (!config || !this.#client) return;
-    const to = Math.min(session.nBins - 1, Math.max(0, seq + by));
-    this.#seeking = { seq: to, from: this.#model.ring?.last ?? 0 };
-    this.#client.seek(BigInt(config.capture.start_ns) + BigInt(to) * BigInt(Math.round(this.#model.binMs * 1e6)), to);
-    this.#model.health.restart(this.#client.speed);
-    this.#plot.camera.follow = true;
-    this.#wake();
+  #jump(seconds: number): void {
+    this.#seek(this.#model.last + Math.round((seconds * 1000) / this.#model.binMs));
   }
 
-  /** Bins that were already under way do not end a seek: the first beyond its target, seen from its start, does. */
-  #arrivedAt(seq: number, seeking: { seq: number; from: number }): boolean {
-    return seeking.seq >= seeking.from ? seq >= seeking.seq : seq < seeking.from && seq >= seeking.seq;
+  /** One bin more, while paused; false where the stream runs. */
+  #step(): boolean {
+    if (!this.#client?.paused || this.#phase.name !== "live") return false;
+    this.#seek(this.#model.last + 1);
+    return true;
+  }
+
+  #seek(seq: number): void {
+    const { config, session, bins } = this.#model;
+    const client = this.#client;
+    if (!config || !client || !bins) return;
+    const to = Math.min(session.nBins - 1, Math.max(0, seq));
+    const lead = Math.min(LEAD_BINS, Math.ceil(this.#plot.camera.width / this.#plot.camera.pxPerBin));
+    if (this.#phase.name === "live") this.#seeker.seek(to, bins.missingBefore(to, lead));
+    else client.openAt(to);
+    this.#model.health.restart(client.speed);
+    if (!this.#plot.camera.follow) this.#plot.camera.followNow(null);
+    this.#frames.wake();
   }
 
   #follow(): void {
-    const { camera } = this.#plot;
-    camera.follow = true;
-    const spot = this.#model.spotTick;
-    if (spot !== null) camera.center = spot;
-    this.#wake();
+    this.#plot.camera.followNow(this.#model.spotTick);
+    this.#frames.wake();
   }
 
   #setLayer(layer: Layer): void {
     this.#plot.setLayer(layer, this.#logOf.get(layer.id) ?? layer.log);
-    this.#wake();
+    this.#frames.wake();
   }
 
   #setLog(log: boolean): void {
     const { layer } = this.#plot;
     this.#logOf.set(layer.id, log);
     this.#plot.setLayer(layer, log);
-    this.#wake();
+    this.#frames.wake();
   }
 
-  /** Draw soon. On a machine that cannot draw every frame, bins come first: frames rest for what they cost. */
-  #wake(): void {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    const draw = (): number =>
-      requestAnimationFrame((now) => {
-        const start = performance.now();
-        this.#waiting = false;
-        this.#render(now);
-        // The next task runs once the frame is handed over, which without a graphics card takes longer than drawing.
-        window.setTimeout(() => {
-          const cost = performance.now() - start;
-          this.#nextFrame = performance.now() + (cost > FRAME_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
-        });
-      });
-    const rest = this.#nextFrame - performance.now();
-    if (rest > FRAME_MS / 2) window.setTimeout(draw, rest);
-    else draw();
+  #setPalette(id: string): void {
+    this.#prefs.palette = id;
+    choosePalette(id);
+    this.#kept();
   }
 
-  #render(now: number): void {
+  #setStrip(choice: StripChoice): void {
+    this.#prefs.strip = choice;
+    this.#kept();
+  }
+
+  #setPart(part: Part, shown: boolean): void {
+    this.#prefs.show[part] = shown;
+    this.#kept();
+  }
+
+  #kept(): void {
+    savePrefs(this.#prefs);
+    this.#view.render();
+    this.#frames.wake();
+  }
+
+  #render(now: number): boolean {
     const model = this.#model;
     const plot = this.#plot;
     const live = this.#phase.name === "live";
+    const ended = this.#phase.name === "ended";
     const paused = live && (this.#client?.paused ?? false);
-    plot.paused = paused || this.#phase.name === "ended";
-    this.#speak(now, paused);
+    const speed = this.#client?.speed ?? 1;
+    plot.paused = paused || ended;
+    setHidden(this.#panel, !this.#prefs.show.panel);
+    this.#speech.render(now, { paused, speed, seeking: this.#seeker.target, lost: plot.lost }, plot.camera);
     const moving = plot.render(now);
+    setHidden(this.#corner, plot.camera.follow || model.last < 0);
     this.#top.render(model);
-    this.#tools.render(plot.layer, plot.scale, plot.camera.follow, (model.ring?.last ?? -1) >= 0);
-    this.#state.render(model);
-    this.#signal.render(model);
-    this.#health.render(model, now, live && !paused);
-    this.#transport.render(model, {
-      paused, live, speed: this.#client?.speed ?? 1, ended: this.#phase.name === "ended", view: plot.camera.seqSpan,
-    });
-    this.#states.warming(model, live);
-    if (moving) this.#wake();
-  }
-
-  /** Say what state the stream is in: a card while there is no map or no way on, else a notice. */
-  #speak(now: number, paused: boolean): void {
-    const phase = this.#phase;
-    const client = this.#client;
-    const states = this.#states;
-    const host = window.location.host;
-    const hasMap = (this.#model.ring?.last ?? -1) >= 0;
-    const retry = (): void => client?.start();
-    let card = this.#card;
-    if (phase.name !== "idle") card = null;
-    if (phase.name === "connecting") {
-      const left = phase.retryInMs === null ? null : Math.max(0, phase.retryInMs - (now - this.#phaseAt));
-      if (phase.exhausted) card = unreachableCard(host, left, retry);
-      else if (!hasMap) card = connectingCard(host, phase.attempt, left);
-      else {
-        const next = left === null ? "Trying now." : `Trying again in ${Math.ceil(left / 1000)} s.`;
-        states.notice(`lost ${next}`, "Connection lost", `The map waits at its last bin. ${next}`, "error", { label: "Retry now", run: retry });
-      }
-    } else if (phase.name === "refused") {
-      card = errorCard(phase.error, phase.closeCode, this.#datasets, () => client?.restart());
+    this.#tools.render(plot.layer, plot.scale, plot.camera.follow, model.last >= 0);
+    this.#key.render(plot.leastLots, this.#prefs.show.key);
+    if (this.#prefs.show.panel) {
+      this.#state.render(model);
+      this.#signal.render(model);
+      this.#health.render(model, now, live && !paused);
     }
-    states.card(card);
-    if (card || (phase.name === "live" && !hasMap)) states.notice("", "", "");
-    if (card || phase.name === "connecting") return;
-    if (phase.name === "ended") {
-      const { bins, dropped } = phase.end;
-      const lost = dropped > 0 ? `, ${dropped.toLocaleString("en-US")} of them dropped` : "";
-      states.notice("ended", "Replay ended", `${bins.toLocaleString("en-US")} bins${lost}`, "", {
-        label: "Play again", run: () => client?.restart(),
-      });
-    } else if (this.#seeking) {
-      states.notice("seeking", "Going to", `${etTime(this.#model.timeOf(this.#seeking.seq))}, the service replays up to there.`, "row");
-    } else if (this.#complaint && now - this.#complaint.at < NOTICE_MS) {
-      states.notice("complaint", "The service ignored that", this.#complaint.error.message, "warn");
-    } else if (paused) pausedNotice(states, this.#model);
-    else if (this.#lag && now - this.#lag.at < NOTICE_MS) {
-      lagNotice(states, this.#lag.bins, client?.speed ?? 1, (speed) => this.#setSpeed(speed));
-    } else states.notice("", "", "");
+    this.#transport.render(model, { paused, live, speed, ended, view: plot.camera.seqSpan });
+    this.#states.warming(model, live);
+    return moving;
   }
 }
 

@@ -48,11 +48,58 @@ describe("camera", () => {
     expect(view.tickAt(100)).toBe(tick);
   });
 
-  it("keeps now at the right edge when zoomed while following", () => {
+  it("keeps what is under the pointer while following too: now moves in and is followed there, or leaves the view", () => {
     const view = camera();
-    view.zoomTime(3, 100);
-    expect(view.right).toBe(1000);
+    const seq = view.seqAt(300.5);
+    view.zoomTime(0.5, 300.5);
+    expect(view.seqAt(300.5)).toBe(seq);
     expect(view.follow).toBe(true);
+    const x = view.xOf(1000);
+    expect(x).toBeCloseTo(570.25);
+    view.track(1400, 100, 16);
+    expect(view.xOf(1401)).toBeCloseTo(x);
+    const later = view.seqAt(300.5);
+    view.zoomTime(8, 300.5);
+    expect(view.seqAt(300.5)).toBe(later);
+    expect(view.follow).toBe(false);
+  });
+
+  it("keeps now when zoomed at now or right of it", () => {
+    for (const x of [840, 900]) {
+      const view = camera();
+      view.zoomTime(3, x);
+      expect([view.right, view.lead, view.follow]).toEqual([1000, 0, true]);
+    }
+  });
+
+  it("brings now back to the edge when told to follow", () => {
+    const view = camera();
+    view.zoomTime(0.5, 100);
+    view.pan(-30, 90);
+    view.followNow(140);
+    view.track(1200, 140, 16);
+    expect([view.right, view.center, view.follow]).toEqual([1201, 140, true]);
+  });
+
+  it("zooms out to the whole capture and no further, and cannot be dragged off it", () => {
+    const view = camera();
+    view.nBins = 36_000;
+    view.zoomTime(1e-6, 840);
+    expect(view.pxPerBin).toBeCloseTo(840 / 36_000);
+    view.frame(0, 36_000);
+    expect(view.seqSpan).toEqual([0, 35_999]);
+    view.pan(1e7, 0);
+    expect(view.xOf(0)).toBeLessThanOrEqual(840);
+    view.pan(-1e7, 0);
+    expect(view.xOf(36_000)).toBeGreaterThanOrEqual(0);
+  });
+
+  it("knows how many bins share a pixel: none is left out", () => {
+    const view = camera();
+    for (const [pxPerBin, dpr, bins] of [[1, 1, 1], [2, 1, 1], [0.5, 1, 2], [0.5, 2, 1], [0.7, 1, 2], [1 / 16, 1, 16]]) {
+      view.pxPerBin = pxPerBin;
+      expect(view.pooled(dpr)).toBe(bins);
+    }
   });
 
   it("stops following when dragged", () => {

@@ -176,10 +176,10 @@ describe("stream client", () => {
     const { client, sockets } = setup("serving=a");
     client.start();
     sockets[0].say(CONFIG);
-    client.seek(123n, 7);
+    client.post({ type: "seek", ts_ns: "123" });
     expect(JSON.parse(sockets[0].sent[0])).toEqual({ type: "seek", ts_ns: "123" });
     sockets[0].say({ type: "end", reason: "complete", bins: 1, dropped: 0 });
-    client.seek(123n, 7);
+    client.openAt(7);
     expect(sockets[1].url).toContain("from_bin=7");
   });
 

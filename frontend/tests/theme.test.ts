@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { STOPS, hexToRgb, rgbToOklab, type Triple } from "../src/lib/colour";
+import { STOPS } from "../src/lib/colour";
 import { nextChoice, themeOf } from "../src/lib/theme";
+import { SIGHT, apart, contrast, seen } from "./sight";
 
 const css = readFileSync(new URL("../src/styles/tokens.css", import.meta.url), "utf8");
 
@@ -10,33 +11,6 @@ function tokens(theme: "dark" | "light"): Record<string, string> {
   const block = css.split(`:root[data-theme="${theme}"] {`)[1].split("}")[0];
   return Object.fromEntries([...block.matchAll(/--([\w-]+): ([^;]+);/g)].map(([, name, value]) => [name, value]));
 }
-
-const linear = (c: number): number => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-const gamma = (c: number): number => (c <= 0.0031308 ? 12.92 * c : 1.055 * c ** (1 / 2.4) - 0.055);
-
-/** Contrast of WCAG 2: 1 to 21. */
-function contrast(a: string, b: string): number {
-  const [high, low] = [a, b]
-    .map((hex) => hexToRgb(hex).map((c) => linear(c / 255)))
-    .map(([r, g, bl]) => 0.2126 * r + 0.7152 * g + 0.0722 * bl)
-    .sort((x, y) => y - x);
-  return (high + 0.05) / (low + 0.05);
-}
-
-/** Machado, Oliveira & Fernandes (2009), full severity, on linear sRGB. */
-const SIGHT = {
-  protan: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-  deutan: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
-  tritan: [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
-};
-
-function seen(hex: string, sight: keyof typeof SIGHT): Triple {
-  const rgb = hexToRgb(hex).map((c) => linear(c / 255));
-  const simulated = SIGHT[sight].map((row) => row.reduce((sum, weight, i) => sum + weight * rgb[i], 0));
-  return rgbToOklab(simulated.map((c) => 255 * gamma(Math.min(1, Math.max(0, c)))) as Triple);
-}
-
-const apart = (a: Triple, b: Triple): number => 100 * Math.hypot(...a.map((value, i) => value - b[i]));
 
 describe.each(["dark", "light"] as const)("the %s theme", (theme) => {
   const set = tokens(theme);

@@ -1,8 +1,8 @@
 /**
- * One triangle covers the view; each pixel finds its bin and tick, reads the ring, and looks its colour up.
- * `values` is (rows wide, capacity high) float32; `marks` is (1, capacity): bin_seq and spot tick of a slot, seq -1
- * where the book was invalid. When several bins share a pixel the one of largest magnitude wins, in groups fixed to
- * bin numbers so that nothing shimmers while the map scrolls.
+ * One triangle covers the view; each pixel finds its bin and tick, reads the columns, and looks its colour up. When
+ * several bins share a pixel the value of largest magnitude wins, in groups fixed to bin numbers so that nothing
+ * shimmers while the map scrolls. Where groups grow past those of the coarse map, and where the ring has forgotten its
+ * bins, the coarse map is read instead.
  */
 
 export const VERTEX = `#version 300 es
@@ -17,25 +17,27 @@ precision highp int;
 precision highp sampler2D;
 precision highp isampler2D;
 
-uniform sampler2D values;
-uniform isampler2D marks;
 uniform sampler2D lut;
-uniform vec2 view;        // CSS pixels
+uniform sampler2D values;        // of the ring, a slot per row
+uniform isampler2D marks;        // number and spot tick of a slot
+uniform sampler2D coarseValues;  // of the coarse map
+uniform isampler2D coarseMarks;
+uniform ivec4 ring;        // first and last bin, capacity, rows
+uniform ivec4 coarse;      // first and last column, capacity, rows; capacity 0: none
+uniform int group;         // bins of a coarse column
+uniform vec2 view;         // CSS pixels
 uniform float dpr;
-uniform int rightBin;     // bin boundary at the right edge: whole part
-uniform float rightPart;  // and the rest
+uniform int rightBin;      // bin boundary at the right edge: whole part
+uniform float rightPart;   // and the rest
 uniform float pxPerBin;
 uniform int centerTick;
 uniform float centerPart;
 uniform float pxPerTick;
-uniform ivec2 held;       // first and last bin
-uniform int capacity;
-uniform int rows;
 uniform bool diverging;
 uniform bool logScale;
 uniform float x0;
-uniform vec2 range;       // lo, hi
-uniform int pooled;       // bins that share a pixel
+uniform vec2 range;        // lo, hi
+uniform int pooled;        // bins that share a pixel
 uniform vec3 ground;
 out vec4 colour;
 
@@ -43,14 +45,14 @@ float warp(float x) {
   return logScale ? asinh(x / x0) : x;
 }
 
-bool readCell(int seq, int tick, out float value) {
-  if (seq < held.x || seq > held.y) return false;
-  int slot = seq % capacity;
-  ivec2 mark = texelFetch(marks, ivec2(0, slot), 0).xy;
-  if (mark.x != seq) return false;
-  int row = tick - mark.y + rows / 2;
-  if (row < 0 || row >= rows) return false;
-  value = texelFetch(values, ivec2(row, slot), 0).x;
+bool readCell(sampler2D from, isampler2D about, ivec4 held, int number, int tick, out float value) {
+  if (number < held.x || number > held.y) return false;
+  int slot = number % held.z;
+  ivec2 mark = texelFetch(about, ivec2(0, slot), 0).xy;
+  if (mark.x != number) return false;
+  int row = tick - mark.y + held.w / 2;
+  if (row < 0 || row >= held.w) return false;
+  value = texelFetch(from, ivec2(row, slot), 0).x;
   return true;
 }
 
@@ -60,14 +62,17 @@ void main() {
   int tick = centerTick + int(floor(centerPart + (0.5 * view.y - px.y) / pxPerTick + 0.5));
   float value = 0.0;
   bool found = false;
-  if (pooled <= 1) {
-    found = readCell(seq, tick, value);
-  } else if (seq >= 0) {
-    int from = (seq / pooled) * pooled;
+  if (seq >= 0) {
+    bool far = coarse.z > 0 && (pooled >= group || seq < ring.x);
+    int number = far ? seq / group : seq;
+    int n = far ? max(1, (pooled + group - 1) / group) : pooled;
+    int from = (number / n) * n;
     for (int i = 0; i < 64; i += 1) {
-      if (i >= pooled) break;
+      if (i >= n) break;
       float other;
-      if (readCell(from + i, tick, other)) {
+      bool here = far ? readCell(coarseValues, coarseMarks, coarse, from + i, tick, other)
+                      : readCell(values, marks, ring, from + i, tick, other);
+      if (here) {
         if (!found || abs(other) > abs(value)) value = other;
         found = true;
       }

@@ -9,24 +9,40 @@ const TICK_PX = { min: 2, max: 40 };
 const CALM_SHARE = 0.6;
 const GLIDE_MS = 180;
 
-const clamp = (x: number, { min, max }: { min: number; max: number }): number => Math.min(max, Math.max(min, x));
+const clamp = (x: number, min: number, max: number): number => Math.min(max, Math.max(min, x));
 
 export class Camera {
   width = 1;
   height = 1;
   pxPerBin = 1;
   pxPerTick = 10;
-  /** Bin boundary at the right edge; a whole number while following. */
+  /** Bin boundary at the right edge. */
   right = 0;
   /** Tick at mid height. */
   center = 0;
-  follow = true;
+  /** While following, pixels that stay free between now and the right edge. */
+  lead = 0;
+  #follow = true;
+  #nBins = 0;
   #gliding = false;
   #placed = false;
+
+  get follow(): boolean {
+    return this.#follow;
+  }
 
   resize(width: number, height: number): void {
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
+  }
+
+  /** Bins of the whole capture: as far as time zooms out, and where panning ends. */
+  set nBins(n: number) {
+    this.#nBins = n;
+  }
+
+  get minPxPerBin(): number {
+    return this.#nBins > 0 ? Math.min(BIN_PX.min, this.width / this.#nBins) : BIN_PX.min;
   }
 
   xOf(seq: number): number {
@@ -56,41 +72,86 @@ export class Camera {
     return [Math.floor(this.center - half + 0.5), Math.ceil(this.center + half - 0.5)];
   }
 
-  /** Drag by pixels. */
-  pan(dx: number, dy: number): void {
-    this.follow = false;
-    this.right -= dx / this.pxPerBin;
-    this.center += dy / this.pxPerTick;
+  /** Bins that share a pixel of a screen with `dpr` pixels to one of CSS; 1 when each has its own. */
+  pooled(dpr: number): number {
+    return Math.max(1, Math.ceil(1 / (this.pxPerBin * dpr) - 1e-3));
   }
 
-  /** Zoom time about x; while following, now stays at the right edge. */
+  /** Now to the right edge, and along with it from here on; the market back to mid height. */
+  followNow(spotTick: number | null): void {
+    this.#follow = true;
+    this.lead = 0;
+    this.#gliding = false;
+    if (spotTick !== null) this.center = spotTick;
+  }
+
+  /** Hold still, e.g. to look at the past. */
+  stay(): void {
+    this.#follow = false;
+  }
+
+  /** Drag by pixels. */
+  pan(dx: number, dy: number): void {
+    this.#follow = false;
+    this.right -= dx / this.pxPerBin;
+    this.center += dy / this.pxPerTick;
+    this.#keepInside();
+  }
+
+  #keepInside(): void {
+    if (this.#nBins <= 0) return;
+    const view = this.width / this.pxPerBin;
+    this.right = clamp(this.right, 0.2 * view, this.#nBins + 0.8 * view);
+  }
+
+  /**
+   * Zoom time; the bin under x stays there. While following, now moves with the rest: it is followed where it comes to
+   * lie, until it leaves the view. At the right edge and beyond, now itself is what stays.
+   */
   zoomTime(factor: number, x: number): void {
-    const anchor = this.follow ? this.width : x;
+    const nowX = this.width - this.lead;
+    const anchor = this.#follow && x >= nowX ? nowX : Math.min(x, this.width);
     const held = this.right + (anchor - this.width) / this.pxPerBin;
-    this.pxPerBin = clamp(this.pxPerBin * factor, BIN_PX);
+    const now = this.right - this.lead / this.pxPerBin;
+    this.pxPerBin = clamp(this.pxPerBin * factor, this.minPxPerBin, BIN_PX.max);
     this.right = held - (anchor - this.width) / this.pxPerBin;
+    if (!this.#follow) {
+      this.#keepInside();
+      return;
+    }
+    const lead = (this.right - now) * this.pxPerBin;
+    if (lead < -0.5 || lead > this.width) this.#follow = false;
+    else this.lead = Math.max(0, lead);
   }
 
   /** Zoom price about y. */
   zoomPrice(factor: number, y: number): void {
     const held = this.center + (this.height / 2 - y) / this.pxPerTick;
-    this.pxPerTick = clamp(this.pxPerTick * factor, TICK_PX);
+    this.pxPerTick = clamp(this.pxPerTick * factor, TICK_PX.min, TICK_PX.max);
     this.center = held - (this.height / 2 - y) / this.pxPerTick;
+  }
+
+  /** Put a stretch of bins across the whole width; now is no longer followed. */
+  frame(from: number, to: number): void {
+    this.#follow = false;
+    this.pxPerBin = clamp(this.width / Math.max(1, to - from), this.minPxPerBin, BIN_PX.max);
+    this.right = to;
   }
 
   /** Start over at the next `track`, e.g. for another instrument. */
   reset(): void {
     this.#placed = false;
-    this.follow = true;
+    this.#follow = true;
+    this.lead = 0;
   }
 
   /**
-   * While following, put the end of bin `lastSeq` at the right edge and glide the spot back to the middle
-   * once it leaves the calm zone. True while gliding.
+   * While following, put the end of bin `lastSeq` in its place and glide the spot back to the middle once it leaves the
+   * calm zone. True while gliding.
    */
   track(lastSeq: number, spotTick: number | null, dtMs: number): boolean {
-    if (!this.follow) return false;
-    this.right = lastSeq + 1;
+    if (!this.#follow) return false;
+    this.right = lastSeq + 1 + this.lead / this.pxPerBin;
     if (spotTick === null) return false;
     const away = Math.abs(this.yOf(spotTick) - this.height / 2);
     if (!this.#placed || away > this.height) {

@@ -1,34 +1,12 @@
 /** Palettes: evenly spaced sRGB stops, interpolated in OKLab, as 512-entry RGBA lookup tables. */
 
+import { PALETTES, type PaletteChoice, type Stops, shownPalette } from "./palettes";
 import { type Theme, shownTheme } from "./theme";
 
 export const LUT_SIZE = 512;
 
-interface Stops {
-  /** Chart ground: what nothing looks like. The same as --ground in styles/tokens.css. */
-  ground: string;
-  /** Minus (orange) to plus (blue); lightness matched on both sides of the ground. */
-  diverging: readonly string[];
-  /** Nothing to much; lightness leaves the ground throughout. */
-  sequential: readonly string[];
-}
-
-export const STOPS: Record<Theme, Stops> = {
-  dark: {
-    ground: "#12151A",
-    diverging: [
-      "#EDB067", "#C07432", "#914D1C", "#633218", "#3A2014", "#12151A", "#192840", "#21416D", "#2D649E", "#478FCA", "#7FC8F3",
-    ],
-    sequential: ["#12151A", "#1B2130", "#23314E", "#2D4870", "#3C6E93", "#6CA2B0", "#D1CE95", "#F8ECB3"],
-  },
-  light: {
-    ground: "#F8F9FB",
-    diverging: [
-      "#7A3B06", "#A85B16", "#CB8440", "#E0AE7C", "#EFD6BC", "#F8F9FB", "#D3E2F1", "#A5C6E6", "#6FA3D6", "#3478B9", "#114C86",
-    ],
-    sequential: ["#F8F9FB", "#DFE8F1", "#BCD3E6", "#8DB5D8", "#5A8FC2", "#3A66A0", "#3A3F7E", "#2E1F57"],
-  },
-};
+/** Stops of the palette that is shown until another is chosen. */
+export const STOPS: Record<Theme, Stops> = PALETTES[0].themes;
 
 export type Triple = [number, number, number];
 
@@ -90,15 +68,16 @@ export interface Palette {
   sequential: Uint8Array;
 }
 
-const built = new Map<Theme, Palette>();
+const built = new Map<Stops, Palette>();
 
-/** Palette of a theme, of the one on screen unless told. */
-export function palette(theme: Theme = shownTheme()): Palette {
-  let found = built.get(theme);
+/** Tables of a theme and palette, of those on screen unless told. */
+export function palette(theme: Theme = shownTheme(), choice: PaletteChoice = shownPalette()): Palette {
+  const stops = choice.themes[theme];
+  let found = built.get(stops);
   if (!found) {
-    const { ground, diverging, sequential } = STOPS[theme];
+    const { ground, diverging, sequential } = stops;
     found = { ground: hexToRgb(ground), diverging: buildLut(diverging), sequential: buildLut(sequential) };
-    built.set(theme, found);
+    built.set(stops, found);
   }
   return found;
 }

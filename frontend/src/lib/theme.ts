@@ -50,6 +50,11 @@ function show(choice: Choice): void {
   for (const listener of listeners) listener(theme);
 }
 
+/** Tell the listeners that colours changed though the theme did not. */
+export function repaint(): void {
+  for (const listener of listeners) listener(shownTheme());
+}
+
 /** Choose, keep the choice in this browser, and show it. */
 export function chooseTheme(choice: Choice): void {
   try {

@@ -74,7 +74,7 @@ export class SignalPanel {
   }
 
   render(model: Model): void {
-    const { config, update, ring } = model;
+    const { config, update } = model;
     const serving = config?.serving ?? null;
     const signal = serving?.signal ?? null;
     setText(this.#title, serving?.promoted || serving?.run_id ? "Promoted signal" : "Signal");
@@ -82,7 +82,7 @@ export class SignalPanel {
     setHidden(this.#live, !signal);
     setHidden(this.#none, signal !== null || config === null);
     setHidden(this.#firings, !signal);
-    if (!signal || !ring) return;
+    if (!signal) return;
 
     const value = update?.signal?.value ?? Number.NaN;
     const threshold = update?.signal?.threshold ?? signal.threshold;
@@ -106,8 +106,7 @@ export class SignalPanel {
 
   #renderTag(model: Model, cooldown: number, threshold: number | null): void {
     const last = model.firings.at(-1);
-    const ring = model.ring;
-    const bins = last && ring ? ring.last - last.seq : Number.POSITIVE_INFINITY;
+    const bins = last ? model.last - last.seq : Number.POSITIVE_INFINITY;
     const seconds = (bins * model.binMs) / 1000;
     let text = threshold === null ? "no threshold" : "";
     let up = 0;

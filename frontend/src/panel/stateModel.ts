@@ -121,8 +121,8 @@ export class StatePanel {
 
   /** The market rests in "mixed" most of the time: then the last state that was not says more. */
   #sinceText(model: Model, code: number): string {
-    if (code !== 0 || !model.lastState || !model.ring) return "dominant state";
-    const seconds = ((model.ring.last - model.lastState.seq) * model.binMs) / 1000;
+    if (code !== 0 || !model.lastState) return "dominant state";
+    const seconds = ((model.last - model.lastState.seq) * model.binMs) / 1000;
     return `${stateName(model.lastState.code).toLowerCase()} ${age(seconds)} ago`;
   }
 
@@ -132,18 +132,18 @@ export class StatePanel {
     if (width === 0 || height === 0) return;
     const ink = fitCanvas(this.#trace, width, height);
     const middle = Math.round(height / 2);
-    const ring = model.ring;
-    if (ring && ring.last >= 0) {
-      const bins = Math.max(1, Math.round((TRACE_S * 1000) / model.binMs));
-      const perPx = width / bins;
-      for (let seq = Math.max(ring.first, ring.last - bins + 1); seq <= ring.last; seq += 1) {
-        const slot = ring.slotOf(seq);
-        if (slot < 0 || !ring.ready[slot] || !ring.valid[slot]) continue;
-        const value = ring.score[slot];
+    const { bins } = model;
+    if (bins && bins.last >= 0) {
+      const shown = Math.max(1, Math.round((TRACE_S * 1000) / model.binMs));
+      const perPx = width / shown;
+      for (let seq = Math.max(bins.first, bins.last - shown + 1); seq <= bins.last; seq += 1) {
+        const slot = bins.validSlot(seq);
+        if (slot < 0 || !bins.ready[slot]) continue;
+        const value = bins.score[slot];
         if (Math.abs(value) < 0.005) continue;
         const tall = Math.max(1, Math.abs(value) * (middle - 2));
         ink.fillStyle = value > 0 ? INK.plus : INK.minus;
-        const x = width - (ring.last - seq + 1) * perPx;
+        const x = width - (bins.last - seq + 1) * perPx;
         ink.fillRect(x, value > 0 ? middle - tall : middle, Math.max(1, perPx), tall);
       }
     }

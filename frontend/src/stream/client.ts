@@ -102,28 +102,27 @@ export class StreamClient {
 
   pause(): void {
     this.#paused = true;
-    this.#send({ type: "pause" });
+    this.post({ type: "pause" });
   }
 
   resume(): void {
     this.#paused = false;
-    this.#send({ type: "resume" });
+    this.post({ type: "resume" });
   }
 
   setSpeed(value: number): void {
     this.#speed = value;
-    this.#send({ type: "speed", value });
+    this.post({ type: "speed", value });
   }
 
-  /** Go on at the bin that holds a time, in ns; after the end or without a connection the stream is opened there. */
-  seek(tsNs: bigint, seq: number): void {
-    this.#update = null;
-    if (this.#send({ type: "seek", ts_ns: tsNs.toString() })) return;
+  /** Open the stream at a bin, e.g. after its end; what was received stays. */
+  openAt(seq: number): void {
     this.#next = seq;
     this.start();
   }
 
-  #send(message: ClientMessage): boolean {
+  /** Send a message; false without a live stream. */
+  post(message: ClientMessage): boolean {
     if (this.#socket?.readyState !== OPEN || this.#phase.name !== "live") return false;
     this.#socket.send(JSON.stringify(message));
     return true;
@@ -183,7 +182,7 @@ export class StreamClient {
         this.#backoff.succeed();
         this.#handlers.onConfig(message);
         this.#set({ name: "live" });
-        if (this.#paused) this.#send({ type: "pause" });
+        if (this.#paused) this.post({ type: "pause" });
         break;
       case "grid_update":
         this.#update = message;

@@ -1,38 +1,35 @@
-/** Pointer and keyboard on the map. */
+/** Pointer on the map. */
 
-import { MAIN_LAYERS, type Layer } from "../view/layers";
 import type { Plot } from "../view/plot";
 import { COLUMNS } from "../view/ink";
 import type { Model } from "./model";
 
-export interface InputHandlers {
+export interface PointerHandlers {
   changed(): void;
-  toggle(): void;
   follow(): void;
-  layer(layer: Layer): void;
-  log(): void;
-  /** One bin on, while paused; false where the stream runs. */
-  step(): boolean;
 }
 
 const DRAG_SLACK = 3;
 const WHEEL = 0.0016;
+/** A wheel that speaks in lines or pages, in pixels. */
+const LINE_PX = 16;
+const CHROME = ".card, .notice, .warming, .corner, .popover";
 
-/** Cell under the pointer, null outside the history and the axis. */
+/** Cell under the pointer, null outside the history. */
 function pick(plot: Plot, x: number, y: number): { seq: number; tick: number } | null {
   const { camera } = plot;
   if (x < 0 || x >= camera.width || y < 0 || y >= camera.height) return null;
   return { seq: camera.seqAt(x), tick: camera.tickAt(y) };
 }
 
-export function listenPointer(plot: Plot, model: Model, handlers: InputHandlers): void {
+export function listenPointer(plot: Plot, model: Model, handlers: PointerHandlers): void {
   const { field, camera } = plot;
   let drag: { x: number; y: number; moved: boolean } | null = null;
   const place = (event: MouseEvent): [number, number] => {
     const box = field.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
-  const onChrome = (event: Event): boolean => (event.target as Element).closest(".card, .notice, .warming") !== null;
+  const onChrome = (event: Event): boolean => (event.target as Element).closest(CHROME) !== null;
 
   field.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || onChrome(event)) return;
@@ -50,7 +47,7 @@ export function listenPointer(plot: Plot, model: Model, handlers: InputHandlers)
       camera.pan(dx, dy);
       field.classList.add("dragging");
     }
-    plot.cell = model.ring && !onChrome(event) ? pick(plot, x, y) : null;
+    plot.cell = model.last >= 0 && !onChrome(event) ? pick(plot, x, y) : null;
     handlers.changed();
   });
   const drop = (): void => {
@@ -67,69 +64,36 @@ export function listenPointer(plot: Plot, model: Model, handlers: InputHandlers)
   field.addEventListener("dblclick", (event) => {
     if (!onChrome(event)) handlers.follow();
   });
-  field.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      const [x, y] = place(event);
-      const factor = Math.exp(-(event.deltaY || event.deltaX) * WHEEL);
-      const onAxis = x > camera.width + plot.zoneWidth && x < camera.width + plot.zoneWidth + COLUMNS.axis;
-      if (event.shiftKey || onAxis) camera.zoomPrice(factor, y);
-      else {
-        camera.zoomTime(factor, x);
-        if (event.ctrlKey) camera.zoomPrice(factor, y);
-      }
-      handlers.changed();
-    },
-    { passive: false },
-  );
+  const zoom = (event: WheelEvent, price: boolean): void => {
+    event.preventDefault();
+    const [x, y] = place(event);
+    const moved = (event.deltaY || event.deltaX) * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_PX);
+    const factor = Math.exp(-moved * WHEEL);
+    const onAxis = x > camera.width + plot.zoneWidth && x < camera.width + plot.zoneWidth + COLUMNS.axis;
+    if (price && (event.shiftKey || onAxis)) camera.zoomPrice(factor, y);
+    else {
+      camera.zoomTime(factor, x);
+      if (price && event.ctrlKey) camera.zoomPrice(factor, y);
+    }
+    if (plot.cell) plot.cell = pick(plot, x, y);
+    handlers.changed();
+  };
+  field.addEventListener("wheel", (event) => onChrome(event) || zoom(event, true), { passive: false });
+  plot.below.addEventListener("wheel", (event) => zoom(event, false), { passive: false });
 }
 
-/** Keys of the whole page; fields that take text keep theirs. */
-export function listenKeys(plot: Plot, model: Model, handlers: InputHandlers): void {
-  const move = (seqs: number, ticks: number): void => {
-    const ring = model.ring;
-    if (!ring || ring.last < 0) return;
-    const from = plot.cell ?? { seq: ring.last + (seqs < 0 ? 1 : 0), tick: model.spotTick ?? Math.round(plot.camera.center) };
-    if (seqs > 0 && from.seq >= ring.last && handlers.step()) {
-      plot.cell = { seq: ring.last + 1, tick: from.tick };
-      return;
-    }
-    const seq = Math.min(ring.last, Math.max(ring.first, from.seq + seqs));
-    plot.cell = { seq, tick: from.tick + ticks };
-    const [first, last] = plot.camera.seqSpan;
-    if (seq < first || seq > last) plot.camera.pan((seq < first ? 1 : -1) * Math.abs(seq - (seq < first ? first : last)) * plot.camera.pxPerBin, 0);
-  };
-  const middle = (): [number, number] => [plot.camera.width / 2, plot.camera.height / 2];
-  window.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.target as HTMLElement;
-    if (target.closest("input, select, textarea")) return;
-    const onButton = target.closest("button, a") !== null;
-    const far = event.shiftKey ? 10 : 1;
-    const actions: Record<string, () => void> = {
-      " ": () => handlers.toggle(),
-      f: () => handlers.follow(),
-      l: () => handlers.log(),
-      ArrowLeft: () => move(-far, 0),
-      ArrowRight: () => move(far, 0),
-      ArrowUp: () => move(0, far),
-      ArrowDown: () => move(0, -far),
-      "+": () => plot.camera.zoomTime(1.25, middle()[0]),
-      "=": () => plot.camera.zoomTime(1.25, middle()[0]),
-      "-": () => plot.camera.zoomTime(0.8, middle()[0]),
-      "[": () => plot.camera.zoomPrice(0.8, middle()[1]),
-      "]": () => plot.camera.zoomPrice(1.25, middle()[1]),
-      Escape: () => {
-        plot.cell = null;
-      },
-    };
-    const digit = MAIN_LAYERS[Number(event.key) - 1];
-    if (digit) actions[event.key] = () => handlers.layer(digit);
-    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!action || (onButton && event.key === " ")) return;
-    event.preventDefault();
-    action();
-    handlers.changed();
-  });
+/** Move the crosshair by bins and ticks, from now when there is none; `step` asks for one more bin and may refuse. */
+export function moveCell(plot: Plot, model: Model, seqs: number, ticks: number, step: () => boolean): void {
+  const { ring, bins } = model;
+  if (!ring || !bins || bins.last < 0) return;
+  const from = plot.cell ?? { seq: bins.last + (seqs < 0 ? 1 : 0), tick: model.spotTick ?? Math.round(plot.camera.center) };
+  if (seqs > 0 && from.seq >= bins.last && step()) {
+    plot.cell = { seq: bins.last + 1, tick: from.tick };
+    return;
+  }
+  const seq = Math.min(bins.last, Math.max(bins.first, from.seq + seqs));
+  plot.cell = { seq, tick: from.tick + ticks };
+  const [first, last] = plot.camera.seqSpan;
+  const out = seq < first ? first - seq : seq > last ? last - seq : 0;
+  if (out !== 0) plot.camera.pan(out * plot.camera.pxPerBin, 0);
 }

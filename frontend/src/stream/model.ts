@@ -1,11 +1,14 @@
 /** Everything a stream has said so far, in the form the views read. */
 
+import { BinLog } from "../lib/bins";
 import { BubbleBook, sidedFills } from "../lib/bubbles";
 import { nsToMs } from "../lib/clock";
+import { CoarseMap } from "../lib/coarse";
 import { StreamHealth } from "../lib/health";
 import { ColumnRing } from "../lib/ring";
 import { SessionTrace } from "../lib/session";
-import { PV, RING_FIELDS } from "../view/layers";
+import { ProjectionSkill } from "../lib/skill";
+import { MAIN_LAYERS, PV, RING_FIELDS } from "../view/layers";
 import type { GridUpdate, RuntimeConfig } from "../wire.generated";
 import { type Grid, binScalars, originMs } from "../wire/decode";
 
@@ -22,13 +25,26 @@ export interface BinRange {
   to: number;
 }
 
-const MAX_FIRINGS = 500;
+/** Where an added bin went: slot of the ring, column of the coarse map (-1: none), and whether earlier bins changed. */
+export interface Added {
+  slot: number;
+  column: number;
+  rewound: boolean;
+}
+
+const MAX_FIRINGS = 5000;
+/** Bins whose scalars are kept: a whole day at 100 ms. */
+const MAX_BINS = 1 << 20;
+const COARSE_FIELDS = MAIN_LAYERS.map(({ field }) => field);
 
 export class Model {
   config: RuntimeConfig | null = null;
+  bins: BinLog | null = null;
   ring: ColumnRing | null = null;
+  coarse: CoarseMap | null = null;
   bubbles = new BubbleBook(100);
   session = new SessionTrace(1);
+  skill = new ProjectionSkill([]);
   readonly health = new StreamHealth();
   update: GridUpdate | null = null;
   /** Market time of the latest bin's end and of the start of bin 0, ms. */
@@ -36,16 +52,16 @@ export class Model {
   origin = Number.NaN;
   /** Projected score by horizon, rows k = -R..+R around the latest spot. */
   projections: Float32Array[] = [];
-  flowScore: Float32Array = new Float32Array(0);
   firings: Firing[] = [];
   /** Bins the server skipped for this page. */
   drops: BinRange[] = [];
   /** Last dominant state that was not mixed. */
   lastState: { code: number; seq: number } | null = null;
-  /** Grows with every bin and every new configuration. */
-  version = 0;
   readonly #capacity: number;
+  /** Bins were missed since the last one with a valid book. */
+  #broken = false;
 
+  /** `capacity`: bins of which every field is kept. */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
@@ -62,11 +78,15 @@ export class Model {
     return this.config?.price_decimals ?? 2;
   }
 
+  /** Latest bin, -1 before the first. */
+  get last(): number {
+    return this.bins?.last ?? -1;
+  }
+
   /** Latest valid spot tick, null without one. */
   get spotTick(): number | null {
-    const ring = this.ring;
-    const slot = ring ? ring.slotOf(ring.last) : -1;
-    return ring && slot >= 0 && ring.valid[slot] ? ring.spotTick[slot] : null;
+    const slot = this.bins?.validSlot(this.last) ?? -1;
+    return this.bins && slot >= 0 ? this.bins.spotTick[slot] : null;
   }
 
   /** A stream says what it is. The history is kept when it goes on with the same capture. True if it was kept. */
@@ -78,12 +98,15 @@ export class Model {
       this.config.serving?.name === config.serving?.name &&
       this.config.grid_rows === config.grid_rows;
     this.config = config;
-    this.version += 1;
     this.health.restart(config.speed);
     if (same) return true;
-    this.ring = new ColumnRing(this.#capacity, config.grid_rows, RING_FIELDS);
+    const { n_bins: nBins } = config.capture;
+    this.bins = new BinLog(Math.min(nBins, MAX_BINS));
+    this.ring = new ColumnRing(Math.min(this.#capacity, Math.max(1, nBins)), config.grid_rows, RING_FIELDS);
+    this.coarse = new CoarseMap(nBins, COARSE_FIELDS);
     this.bubbles = new BubbleBook(config.cell_width_ms);
-    this.session = new SessionTrace(config.capture.n_bins);
+    this.session = new SessionTrace(nBins);
+    this.skill = new ProjectionSkill(config.projection_horizons_bins);
     this.origin = nsToMs(config.capture.start_ns);
     this.update = null;
     this.tsMs = Number.NaN;
@@ -96,44 +119,53 @@ export class Model {
     return false;
   }
 
-  /** One bin; its slot in the ring. */
-  add(update: GridUpdate, grid: Grid, nowMs: number): number {
-    const { config, ring } = this;
-    if (!config || !ring) throw new Error("a bin came before its runtime_config");
+  /** One bin, and where it went. */
+  add(update: GridUpdate, grid: Grid, nowMs: number): Added {
+    const { config, ring, bins, coarse } = this;
+    if (!config || !ring || !bins || !coarse) throw new Error("a bin came before its runtime_config");
     const bin = binScalars(update, config);
-    if (bin.seq <= ring.last) this.#rewind(bin.seq);
-    const slot = ring.push(bin, (field) => (field === PV ? pressureMinusVacuum(grid) : grid.column(field)));
+    const rewound = bin.seq <= bins.last;
+    if (rewound) this.#rewind(bin.seq);
+    if (update.dropped > 0 || (bins.last >= 0 && bin.seq !== bins.last + 1)) this.#broken = true;
+    bins.push(bin);
+    const pv = pressureMinusVacuum(grid);
+    const column = (field: string): ArrayLike<number> | undefined => (field === PV ? pv : grid.column(field));
+    const slot = ring.push(bin.seq, bin.valid, bin.spotTick, column);
+    const pooled = bin.valid ? coarse.add(bin.seq, bin.spotTick, column) : -1;
     this.update = update;
     this.tsMs = nsToMs(update.ts_ns);
     this.origin = originMs(update, config);
     this.health.arrived(this.tsMs, nowMs, update.dropped);
     if (update.dropped > 0) {
       this.drops.push({ from: bin.seq - update.dropped, to: bin.seq - 1 });
-      if (this.drops[0].to < ring.first) this.drops = this.drops.filter((range) => range.to >= ring.first);
+      if (this.drops[0].to < bins.first) this.drops = this.drops.filter((range) => range.to >= bins.first);
     }
     this.session.add(bin.seq, bin.mid, bin.buyVolume + bin.sellVolume, update.dropped);
 
     const fills = grid.column("fill_size");
     if (bin.valid && fills) {
       this.bubbles.add(bin.seq, sidedFills(fills, bin.spotTick, bin.buyVolume, bin.sellVolume));
-      this.bubbles.prune(ring.first);
+      this.bubbles.prune(bins.first);
     }
     if (bin.fired !== 0) {
       const direction = bin.fired > 0 ? 1 : -1;
       this.firings.push({ seq: bin.seq, tsMs: this.tsMs, direction, value: bin.signal, mid: bin.mid });
       if (this.firings.length > MAX_FIRINGS) this.firings.shift();
     }
-    if (bin.ready && bin.dominant !== 0) this.lastState = { code: bin.dominant, seq: bin.seq };
+    if (bin.valid && bin.ready && bin.dominant !== 0) this.lastState = { code: bin.dominant, seq: bin.seq };
     this.projections = config.projection_horizons_ms.map((ms) => floats(grid, `proj_score_h${ms}`));
-    this.flowScore = floats(grid, "flow_score");
-    this.version += 1;
-    return slot;
+    if (bin.valid) {
+      this.skill.add(bin.seq, bin.spotTick, floats(grid, "flow_score"), this.projections, this.#broken);
+      this.#broken = false;
+    }
+    return { slot, column: pooled, rewound };
   }
 
   #rewind(seq: number): void {
     this.firings = this.firings.filter((firing) => firing.seq < seq);
     this.drops = this.drops.filter((range) => range.to < seq);
     if (this.lastState && this.lastState.seq >= seq) this.lastState = null;
+    if (this.ring) this.coarse?.rewind(seq, this.ring);
   }
 
   /** Bins of [from, to] that the server skipped; the rest of a hole was never asked for. */
@@ -146,6 +178,12 @@ export class Model {
   /** Market time at the start of a bin, ms. */
   timeOf(seq: number): number {
     return this.origin + seq * this.binMs;
+  }
+
+  /** Start of a bin, ns. */
+  nsOf(seq: number): bigint {
+    const start = BigInt(this.config?.capture.start_ns ?? 0);
+    return start + BigInt(seq) * BigInt(Math.round(this.binMs * 1e6));
   }
 
   priceOf(tick: number): number {

@@ -1,6 +1,8 @@
 /** Colours of strokes on canvas: the tokens of styles/tokens.css as they stand in the theme that is shown. */
 
 import { onTheme } from "../lib/theme";
+// Its listener writes the tokens that ours reads, so it has to be there first.
+import "../lib/palettes";
 
 const TOKENS = {
   ground: "--ground",
@@ -54,8 +56,20 @@ export const COLUMNS = { horizon: 32, axis: 64, profile: 96 } as const;
 
 /** Fill for bins that are not there: thin diagonals, yellow for dropped, red for an invalid book. */
 export function hatch(context: CanvasRenderingContext2D, colour: string): CanvasPattern | string {
-  const tile = document.createElement("canvas");
   const dpr = Math.max(1, Math.round(window.devicePixelRatio || 1));
+  const key = `${colour} ${INK.zone} ${dpr}`;
+  let pattern = hatches.get(key);
+  if (!pattern) {
+    pattern = weave(context, colour, dpr);
+    hatches.set(key, pattern);
+  }
+  return pattern;
+}
+
+const hatches = new Map<string, CanvasPattern | string>();
+
+function weave(context: CanvasRenderingContext2D, colour: string, dpr: number): CanvasPattern | string {
+  const tile = document.createElement("canvas");
   const size = 6 * dpr;
   tile.width = tile.height = size;
   const ink = tile.getContext("2d");

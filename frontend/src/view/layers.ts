@@ -24,7 +24,8 @@ const SIGNED: Clip = { diverging: true, lo: 0, hi: 0.99 };
 const AMOUNT: Clip = { diverging: false, lo: 0, hi: 0.99 };
 const DEPTH: Clip = { diverging: false, lo: 0.05, hi: 0.995 };
 const FORCE_X0 = 1.5;
-const DEPTH_X0 = 40;
+/** A low knee: books of 20 and of 30 lots must look different. */
+const DEPTH_X0 = 12;
 
 const layer = (
   id: string, label: string, title: string, unit: string, field: string, clip: Clip, x0: number | null, log: boolean,
@@ -55,6 +56,24 @@ function fieldLayer(name: string, unit: string, meaning: string): Layer {
 export const FIELD_LAYERS: readonly Layer[] = GRID_FIELDS.filter(({ name }) => !SKIPPED.test(name)).map(
   ({ name, unit, meaning }) => fieldLayer(name, unit, meaning),
 );
+
+const KINDS: readonly { name: string; test: RegExp }[] = [
+  { name: "Forces", test: /_variant$|_mass$/ },
+  { name: "Depth and trades", test: /_depth$|^fill_size$/ },
+  { name: "Velocity", test: /^v_/ },
+  { name: "Acceleration", test: /^a_/ },
+  { name: "Jerk", test: /^j_/ },
+];
+
+/** The same by kind, for the menu: each field once, under the last kind that claims it. */
+export const FIELD_GROUPS: readonly { name: string; layers: Layer[] }[] = [
+  ...KINDS.map(({ name }, i) => ({ name, layers: FIELD_LAYERS.filter(({ field }) => kindOf(field) === i) })),
+  { name: "Scores", layers: FIELD_LAYERS.filter(({ field }) => kindOf(field) < 0) },
+];
+
+function kindOf(field: string): number {
+  return KINDS.findLastIndex(({ test }) => test.test(field));
+}
 
 /** Fields that the ring keeps. */
 export const RING_FIELDS: readonly string[] = [PV, ...FIELD_LAYERS.map(({ field }) => field)];

@@ -1,11 +1,16 @@
 /** Everything the page has to say about itself: cards when there is no map, notices when there is one. */
 
 import { etClock, isoDate } from "../lib/clock";
-import { copyText, el, setHidden, setStyle, setText } from "../lib/dom";
+import { copyText, el, setClass, setHidden, setStyle, setText } from "../lib/dom";
 import { age, count, ordinal } from "../lib/format";
 import { speedLabel } from "../lib/query";
+import { ApiError } from "../stream/api";
 import type { Model } from "../stream/model";
 import type { DatasetEntry, StreamError } from "../wire.generated";
+import type { GapBand } from "./drawGround";
+
+/** A notice's distance from the edge, and the room it wants beside it. */
+const NOTICE_MARGIN = 20;
 
 export interface CardAction {
   label: string;
@@ -81,6 +86,15 @@ export function unreachableCard(host: string, retryInMs: number | null, retry: (
   };
 }
 
+/** The card of a service that could not be asked what it has, and whether asking again may help. */
+export function cannotAskCard(error: unknown, host: string, retryInMs: number, again: () => void): { card: Card; retry: boolean } {
+  if (error instanceof ApiError && error.status !== 0 && error.code !== "unreachable") {
+    const code = error.status === 401 ? "unauthorized" : "error";
+    return { card: errorCard({ type: "error", code, message: error.message, parameter: null }, error.status, [], again), retry: false };
+  }
+  return { card: unreachableCard(host, retryInMs, again), retry: true };
+}
+
 export const NOTHING_CARD: Card = {
   key: "nothing",
   title: "Nothing to stream yet",
@@ -139,8 +153,12 @@ export class States {
     this.#card.replaceChildren(...parts.filter((part) => part !== null));
   }
 
+  get hasCard(): boolean {
+    return !this.#card.hidden;
+  }
+
   /** Show a notice over the map, or none. */
-  notice(key: string, title: string, text: string, tone = "", action?: CardAction): void {
+  notice(key: string, title: string, text: string, tone = "", actions: readonly CardAction[] = []): void {
     const full = `${key}|${title}|${text}|${tone}`;
     if (full === this.#noticeKey) return;
     this.#noticeKey = full;
@@ -148,14 +166,23 @@ export class States {
       this.#notices.replaceChildren();
       return;
     }
-    const button = action ? el("button", { type: "button", class: "button", onclick: action.run }, action.label) : null;
+    const buttons = actions.map(({ label, run }) => el("button", { type: "button", class: "button", onclick: run }, label));
     const body = el("div", {}, el("b", {}, title), text ? el("span", { class: "second" }, text) : null);
-    this.#notices.replaceChildren(el("div", { class: `notice ${tone}` }, body, button));
+    this.#notices.replaceChildren(el("div", { class: `notice ${tone}` }, body, ...buttons));
+  }
+
+  /** Keep the notice off the gaps: to the other side when one would lie under it. `width` is that of the history. */
+  avoid(bands: readonly GapBand[], width: number): void {
+    const size = this.#notices.offsetWidth + NOTICE_MARGIN;
+    const under = (from: number, to: number): boolean =>
+      bands.some(({ x, width: wide, missing }) => missing && x + wide > from && x < to);
+    const aside = size > NOTICE_MARGIN && under(0, size) && !under(width - size, width);
+    setClass(this.#notices, "aside", aside);
   }
 
   /** How far the values are that need history; hidden once all are ready. */
   warming(model: Model, live: boolean): void {
-    const { config, update, ring } = model;
+    const { config, update, bins } = model;
     const have = update?.state_model_sample_count ?? 0;
     const rows = !config || !update ? [] : [
       { name: "State model", have, needed: config.warmup.state_model.needed, ready: update.state_model_ready },
@@ -169,7 +196,7 @@ export class States {
     ];
     const waiting = live && rows.some((row) => !row.ready && row.needed > 0);
     setHidden(this.#warm, !waiting);
-    if (!waiting || !config || !ring) return;
+    if (!waiting || !config || !bins) return;
     if (this.#warm.childElementCount !== rows.length + 1) {
       this.#warm.replaceChildren(
         el("header", {}, el("b", {}, "Warming up"), el("span", { class: "third num" })),
@@ -191,10 +218,11 @@ export function lagNotice(states: States, dropped: number, speed: number, onSlow
   const slower = speed > 10 ? 10 : speed > 2 ? 2 : speed > 1 ? 1 : null;
   const title = `${count(dropped)} ${dropped === 1 ? "bin" : "bins"} dropped`;
   const text = `This page could not keep up at ${speedLabel(speed)}.`;
-  const action = slower === null ? undefined : { label: `Use ${speedLabel(slower)}`, run: () => onSlower(slower) };
-  states.notice(`lag ${dropped}`, title, text, "warn", action);
+  const actions = slower === null ? [] : [{ label: `Use ${speedLabel(slower)}`, run: () => onSlower(slower) }];
+  states.notice(`lag ${dropped}`, title, text, "warn", actions);
 }
 
 export function pausedNotice(states: States, model: Model): void {
-  states.notice("paused", "Paused", Number.isFinite(model.tsMs) ? `at ${etClock(model.tsMs)}` : "", "row");
+  const at = Number.isFinite(model.tsMs) ? `at ${etClock(model.tsMs)}. ` : "";
+  states.notice("paused", "Paused", `${at}Space resumes, ← → step one bin`, "row");
 }

@@ -1,44 +1,65 @@
-/** Trace of the promoted signal, or of the state-model score, under the map and on its time axis. */
+/** Under the map, on its time axis: the signal, the state-model score, or traded volume by side. */
 
+import type { BinLog } from "../lib/bins";
 import type { Camera } from "../lib/camera";
-import { setStyle, setText } from "../lib/dom";
-import { digitsFor, signed } from "../lib/format";
+import { el, fitCanvas, setStyle, setText } from "../lib/dom";
+import { count, digitsFor, fixed, signed } from "../lib/format";
+import type { StripChoice } from "../lib/prefs";
 import type { Model } from "../stream/model";
-import { drawArrow, timeMarks } from "./drawHistory";
-import { COLUMNS, INK, hatch } from "./ink";
-import type { LabelLayer } from "./labels";
+import { TIME_PX, drawGaps, timeMarks } from "./drawGround";
+import { type Cell, drawArrow } from "./drawMarks";
+import { INK } from "./ink";
+import { LabelLayer } from "./labels";
 
 type Ink = CanvasRenderingContext2D;
 
+const HEIGHT = 68;
 const PAD = 14;
 
 export interface StripSource {
-  name: string;
+  title: string;
+  rule: string;
   threshold: number | null;
-  values: Float32Array;
-  /** A spike train is drawn as one bar per bin, a signal as a filled line. */
+  /** A spike train and volumes are drawn as one bar per bin, a signal as a filled line. */
   spikes: boolean;
+  /** Value of a slot, NaN where there is none. */
+  value(bins: BinLog, slot: number): number;
+  /** Units are lots, not a score. */
+  lots: boolean;
 }
 
-/** The promoted signal when there is one, else the state model. */
-export function stripSource(model: Model): StripSource | null {
-  const { ring, config } = model;
-  if (!ring || !config) return null;
-  const signal = config.serving?.signal;
-  const spikes = !signal || signal.name === "derivative";
-  if (!signal) return { name: "state model", threshold: null, values: ring.score, spikes };
-  return { name: signal.name, threshold: signal.threshold, values: ring.signal, spikes };
+/** What a choice shows on this stream; without a signal the choice of it falls back to the state model. */
+export function stripSource(model: Model, choice: StripChoice): StripSource | null {
+  const { config } = model;
+  if (!config) return null;
+  if (choice === "delta") {
+    return {
+      title: "Bought − sold", rule: "lots a bin", threshold: null, spikes: true, lots: true,
+      value: (bins, slot) => bins.buyVolume[slot] - bins.sellVolume[slot],
+    };
+  }
+  const signal = choice === "signal" ? config.serving?.signal : null;
+  if (!signal) {
+    return {
+      title: "State-model score", rule: "no threshold", threshold: null, spikes: true, lots: false,
+      value: (bins, slot) => (bins.ready[slot] ? bins.score[slot] : Number.NaN),
+    };
+  }
+  return {
+    title: `${signal.name} signal`, rule: signal.threshold === null ? "no threshold" : `fires at ±${fixed(signal.threshold, 2)}`,
+    threshold: signal.threshold, spikes: signal.name === "derivative", lots: false,
+    value: (bins, slot) => bins.signal[slot],
+  };
 }
 
 /** Half of the value axis: 1 for scores, else enough for the threshold and what is in view. */
-export function stripReach(source: StripSource, model: Model, from: number, to: number): number {
-  const ring = model.ring;
-  if (!ring) return 1;
+export function stripReach(source: StripSource, bins: BinLog, from: number, to: number): number {
   let most = Math.abs(source.threshold ?? 0) * 1.5;
-  for (let seq = Math.max(from, ring.first); seq <= Math.min(to, ring.last); seq += 1) {
-    const slot = ring.slotOf(seq);
-    if (slot >= 0 && ring.valid[slot]) most = Math.max(most, Math.abs(source.values[slot]) || 0);
+  for (let seq = Math.max(from, bins.first); seq <= Math.min(to, bins.last); seq += 1) {
+    const slot = bins.validSlot(seq);
+    if (slot >= 0) most = Math.max(most, Math.abs(source.value(bins, slot)) || 0);
   }
+  if (source.lots) return nice(Math.max(1, most));
   if (most <= 1) return most > 0.25 || most === 0 ? 1 : nice(most);
   return nice(most);
 }
@@ -48,96 +69,45 @@ function nice(x: number): number {
   return ([1, 2, 5, 10].find((factor) => factor * scale >= x) ?? 10) * scale;
 }
 
-/** Draws the strip; `height` is its own. Returns the latest value, NaN where there is none. */
-export function drawStrip(
-  ink: Ink, camera: Camera, model: Model, height: number, labels: LabelLayer, chip: HTMLElement,
-): void {
-  const source = stripSource(model);
-  const ring = model.ring;
-  const middle = height / 2;
-  ink.fillStyle = INK.grid;
-  for (const { x } of timeMarks(camera, model, 90)) ink.fillRect(Math.round(x), 0, 1, height);
-  chip.hidden = true;
-  if (!source || !ring || ring.last < 0) return;
-  const [from, to] = camera.seqSpan;
-  const reach = stripReach(source, model, from, to);
-  const y = (value: number): number => middle - (value / reach) * (middle - PAD);
+type Place = (value: number) => number;
 
-  for (const gap of ring.gaps(from, to)) {
-    const colour = gap.kind === "missing" ? INK.warn : INK.error;
-    if (gap.kind === "missing" && model.droppedIn(gap.from, gap.to) === 0) continue;
-    const x = Math.round(camera.xOf(gap.from));
-    ink.fillStyle = hatch(ink, colour);
-    ink.fillRect(x, 0, Math.max(3, Math.round(camera.xOf(gap.to + 1)) - x), height);
-  }
-  if (source.spikes) drawSpikes(ink, camera, model, source, y);
-  else drawFilled(ink, camera, model, source, y);
-
-  ink.fillStyle = INK.strong;
-  ink.fillRect(0, Math.round(middle), camera.width, 1);
-  if (source.threshold && middle - y(source.threshold) >= 3) {
-    ink.strokeStyle = INK.third;
-    ink.lineWidth = 1;
-    ink.setLineDash([3, 3]);
-    for (const level of [source.threshold, -source.threshold]) {
-      ink.beginPath();
-      ink.moveTo(0, Math.round(y(level)) + 0.5);
-      ink.lineTo(camera.width, Math.round(y(level)) + 0.5);
-      ink.stroke();
-    }
-    ink.setLineDash([]);
-  }
-  for (const firing of model.firings) {
-    if (firing.seq < from || firing.seq > to) continue;
-    const up = firing.direction > 0;
-    drawArrow(ink, camera.xOf(firing.seq + 0.5), up ? height - 9 : 9, firing.direction, 4);
-  }
-
-  const digits = Math.max(reach < 1 ? digitsFor(reach, 1) : 0, 0);
-  const axis = camera.width + (model.config?.projection_horizons_ms.length ?? 0) * COLUMNS.horizon + 10;
-  labels.put("0", axis, middle, "price");
-  labels.put(signed(-reach, digits), axis, y(-reach) + 2, "price");
-  const slot = ring.slotOf(ring.last);
-  const value = slot >= 0 && ring.valid[slot] ? source.values[slot] : Number.NaN;
-  const known = Number.isFinite(value) && (model.config?.serving?.signal ? true : ring.ready[slot] === 1);
-  chip.hidden = !known;
-  if (known) {
-    setText(chip, signed(value, 2));
-    chip.className = `strip-chip num ${Math.abs(value) < 0.005 ? "" : value > 0 ? "plus-fill" : "minus-fill"}`;
-    setStyle(chip, "left", `${axis - 6}px`);
-    const top = Math.min(height - 20, Math.max(2, y(value) - 9));
-    // The chip gives way to the axis labels below it.
-    setStyle(chip, "top", `${Math.min(top, middle - 24)}px`);
-  }
-}
-
-function drawSpikes(ink: Ink, camera: Camera, model: Model, source: StripSource, y: (v: number) => number): void {
-  const ring = model.ring;
-  if (!ring) return;
+/** One bar per bin, or per pixel where bins share one: then the largest of each sign. */
+function drawSpikes(ink: Ink, camera: Camera, bins: BinLog, source: StripSource, y: Place): void {
   const [from, to] = camera.seqSpan;
   const zero = y(0);
+  const end = Math.min(to, bins.last);
   const width = Math.max(1, camera.pxPerBin * 0.85);
-  for (let seq = Math.max(from, ring.first); seq <= Math.min(to, ring.last); seq += 1) {
-    const slot = ring.slotOf(seq);
-    const value = slot >= 0 && ring.valid[slot] ? source.values[slot] : 0;
-    if (!(Math.abs(value) > 0.001)) continue;
+  const bar = (x: number, value: number): void => {
+    if (!(Math.abs(value) > 0.001)) return;
     const strong = source.threshold === null || Math.abs(value) >= source.threshold;
     ink.fillStyle = value > 0 ? (strong ? INK.plus : INK.plusDeep) : strong ? INK.minus : INK.minusDeep;
-    ink.fillRect(camera.xOf(seq), Math.min(zero, y(value)), width, Math.abs(y(value) - zero));
+    ink.fillRect(x, Math.min(zero, y(value)), width, Math.abs(y(value) - zero));
+  };
+  for (let seq = Math.max(from, bins.first); seq <= end; ) {
+    const x = camera.pxPerBin < 1 ? Math.floor(camera.xOf(seq)) : camera.xOf(seq);
+    const next = camera.pxPerBin < 1 ? Math.max(seq + 1, Math.ceil(camera.right + (x + 1 - camera.width) / camera.pxPerBin)) : seq + 1;
+    let up = 0;
+    let down = 0;
+    for (; seq < next && seq <= end; seq += 1) {
+      const slot = bins.validSlot(seq);
+      const value = slot >= 0 ? source.value(bins, slot) : 0;
+      if (value > up) up = value;
+      else if (value < down) down = value;
+    }
+    bar(x, up);
+    bar(x, down);
   }
 }
 
-function drawFilled(ink: Ink, camera: Camera, model: Model, source: StripSource, y: (v: number) => number): void {
-  const ring = model.ring;
-  if (!ring) return;
+function drawFilled(ink: Ink, camera: Camera, bins: BinLog, source: StripSource, y: Place): void {
   const [from, to] = camera.seqSpan;
   const zero = y(0);
   const line = new Path2D();
   let open = false;
   const width = Math.max(1, camera.pxPerBin);
-  for (let seq = Math.max(from, ring.first); seq <= Math.min(to, ring.last); seq += 1) {
-    const slot = ring.slotOf(seq);
-    const value = slot >= 0 && ring.valid[slot] ? source.values[slot] : Number.NaN;
+  for (let seq = Math.max(from, bins.first); seq <= Math.min(to, bins.last); seq += 1) {
+    const slot = bins.validSlot(seq);
+    const value = slot >= 0 ? source.value(bins, slot) : Number.NaN;
     if (!Number.isFinite(value)) {
       open = false;
       continue;
@@ -155,4 +125,90 @@ function drawFilled(ink: Ink, camera: Camera, model: Model, source: StripSource,
   ink.strokeStyle = INK.text;
   ink.lineWidth = 1.25;
   ink.stroke(line);
+}
+
+export class Strip {
+  readonly root: HTMLElement;
+  readonly #canvas = el("canvas");
+  readonly #labels = new LabelLayer("strip-labels");
+  readonly #chip = el("span", { class: "strip-chip num", hidden: true });
+  readonly #title = el("b");
+  readonly #rule = el("span");
+
+  constructor() {
+    const name = el("div", { class: "strip-name" }, this.#title, this.#rule);
+    this.root = el("div", { class: "strip" }, this.#canvas, this.#labels.root, name, this.#chip);
+  }
+
+  /** `axis` is where the price axis begins. */
+  render(camera: Camera, model: Model, choice: StripChoice, width: number, axis: number, cell: Cell | null): void {
+    const ink = fitCanvas(this.#canvas, width, HEIGHT);
+    this.#labels.begin();
+    this.#chip.hidden = true;
+    const source = stripSource(model, choice);
+    setText(this.#title, source?.title ?? "");
+    setText(this.#rule, source?.rule ?? "");
+    ink.save();
+    ink.beginPath();
+    ink.rect(0, 0, camera.width, HEIGHT);
+    ink.clip();
+    ink.fillStyle = INK.grid;
+    for (const { x } of timeMarks(camera, model, TIME_PX)) ink.fillRect(Math.round(x), 0, 1, HEIGHT);
+    const { bins } = model;
+    if (source && bins && bins.last >= 0) {
+      const [from, to] = camera.seqSpan;
+      const reach = stripReach(source, bins, from, to);
+      const middle = HEIGHT / 2;
+      const y: Place = (value) => middle - (value / reach) * (middle - PAD);
+      drawGaps(ink, camera, model, null, HEIGHT);
+      if (source.spikes) drawSpikes(ink, camera, bins, source, y);
+      else drawFilled(ink, camera, bins, source, y);
+      this.#rules(ink, camera, model, source, y);
+      this.#axis(bins, source, reach, axis + 10, y);
+    }
+    if (cell) {
+      ink.fillStyle = INK.crosshair;
+      ink.fillRect(Math.round(camera.xOf(cell.seq + 0.5)), 0, 1, HEIGHT);
+    }
+    ink.restore();
+    this.#labels.end();
+  }
+
+  #rules(ink: Ink, camera: Camera, model: Model, source: StripSource, y: Place): void {
+    ink.fillStyle = INK.strong;
+    ink.fillRect(0, Math.round(y(0)), camera.width, 1);
+    if (source.threshold && y(0) - y(source.threshold) >= 3) {
+      ink.strokeStyle = INK.third;
+      ink.lineWidth = 1;
+      ink.setLineDash([3, 3]);
+      for (const level of [source.threshold, -source.threshold]) {
+        ink.beginPath();
+        ink.moveTo(0, Math.round(y(level)) + 0.5);
+        ink.lineTo(camera.width, Math.round(y(level)) + 0.5);
+        ink.stroke();
+      }
+      ink.setLineDash([]);
+    }
+    const [from, to] = camera.seqSpan;
+    for (const { seq, direction } of model.firings) {
+      if (seq >= from && seq <= to) drawArrow(ink, camera.xOf(seq + 0.5), direction > 0 ? HEIGHT - 9 : 9, direction, 4);
+    }
+  }
+
+  #axis(bins: BinLog, source: StripSource, reach: number, x: number, y: Place): void {
+    const digits = source.lots ? 0 : Math.max(reach < 1 ? digitsFor(reach, 1) : 0, 0);
+    const text = (value: number): string => (source.lots ? (value < 0 ? "−" : "+") + count(Math.abs(value)) : signed(value, digits));
+    this.#labels.put("0", x, y(0), "price");
+    this.#labels.put(text(-reach), x, y(-reach) + 2, "price");
+    const slot = bins.validSlot(bins.last);
+    const value = slot >= 0 ? source.value(bins, slot) : Number.NaN;
+    if (!Number.isFinite(value)) return;
+    this.#chip.hidden = false;
+    setText(this.#chip, source.lots ? signed(value, 0) : signed(value, 2));
+    this.#chip.className = `strip-chip num ${Math.abs(value) < 0.005 ? "" : value > 0 ? "plus-fill" : "minus-fill"}`;
+    setStyle(this.#chip, "left", `${x - 6}px`);
+    // The chip gives way to the axis labels below it.
+    const top = Math.min(HEIGHT - 20, Math.max(2, y(value) - 9));
+    setStyle(this.#chip, "top", `${Math.min(top, HEIGHT / 2 - 24)}px`);
+  }
 }

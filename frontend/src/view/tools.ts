@@ -1,9 +1,11 @@
-/** Row above the map: layers, all fields, follow, legend, lin and log. */
+/** Row above the map: layers, all fields, follow, view, legend, lin and log. */
 
-import { el, setClass, setHidden } from "../lib/dom";
+import { MIN_LOTS, bubbleRadius } from "../lib/bubbles";
+import { el, setClass, setHidden, setStyle, setText } from "../lib/dom";
 import type { Scale } from "../lib/scale";
+import { type CommandId, hint } from "../stream/keys";
 import { Legend } from "./legend";
-import { FIELD_LAYERS, type Layer, MAIN_LAYERS } from "./layers";
+import { FIELD_GROUPS, FIELD_LAYERS, type Layer, MAIN_LAYERS } from "./layers";
 
 export interface ToolHandlers {
   onLayer(layer: Layer): void;
@@ -20,36 +22,39 @@ export class Tools {
   readonly #lin: HTMLButtonElement;
   readonly #log: HTMLButtonElement;
 
-  constructor(handlers: ToolHandlers) {
+  constructor(handlers: ToolHandlers, viewButton: HTMLElement) {
     this.#buttons = MAIN_LAYERS.map((layer, i) =>
-      el("button", { type: "button", title: `${layer.title} (${i + 1})`, onclick: () => handlers.onLayer(layer) }, layer.label),
+      el("button", { type: "button", title: hint(`layer${i + 1}` as CommandId, layer.title), onclick: () => handlers.onLayer(layer) }, layer.label),
     );
-    const options = FIELD_LAYERS.map((layer) => el("option", { value: layer.id, title: layer.title }, layer.label));
+    const groups = FIELD_GROUPS.map(({ name, layers }) =>
+      el("optgroup", { label: name }, ...layers.map((layer) => el("option", { value: layer.id, title: layer.title }, layer.label))),
+    );
     this.#menu = el(
       "select",
       {
-        "aria-label": "All fields",
+        "aria-label": "All fields", title: hint("fields"),
         onchange: () => {
           const layer = FIELD_LAYERS.find((entry) => entry.id === this.#menu.value);
           if (layer) handlers.onLayer(layer);
           this.#menu.blur();
         },
       },
-      el("option", { value: "", disabled: true, hidden: true }, "All fields"), ...options,
+      el("option", { value: "", disabled: true, hidden: true }, "All fields"), ...groups,
     );
-    this.#follow = el(
-      "button",
-      { type: "button", class: "button follow", title: "Keep now in view (F, double click)", onclick: () => handlers.onFollow() },
-      "Follow",
-    );
-    this.#lin = el("button", { type: "button", onclick: () => handlers.onLog(false) }, "Lin");
-    this.#log = el("button", { type: "button", title: "asinh scale (L)", onclick: () => handlers.onLog(true) }, "Log");
+    this.#follow = el("button", { type: "button", class: "button follow", title: hint("follow"), onclick: () => handlers.onFollow() }, "Follow");
+    this.#lin = el("button", { type: "button", title: hint("log", "Colours in proportion to the value"), onclick: () => handlers.onLog(false) }, "Lin");
+    this.#log = el("button", { type: "button", title: hint("log", "asinh scale: small values get more of the colours"), onclick: () => handlers.onLog(true) }, "Log");
     this.root = el(
       "div", { class: "tools", role: "toolbar", "aria-label": "Map" },
       el("div", { class: "segments", role: "group", "aria-label": "Layer" }, ...this.#buttons),
-      el("div", { class: "menu" }, this.#menu), this.#follow, el("div", { class: "spacer" }), this.#legend.root,
+      el("div", { class: "menu" }, this.#menu), this.#follow, viewButton, el("div", { class: "spacer" }), this.#legend.root,
       el("div", { class: "segments", role: "group", "aria-label": "Scale" }, this.#lin, this.#log),
     );
+  }
+
+  /** Put the keyboard on the list of all fields. */
+  focusFields(): void {
+    this.#menu.focus();
   }
 
   render(layer: Layer, scale: Scale, following: boolean, hasMap: boolean): void {
@@ -71,18 +76,32 @@ export class Tools {
   }
 }
 
-/** Key of the strokes on the map; it steps aside when the crosshair comes near. */
-export function strokeKey(): HTMLElement {
-  const entry = (mark: string, text: string): HTMLElement =>
-    el("span", { class: "key-entry" }, el("i", { class: `key-mark ${mark}` }), text);
-  const size = (lots: number, r: number): HTMLElement => {
-    const ring = el("i", { class: "key-ring" });
-    ring.style.width = ring.style.height = `${2 * r}px`;
-    return el("span", { class: "key-entry num" }, ring, String(lots));
-  };
-  return el(
-    "div", { class: "stroke-key" },
-    entry("ask", "ask"), entry("bid", "bid"), entry("spot", "spot"), entry("bought", "bought"), entry("sold", "sold"),
-    size(3, 3.3), size(10, 6), size(36, 11.4), el("span", { class: "third" }, "lots"),
-  );
+/** Key of the strokes on the map. */
+export class StrokeKey {
+  readonly root: HTMLElement;
+  readonly #rings = [1, 4].map(() => ({ ring: el("i", { class: "key-ring" }), text: el("span", { class: "num" }) }));
+
+  constructor() {
+    const entry = (mark: string, text: string): HTMLElement =>
+      el("span", { class: "key-entry" }, el("i", { class: `key-mark ${mark}` }), text);
+    this.root = el(
+      "div", { class: "stroke-key", "aria-label": "Key of the strokes" },
+      entry("ask", "ask"), entry("bid", "bid"), entry("spot", "mid"), entry("bought", "bought"), entry("sold", "sold"),
+      ...this.#rings.map(({ ring, text }) => el("span", { class: "key-entry" }, ring, text)),
+    );
+  }
+
+  /** `least` lots is the smallest trade that is drawn. */
+  render(least: number, shown: boolean): void {
+    setHidden(this.root, !shown);
+    this.#rings.forEach(({ ring, text }, i) => {
+      const lots = least * (i === 0 ? 1 : 4);
+      const size = 2 * bubbleRadius(lots);
+      // Rings that would not fit the row are told in words alone.
+      setHidden(ring, size > 18);
+      setStyle(ring, "width", `${size}px`);
+      setStyle(ring, "height", `${size}px`);
+      setText(text, i === 0 ? (size > 18 || least > MIN_LOTS ? `from ${lots} lots` : `${lots}`) : size > 18 ? "" : `${lots} lots`);
+    });
+  }
 }

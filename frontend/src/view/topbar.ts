@@ -80,9 +80,9 @@ export class TopBar {
     setText(this.#tenth, known ? etTenth(model.tsMs) : "");
     const valid = update?.book_valid ?? false;
     setText(this.#mid.value, update && valid ? fixed(update.mid_price, model.decimals + 1) : DASH);
-    const ring = model.ring;
-    const slot = ring ? ring.slotOf(ring.last) : -1;
-    setText(this.#spread.value, ring && slot >= 0 && valid ? ticks(ring.askTick[slot] - ring.bidTick[slot]) : DASH);
+    const { bins } = model;
+    const slot = bins?.validSlot(bins.last) ?? -1;
+    setText(this.#spread.value, bins && slot >= 0 ? ticks(bins.askTick[slot] - bins.bidTick[slot]) : DASH);
     setText(this.#book.value, !update ? DASH : valid ? "Valid" : "Invalid");
     setClass(this.#book.value, "dot", update !== null);
     setClass(this.#book.value, "warn", update !== null && !valid);

@@ -5,7 +5,7 @@
 
 import { tableFromIPC } from "@uwdata/flechette";
 import { nsToMs } from "../lib/clock";
-import { type BinScalars, NO_TICK } from "../lib/ring";
+import { type BinScalars, NO_TICK } from "../lib/bins";
 import type { GridUpdate, RuntimeConfig, ServerMessage } from "../wire.generated";
 
 export class WireError extends Error {}
