@@ -16,7 +16,8 @@ from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import DataError
 from vp_engine.evaluation.sweep import SweepResult, evaluate
 from vp_engine.evaluation.trials import expand
-from vp_engine.lake import Dataset, RawDay
+from vp_engine.lake import Dataset, Lake, RawDay
+from vp_engine.lake.parts import SweepParts
 from vp_engine.schema import BinBlock
 from vp_engine.stream import build_checkpoint, stream_events
 
@@ -77,12 +78,16 @@ class DatasetStream:
 
 
 class SweepRun:
-    """Results still to be computed: `result()` tries every trial of the experiment on the dataset."""
+    """Results still to be computed: `result()` tries every trial of the experiment on the dataset. With a lake, what an
+    earlier attempt that was killed has counted is not counted again."""
 
-    def __init__(self, request: SweepRequest, dataset: Dataset, dask_scheduler: str | None = None) -> None:
+    def __init__(
+        self, request: SweepRequest, dataset: Dataset, dask_scheduler: str | None = None, lake: Lake | None = None
+    ) -> None:
         self.request = request
         self.n_trials = 0
         self._scheduler = dask_scheduler
+        self._kept = SweepParts(lake, request.address) if lake is not None else None
         self._dataset = dataset
 
     def result(self) -> SweepResult:
@@ -99,4 +104,5 @@ class SweepRun:
             serving=request.serving,
             max_workers=request.experiment.parallel.max_workers,
             dask_scheduler=self._scheduler,
+            kept=self._kept,
         )

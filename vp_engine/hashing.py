@@ -14,17 +14,20 @@ from typing import Any
 
 SHORT = 12  # hex digits of an address in names people read
 _CHUNK = 1 << 20
+_PLAIN = frozenset({str, int, bool})
 
 
 def _checked(value: Any) -> Any:
     """The value as JSON can hold it exactly; floats that are whole numbers stay floats (1.0 is not 1)."""
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return {str(key): _checked(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_checked(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} has no place in an address")
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, (str, int, float)):
         return value
     raise TypeError(f"{type(value).__name__} has no place in an address")
 

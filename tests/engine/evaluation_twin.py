@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from vp_engine.evaluation.barriers import Market
 
@@ -129,6 +130,37 @@ def twin_independent(spans: list[tuple[int, int]]) -> int:
     return best
 
 
+def twin_effective(spans: list[tuple[int, int]]) -> float:
+    """Average uniqueness of spans (inclusive), summed: bin by bin."""
+    living: dict[int, int] = {}
+    for first, last in spans:
+        for at in range(first, last + 1):
+            living[at] = living.get(at, 0) + 1
+    return sum(sum(1 / living[at] for at in range(a, b + 1)) / (b + 1 - a) for a, b in spans)
+
+
+class TwinMoments(NamedTuple):
+    """Moments of a series of net pnl; std with ddof 1, skew and kurtosis of the population."""
+
+    mean: float
+    std: float
+    sharpe: float
+    skew: float
+    kurtosis: float
+
+
+def twin_moments(net_pnl: np.ndarray) -> TwinMoments:
+    """Moments by scipy, NaN where they are not defined."""
+    nan = float("nan")
+    mean = float(net_pnl.mean()) if net_pnl.size else nan
+    if net_pnl.size < 2:
+        return TwinMoments(mean, nan, nan, nan, nan)
+    if np.ptp(net_pnl) == 0:
+        return TwinMoments(mean, 0.0, nan, nan, nan)
+    std = float(net_pnl.std(ddof=1))
+    return TwinMoments(mean, std, mean / std, float(stats.skew(net_pnl)), float(stats.kurtosis(net_pnl, fisher=False)))
+
+
 class SplitMix:
     """Uniforms in [0, 1) of splitmix64 (Steele, Lea & Flood 2014) in Python integers."""
 
@@ -144,37 +176,38 @@ class SplitMix:
         return ((z ^ (z >> 31)) >> 11) * 2.0**-53
 
 
-def twin_bootstrap_p(
-    pnl: list[float], at_bin: list[int], n_bins: int, block: int, null_variance: float, draws: int, seed: int
-) -> float:
-    """Studentised stationary bootstrap, bin by bin around the circle, without early stopping."""
-    sums, counts = [0.0] * n_bins, [0] * n_bins
-    for value, at in zip(pnl, at_bin, strict=True):
-        sums[at] += value
-        counts[at] += 1
-    total = sum(counts)
-    mean = sum(sums) / total
+def twin_observed(sums: list[float], counts: list[int], block: int, null_variance: float) -> float:
+    """Studentised sum of one circle, block by block and place by place."""
+    n, total, trades = len(sums), sum(sums), sum(counts)
+    mean = total / trades
     square = 0.0
-    for start in range(n_bins):
-        bins = [(start + step) % n_bins for step in range(block)]
-        square += sum(sums[at] - mean * counts[at] for at in bins) ** 2
-    observed = mean * total / math.sqrt(square / block + null_variance)
-    generator, hits = SplitMix(seed), 0
+    for start in range(n):
+        places = [(start + step) % n for step in range(block)]
+        square += sum(sums[at] - mean * counts[at] for at in places) ** 2
+    return total / math.sqrt(square / block + null_variance)
+
+
+def twin_statistics(
+    sums: list[float], counts: list[int], block: int, null_variance: float, draws: int, seed: int
+) -> list[float]:
+    """Studentised stationary bootstrap of one row, draw by draw, without parts, lanes or prefix sums."""
+    n = len(sums)
+    mean = sum(sums) / sum(counts)
+    generator, found = SplitMix(seed), []
     for _ in range(draws):
-        blocks, left = [], n_bins
+        blocks, left = [], n
         while left > 0:
-            start = int(generator.uniform() * n_bins)
-            length = 1 + int(math.log1p(-generator.uniform()) / math.log1p(-1 / block)) if block > 1 else 1
-            if block == 1:
-                generator.uniform()
-            blocks.append([(start + step) % n_bins for step in range(min(length, left))])
+            start = int(generator.uniform() * n)
+            uniform = generator.uniform()
+            length = 1 + int(math.log1p(-uniform) / math.log1p(-1 / block)) if block > 1 else 1
+            blocks.append([(start + step) % n for step in range(min(length, left))])
             left -= len(blocks[-1])
-        parts = [(sum(sums[at] for at in bins), sum(counts[at] for at in bins)) for bins in blocks]
+        parts = [(sum(sums[at] for at in places), sum(counts[at] for at in places)) for places in blocks]
         trades = sum(some for _, some in parts)
-        statistic = 0.0
-        if trades:
-            drawn = sum(part for part, _ in parts) / trades
-            variance = sum((part - drawn * some) ** 2 for part, some in parts)
-            statistic = (drawn - mean) * trades / math.sqrt(variance + null_variance)
-        hits += statistic >= observed
-    return (hits + 1) / (draws + 1)
+        if not trades:
+            found.append(0.0)
+            continue
+        drawn = sum(part for part, _ in parts) / trades
+        variance = sum((part - drawn * some) ** 2 for part, some in parts)
+        found.append((drawn - mean) * trades / math.sqrt(variance + null_variance))
+    return found

@@ -8,7 +8,6 @@ from evaluation_lake import CONFIG, SERVING, experiment, make_lake, same_tables
 
 from vp_engine.errors import ConfigError
 from vp_engine.evaluation import evaluate, expand
-from vp_engine.evaluation.cluster import run_on_cluster
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +30,27 @@ def test_rows_are_those_of_one_process(cluster, tmp_path):
     assert seen[-1] == (len(trials), len(trials))
 
 
-def _fail(shared: str, at: int, group: int) -> tuple[int, int]:
-    if group == 3:
-        raise ConfigError(f"{shared} {group}")
-    return at, group
+@pytest.fixture
+def dataset(tmp_path):
+    return make_lake(tmp_path)[1]
 
 
-def test_what_a_task_raises_is_raised(cluster):
-    with pytest.raises(ConfigError, match="bad group 3"):
-        list(run_on_cluster(cluster.scheduler_address, _fail, "bad group", range(5)))
+def test_what_a_task_raises_is_raised(cluster, dataset):
+    trials = expand(experiment(), SERVING, CONFIG)
+    bad = trials[-1]._replace(thresholds=(-1.0,))
+    with pytest.raises(ConfigError, match="`threshold` must be above 0"):
+        evaluate(dataset, [*trials[:-1], bad], dask_scheduler=cluster.scheduler_address)
 
 
-def test_nobody_at_the_address_is_one_line(monkeypatch):
+def test_nobody_at_the_address_is_one_line(monkeypatch, dataset):
     monkeypatch.setattr("vp_engine.evaluation.cluster.CONNECT_S", 0.3)
     with pytest.raises(ConfigError, match="no Dask scheduler answers at"):
-        list(run_on_cluster("tcp://127.0.0.1:9", _fail, "", [1]))
+        evaluate(dataset, expand(experiment(), SERVING, CONFIG), dask_scheduler="tcp://127.0.0.1:9")
 
 
-def test_a_cluster_without_workers_is_said():
+def test_a_cluster_without_workers_is_said(dataset):
     with (
         LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp", host="127.0.0.1") as empty,
         pytest.raises(ConfigError, match="has no workers"),
     ):
-        list(run_on_cluster(empty.scheduler_address, _fail, "", [1]))
+        evaluate(dataset, expand(experiment(), SERVING, CONFIG), dask_scheduler=empty.scheduler_address)

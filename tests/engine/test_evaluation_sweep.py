@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 from evaluation_lake import CONFIG, SERVING, experiment, make_dataset, make_lake, same_tables
-from evaluation_twin import twin_independent, twin_trades
+from evaluation_twin import twin_effective, twin_independent, twin_moments, twin_trades
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.evaluation import Trial, evaluate, expand, experiment_address, replay_trades, run_id, trial_id
 from vp_engine.evaluation.barriers import market_of_bins
 from vp_engine.evaluation.rows import FALLBACK_THRESHOLDS, calibrated_thresholds
-from vp_engine.evaluation.statistics import break_even_rate, holm, trade_moments
+from vp_engine.evaluation.statistics import break_even_rate, holm
 from vp_engine.evaluation.sweep import signal_values, sweep_input
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA
 from vp_engine.specs import ServingSpec
@@ -83,7 +83,7 @@ def test_run_ids_name_dataset_signal_parameters_and_evaluation(trials):
 def test_a_run_id_stays_what_it_was():
     """Changes only with the code version: stored results are found by it."""
     trial = expand(experiment(), SERVING, CONFIG)[0]
-    assert (trial.code_version, run_id(trial, "ab" * 32)) == ("2+derivative.1", "112f5e719678d99b")
+    assert (trial.code_version, run_id(trial, "ab" * 32)) == ("3+derivative.1", "812ff8eeca51dea5")
 
 
 def test_an_experiments_address_covers_what_its_rows_depend_on():
@@ -128,10 +128,14 @@ def test_rows_are_those_of_the_plain_chain(dataset, trials, result):
             assert row["mean_pnl_ticks"] == pytest.approx(net.mean() + 0.2)
             assert row["net_mean_pnl_ticks"] == pytest.approx(net.mean())
             assert row["net_total_pnl_ticks"] == pytest.approx(net.sum())
-            assert row["sharpe"] == pytest.approx(trade_moments(net).sharpe)
+            moments = twin_moments(net)
+            assert [row[name] for name in ("net_std_pnl_ticks", "sharpe", "skew", "kurtosis")] == pytest.approx(
+                [moments.std, moments.sharpe, moments.skew, moments.kurtosis]
+            )
             assert row["break_even_rate"] == pytest.approx(break_even_rate(trial.evaluation.tp_ticks, 2, 0.2))
             assert 0 < row["p_value"] <= 1
             spans = [(trade.entry, trade.exit) for trade in trades[:12]]
+            assert row["n_effective"] == pytest.approx(twin_effective([(t.entry, t.exit) for t in trades]))
             assert twin_independent(spans) <= row["n_independent"] <= len(trades)
 
 

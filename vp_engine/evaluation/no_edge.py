@@ -1,4 +1,4 @@
-"""Where the cumulative pnl of trades without an edge would lie: the stationary bootstrap of `statistics.py` (blocks of
+"""Where the cumulative pnl of trades without an edge would lie: the stationary bootstrap of `bootstrap.py` (blocks of
 bins of geometric length around the circle of evaluated bins), drawn as paths. Pnl in ticks, net of fees; bins count
 from the first evaluated one.
 """

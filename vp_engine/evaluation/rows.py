@@ -1,7 +1,7 @@
 """From a signal's values to figures: one row per (trial, threshold), and the two tables of a sweep.
 
-Rows are counted one by one and judged together at the end, since intervals vectorise and corrections for many trials
-need all of them.
+Firings are found once per threshold and cooldown, outcomes once per barriers; a row is a gather over both, its p one
+of many made together. Rows are judged at the end, since corrections for many trials need all of them.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from vp_engine.evaluation.barriers import HALF, STOP_LOSS, TAKE_PROFIT, TIMEOUT, Barriers
+from vp_engine.evaluation.barriers import Barriers
+from vp_engine.evaluation.bootstrap import bootstrap_p, circle_of
+from vp_engine.evaluation.counting import SUMS, TALLY, count_trades_nb, scratch_of
 from vp_engine.evaluation.detection import Detector, Prediction, Trades, gather_trades
 from vp_engine.evaluation.spa import spa_p
-from vp_engine.evaluation.statistics import (
-    binomial_p,
-    bootstrap_p,
-    deflated_sharpe,
-    holm,
-    independent_trades_nb,
-    smallest_p,
-    trade_moments,
-    wilson_interval,
-)
-from vp_engine.evaluation.trials import Evaluation
+from vp_engine.evaluation.statistics import binomial_p, deflated_sharpe, holm, smallest_p, wilson_interval
+from vp_engine.evaluation.trials import Evaluation, Trial
 from vp_engine.lake.results import RUNS_FIELDS, RUNS_META_SCHEMA, RUNS_SCHEMA
 from vp_engine.units import NS_PER_MS, NS_PER_S
 
 CALIBRATION_QUANTILES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.99)
 FALLBACK_THRESHOLDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2)
 _HOUR_NS = 3600 * NS_PER_S
-_LATER = ("sweep_address", "tp_rate_low", "tp_rate_high", "p_binomial", "p_holm", "deflated_sharpe")
+_LATER = ("run_id", "sweep_address", "tp_rate_low", "tp_rate_high", "p_binomial", "p_holm", "deflated_sharpe")
+COUNTED = tuple(field.name for field in RUNS_FIELDS if field.name not in _LATER)
+_PIECES = "pieces"
+_ROWS_AT_ONCE = 2048  # what a row needs on the way to its p is a few kB
+_EXITS = ("tp", "sl", "timeout")
 
 
 class Counted(NamedTuple):
-    """One row before it is judged. pieces: float64 (p,), net pnl summed over the pieces that the sweep's rows share."""
+    """Rows before they are judged. trial: int64 (rows,), position among the trials they belong to, rising;
+    figures: a column (rows,) by name of COUNTED; pieces: float64 (rows, p), net pnl summed over the pieces that the
+    sweep's rows share."""
 
-    figures: dict[str, Any]
+    trial: np.ndarray
+    figures: dict[str, np.ndarray]
     pieces: np.ndarray
 
 
@@ -77,85 +77,190 @@ def trades_of(
     return gather_trades(fired, outcomes, evaluation.entry_delay_bins)
 
 
-def net_pnl(trades: Trades, evaluation: Evaluation) -> np.ndarray:
-    """Net pnl float64 (m,) in ticks of each trade."""
-    return trades.pnl_half / HALF - evaluation.cost_ticks
+class _Row(NamedTuple):
+    """One row to be counted: position of its trial, threshold, judgement."""
+
+    trial: int
+    threshold: float
+    evaluation: Evaluation
 
 
-def count_row(trades: Trades, threshold: float, evaluation: Evaluation, n_bins: int, bin_ns: int) -> dict[str, Any]:
-    """Figures of one row of `runs` that need no other row; `run_id` and what `judge` adds are left out."""
-    first = evaluation.first_bin(n_bins)
-    n = int(trades.kind.size)
-    gross, net = trades.pnl_half / HALF, net_pnl(trades, evaluation)
-    moments = trade_moments(net)
-    up = trades.direction > 0
-    ends = {name: trades.kind == code for name, code in (("tp", TAKE_PROFIT), ("sl", STOP_LOSS), ("timeout", TIMEOUT))}
-    decided = ~ends["timeout"]
-    held_bins = (trades.exit_bin - trades.entry_bin)[decided]
-    hours = max(n_bins - first, 0) * bin_ns / _HOUR_NS
-    independent = int(independent_trades_nb(trades.entry_bin, trades.exit_bin))
-    break_even = evaluation.break_even_rate
-    p_value = bootstrap_p(
-        net,
-        trades.entry_bin - first,
-        max(n_bins - first, 0),
-        evaluation.max_hold_bins,
-        evaluation.null_variance,
+class Counter:
+    """Counts the rows of trials that share one signal's values, over one market.
+
+    piece_bins: length of the pieces that the sweep's rows share; bin_ns: a bin's width.
+    """
+
+    def __init__(self, barriers: Barriers, bin_seq: np.ndarray, piece_bins: int, bin_ns: int) -> None:
+        self._barriers, self._bin_seq, self._piece_bins, self._bin_ns = barriers, bin_seq, piece_bins, bin_ns
+
+    def count(self, values: np.ndarray, prediction: Prediction, trials: Sequence[Trial]) -> Counted:
+        """Rows of `trials` in order, thresholds rising; values float64 (n,)."""
+        rows = [
+            _Row(at, float(threshold), trial.evaluation)
+            for at, trial in enumerate(trials)
+            for threshold in trial.thresholds
+            or calibrated_thresholds(values, self._barriers.market.valid, trial.evaluation)
+        ]
+        fired: dict[tuple[float, int, int], tuple[np.ndarray, np.ndarray]] = {}  # by threshold, cooldown, first bin
+        parts = [
+            self._figures(values, prediction, rows[at : at + _ROWS_AT_ONCE], fired)
+            for at in range(0, len(rows), _ROWS_AT_ONCE)
+        ]
+        return Counted(
+            np.array([row.trial for row in rows], np.int64),
+            {name: np.concatenate([part[0][name] for part in parts]) for name in COUNTED},
+            np.concatenate([part[1] for part in parts]),
+        )
+
+    def _fired(
+        self, values: np.ndarray, prediction: Prediction, row: _Row, known: dict[Any, tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(bins int64, up int8) of a row's firings; they are shared by all barriers."""
+        first = row.evaluation.first_bin(values.size)
+        key = (row.threshold, row.evaluation.cooldown_bins, first)
+        if key not in known:
+            detector = Detector(row.threshold, row.evaluation.cooldown_bins, first, prediction)
+            fired = detector.update(values, self._barriers.market.valid, self._bin_seq)
+            at = np.flatnonzero(fired)
+            known[key] = at, (fired[at] > 0).astype(np.int8)
+        return known[key]
+
+    def _figures(
+        self, values: np.ndarray, prediction: Prediction, rows: Sequence[_Row], fired: dict[Any, Any]
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """(columns of COUNTED, pieces) of some rows."""
+        n_bins = values.size
+        tally, sums = np.empty((len(rows), len(TALLY)), np.int64), np.empty((len(rows), len(SUMS)))
+        pieces = np.empty((len(rows), -(-n_bins // self._piece_bins)))
+        p_values = np.full(len(rows), np.nan)
+        spans: dict[tuple[int, int], list[int]] = {}  # rows by evaluated bins and holding time
+        for at, row in enumerate(rows):
+            spans.setdefault((row.evaluation.first_bin(n_bins), row.evaluation.max_hold_bins), []).append(at)
+        for (first, max_hold), members in spans.items():
+            span = max(n_bins - first, 0)
+            circle = circle_of(span, max_hold)
+            grain_bins, n_grains = (circle.grain_bins, circle.n_grains) if circle else (max(span, 1), 1)
+            net, count = np.empty((2, len(members), n_grains))
+            scratch = scratch_of(max_hold)
+            for place, at in enumerate(members):
+                judged = rows[at].evaluation
+                fire_bin, up = self._fired(values, prediction, rows[at], fired)
+                outcomes = self._barriers.outcomes(judged.tp_ticks, judged.sl_ticks, max_hold, judged.fill)
+                count_trades_nb(
+                    fire_bin + judged.entry_delay_bins, up, outcomes, judged.cost_ticks, first, grain_bins,
+                    self._piece_bins, scratch, tally[at], sums[at], net[place], count[place], pieces[at],
+                )  # fmt: skip
+            if circle is not None:
+                variance = np.array([rows[at].evaluation.null_variance for at in members])
+                p_values[members] = bootstrap_p(net, count, circle, variance)
+        counted: dict[str, np.ndarray] = {name: tally[:, at] for at, name in enumerate(TALLY)}
+        counted |= {name: sums[:, at] for at, name in enumerate(SUMS)}
+        return self._columns(rows, counted, p_values, n_bins), pieces
+
+    def _columns(
+        self, rows: Sequence[_Row], counted: dict[str, np.ndarray], p_values: np.ndarray, n_bins: int
+    ) -> dict[str, np.ndarray]:
+        """Columns of COUNTED from what the kernels counted."""
+        n = counted["n_signals"]
+        some = np.where(n > 0, n, np.nan)
+        cost = np.array([row.evaluation.cost_ticks for row in rows])
+        break_even = np.array([row.evaluation.break_even_rate for row in rows])
+        hours = np.array([max(n_bins - row.evaluation.first_bin(n_bins), 0) for row in rows]) * self._bin_ns / _HOUR_NS
+        mean = counted["gross_ticks"] / some
+        net_mean, net_std = mean - cost, counted["net_std"]
+        floor = smallest_p(break_even, counted["n_independent"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns = {
+                **counted,
+                **{f"{end}_rate": (counted[f"n_up_{end}"] + counted[f"n_down_{end}"]) / some for end in _EXITS},
+                "threshold": np.array([row.threshold for row in rows]),
+                "n_down": n - counted["n_up"],
+                "break_even_rate": break_even,
+                "events_per_hour": np.where(hours > 0, n / hours, np.nan),
+                "median_time_to_outcome_ms": counted["median_held_bins"] * self._bin_ns / NS_PER_MS,
+                "mean_pnl_ticks": mean,
+                "net_mean_pnl_ticks": net_mean,
+                "net_total_pnl_ticks": counted["gross_ticks"] - cost * n,
+                "net_std_pnl_ticks": net_std,
+                "sharpe": np.where(net_std > 0, net_mean / net_std, np.nan),
+                "p_value": np.maximum(p_values, floor),
+            }
+        return {name: columns[name] for name in COUNTED}
+
+
+def joined(parts: Sequence[Counted]) -> Counted:
+    """Counted rows of disjoint sets of trials as one, in the order of trials."""
+    trial = np.concatenate([part.trial for part in parts])
+    order = np.argsort(trial, kind="stable")
+    return Counted(
+        trial[order],
+        {name: np.concatenate([part.figures[name] for part in parts])[order] for name in COUNTED},
+        np.concatenate([part.pieces for part in parts])[order],
     )
-    nan = float("nan")
-    return {
-        "threshold": float(threshold),
-        "n_signals": n,
-        "n_up": int(np.count_nonzero(up)),
-        "n_down": n - int(np.count_nonzero(up)),
-        "n_dropped": trades.n_dropped,
-        **{f"n_up_{name}": int(np.count_nonzero(end & up)) for name, end in ends.items()},
-        **{f"n_down_{name}": int(np.count_nonzero(end & ~up)) for name, end in ends.items()},
-        **{f"{name}_rate": np.count_nonzero(end) / n if n else nan for name, end in ends.items()},
-        "break_even_rate": break_even,
-        "events_per_hour": n / hours if hours > 0 else nan,
-        "median_time_to_outcome_ms": float(np.median(held_bins)) * bin_ns / NS_PER_MS if held_bins.size else nan,
-        "mean_pnl_ticks": float(gross.mean()) if n else nan,
-        "net_mean_pnl_ticks": moments.mean,
-        "net_total_pnl_ticks": float(net.sum()),
-        "net_std_pnl_ticks": moments.std,
-        "sharpe": moments.sharpe,
-        "skew": moments.skew,
-        "kurtosis": moments.kurtosis,
-        "n_independent": independent,
-        "p_value": max(p_value, smallest_p(break_even, independent)) if p_value == p_value else nan,
-    }
 
 
-def judge(rows: Sequence[Counted], null_variance: Sequence[float], sweep_address: str, min_signals: int) -> Judged:
-    """All rows of a sweep (figures with their run_id) held against each other; null_variance of one trade by row.
+def table_of_counted(counted: Counted, run_ids: Sequence[str]) -> pa.Table:
+    """Counted rows with the names of their runs, to be kept; `trials_known` is the way back."""
+    width = counted.pieces.shape[1]
+    pieces = pa.FixedSizeListArray.from_arrays(pa.array(counted.pieces.reshape(-1)), width)
+    names = pa.array(run_ids).take(pa.array(counted.trial))
+    return pa.table({"run_id": names, **counted.figures, _PIECES: pieces})
+
+
+def trials_known(table: pa.Table, run_ids: Sequence[str], n_pieces: int) -> list[Counted]:
+    """What a kept table says of these runs; nothing where it has other columns or pieces than rows have now."""
+    wanted = {"run_id", *COUNTED, _PIECES}
+    if set(table.column_names) != wanted or table.schema.field(_PIECES).type != pa.list_(pa.float64(), n_pieces):
+        return []
+    position = {name: at for at, name in enumerate(run_ids)}
+    trial = np.array([position.get(name, -1) for name in table["run_id"].to_pylist()], np.int64)
+    seen, chosen = set[int](), list[int]()
+    starts = np.flatnonzero(np.diff(trial, prepend=-2))
+    for first, last in zip(starts, [*starts[1:], trial.size], strict=True):
+        at = int(trial[first])
+        if at >= 0 and at not in seen:  # two attempts may have kept the same run
+            seen.add(at)
+            chosen.extend(range(first, last))
+    if not chosen:
+        return []
+    rows = table.take(pa.array(chosen)).combine_chunks()
+    pieces = rows[_PIECES].combine_chunks().flatten().to_numpy().reshape(-1, n_pieces)
+    return [Counted(trial[chosen], {name: rows[name].to_numpy() for name in COUNTED}, pieces)]
+
+
+def judge(
+    counted: Counted, run_ids: Sequence[str], trials: Sequence[Trial], sweep_address: str, min_signals: int
+) -> Judged:
+    """All rows of a sweep held against each other; `counted.trial` is the position in run_ids and trials.
 
     Rows with fewer than `min_signals` trades (at least 2) cannot be chosen, so they are no trials: their Holm p and
     deflated Sharpe are NaN, and the p of the best is over the others.
     """
-    columns: dict[str, Any] = {
-        field.name: [row.figures[field.name] for row in rows] for field in RUNS_FIELDS if field.name not in _LATER
-    }
-    n = np.array(columns["n_signals"], np.int64)
-    hits = np.array(columns["n_up_tp"], np.int64) + np.array(columns["n_down_tp"], np.int64)
+    columns: dict[str, Any] = dict(counted.figures)
+    n = columns["n_signals"]
+    hits = columns["n_up_tp"] + columns["n_down_tp"]
     judged = n >= max(min_signals, 2)
 
     def of_judged(name: str) -> np.ndarray:
-        return np.where(judged, np.array(columns[name], float), np.nan)
+        return np.where(judged, columns[name], np.nan)
 
-    columns["sweep_address"] = [sweep_address] * len(rows)
+    columns["run_id"] = pa.array(run_ids).take(pa.array(counted.trial))
+    columns["sweep_address"] = pa.repeat(sweep_address, len(n))
     columns["tp_rate_low"], columns["tp_rate_high"] = wilson_interval(hits, n)
-    columns["p_binomial"] = binomial_p(hits, n, np.array(columns["break_even_rate"], float))
+    columns["p_binomial"] = binomial_p(hits, n, columns["break_even_rate"])
     columns["p_holm"] = holm(of_judged("p_value"))
     columns["deflated_sharpe"] = deflated_sharpe(
-        of_judged("sharpe"), n, of_judged("skew"), of_judged("kurtosis"), int(np.count_nonzero(judged))
+        of_judged("sharpe"),
+        columns["n_effective"],
+        of_judged("skew"),
+        of_judged("kurtosis"),
+        int(np.count_nonzero(judged)),
     )
-    chosen = np.flatnonzero(judged)
-    best = float("nan")
-    if chosen.size:
-        best = spa_p(np.column_stack([rows[int(at)].pieces for at in chosen]), np.array(null_variance, float)[chosen])
+    variances = np.array([trial.evaluation.null_variance for trial in trials])[counted.trial]
+    best = spa_p(counted.pieces[judged], variances[judged])
     table = pa.table({name: columns[name] for name in RUNS_SCHEMA.names}, schema=RUNS_SCHEMA)
-    return Judged(table, int(chosen.size), best)
+    return Judged(table, int(np.count_nonzero(judged)), best)
 
 
 def meta_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

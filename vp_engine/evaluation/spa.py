@@ -10,6 +10,7 @@ over the normal one where the best of many rows lies. Without it a tenth of quie
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,12 +21,7 @@ MIN_BLOCKS = 20  # with ten, noise is called an edge too often
 TAIL = 0.999  # quantile at which Student's distribution is held against the normal one
 SPA_DRAWS = 2000
 SPA_SEED = 42
-
-
-def pieces_of_pnl(net_pnl: np.ndarray, entry_bin: np.ndarray, n_bins: int, piece_bins: int) -> np.ndarray:
-    """Net pnl float64 (m,) of trades entered at `entry_bin` int64 (m,), summed over pieces of `piece_bins` bins of a
-    dataset of n_bins: float64 (ceil(n_bins / piece_bins),)."""
-    return np.bincount(entry_bin // piece_bins, weights=net_pnl, minlength=-(-n_bins // piece_bins))
+_ROWS_AT_ONCE = 512
 
 
 def piece_bins_of(max_hold_bins: Sequence[int]) -> int:
@@ -33,23 +29,30 @@ def piece_bins_of(max_hold_bins: Sequence[int]) -> int:
     return max(1, -(-max(max_hold_bins) // PIECES_PER_BLOCK))
 
 
-def long_run_deviation(pieces: np.ndarray, block: int) -> np.ndarray:
-    """Standard deviation float64 (rows,) of pieces float64 (n, rows), dependence over mean blocks of `block` pieces
+def long_run_variance(pieces: np.ndarray, block: int) -> np.ndarray:
+    """Variance float64 (rows,) of a piece of pieces float64 (rows, n), dependence over mean blocks of `block` pieces
     included (Politis & Romano 1994)."""
-    n = len(pieces)
-    rest = pieces - pieces.mean(axis=0)
+    n = pieces.shape[1]
+    lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
     keep = 1.0 - 1.0 / block
-    variance = (rest * rest).mean(axis=0)
-    for lag in range(1, n):
-        weight = (1.0 - lag / n) * keep**lag + (lag / n) * keep ** (n - lag)
-        if weight > 1e-6:
-            variance = variance + 2.0 * weight * (rest[:-lag] * rest[lag:]).sum(axis=0) / n
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+    weights = (1.0 - lag / n) * keep**lag + (lag / n) * keep ** (n - lag)
+    np.fill_diagonal(weights, 1.0)
+    rest = pieces - pieces.mean(axis=1, keepdims=True)
+    return np.asarray(np.maximum(np.einsum("ij,ij->i", rest @ weights, rest) / n, 0.0))
 
 
 def student_over_normal(blocks: int) -> float:
     """How much wider a deviation is at TAIL when its spread comes from so many blocks."""
     return float(special.stdtrit(blocks - 1, TAIL) / special.ndtri(TAIL))
+
+
+@functools.lru_cache(maxsize=4)
+def draw_weights(n: int, block: int, draws: int, seed: int) -> np.ndarray:
+    """Share of each of n pieces in each draw of the stationary bootstrap, float64 (n, draws)."""
+    from arch.bootstrap import StationaryBootstrap  # a second to import, and only a sweep's end needs it
+
+    drawn = StationaryBootstrap(block, np.arange(n), seed=seed).bootstrap(draws)
+    return np.stack([np.bincount(given[0], minlength=n) for given, _ in drawn], axis=1) / n
 
 
 def spa_p(
@@ -61,18 +64,25 @@ def spa_p(
 ) -> float:
     """P(the best of all rows does this well | none has an edge), Hansen's consistent p.
 
-    pieces: float64 (n, rows), net pnl per piece; null_variance: float64 (rows,), one trade's worth of ticks squared
+    pieces: float64 (rows, n), net pnl per piece; null_variance: float64 (rows,), one trade's worth of ticks squared
     that every row's sum is uncertain by, so that a handful of equal outcomes is no certainty. block: mean block in
     pieces. NaN without rows or with fewer than MIN_BLOCKS blocks.
+
+    The draws are those of `arch`; a draw's mean of every row is one matrix product, where `arch.bootstrap.SPA` copies
+    the whole sweep for each draw. Both give the same p.
     """
-    n, rows = pieces.shape
+    rows, n = pieces.shape
     if rows == 0 or n < MIN_BLOCKS * block:
         return float("nan")
-    from arch.bootstrap import SPA  # a second to import, and only a sweep's end needs it
-
-    spread = np.sqrt(long_run_deviation(pieces, block) ** 2 + null_variance / n)
-    mean = pieces.mean(axis=0)
-    wider = mean + student_over_normal(n // block) * (pieces - mean)
-    test = SPA(np.zeros(n), -(wider / spread), block_size=block, reps=draws, bootstrap="stationary", seed=seed)
-    test.compute()
-    return float(test.pvalues["consistent"])
+    mean = pieces.mean(axis=1, keepdims=True)
+    spread = np.sqrt(long_run_variance(pieces, block) + null_variance / n)[:, None]
+    gain = (mean + student_over_normal(n // block) * (pieces - mean)) / spread
+    mean = gain.mean(axis=1)
+    hopeless = mean < -np.sqrt(long_run_variance(gain, block) / n * 2.0 * np.log(np.log(n)))
+    centre = np.where(hopeless, 0.0, mean)  # a row this far below the benchmark is left where it is
+    weights = draw_weights(n, block, draws, seed)
+    best = np.full(draws, -np.inf)
+    for first in range(0, rows, _ROWS_AT_ONCE):
+        some = slice(first, first + _ROWS_AT_ONCE)
+        np.maximum(best, (gain[some] @ weights - centre[some, None]).max(axis=0), out=best)
+    return float(np.mean(best > mean.max()))

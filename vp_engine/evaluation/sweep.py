@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from vp_engine.errors import ConfigError
 from vp_engine.evaluation.detection import Trades
-from vp_engine.evaluation.groups import Evaluator, SweepInput, run_groups, signal_values, sweep_input
-from vp_engine.evaluation.rows import CALIBRATION_QUANTILES, Counted, count_row, judge, meta_table, trades_of
+from vp_engine.evaluation.groups import Evaluator, SweepInput, signal_values, sweep_input
+from vp_engine.evaluation.rows import Counted, joined, judge, meta_table, table_of_counted, trades_of, trials_known
+from vp_engine.evaluation.spa import piece_bins_of
 from vp_engine.evaluation.trials import SWEEP_CODE_VERSION, Evaluation, Trial, run_id, trial_id
+from vp_engine.evaluation.workers import run_groups
 from vp_engine.hashing import canonical_json
 from vp_engine.lake.datasets import Dataset
 from vp_engine.signals import get_signal
@@ -26,6 +28,7 @@ from vp_engine.specs.serving import ServingSpec
 
 __all__ = [
     "SWEEP_CODE_VERSION",
+    "Kept",
     "SweepInput",
     "SweepResult",
     "evaluate",
@@ -34,9 +37,20 @@ __all__ = [
     "sweep_input",
 ]
 
-POOL_MIN_ROWS = 4000  # fewer rows are done before a pool of fresh processes has imported its modules
-
 Progress = Callable[[int, int], None]
+
+
+class Kept(Protocol):
+    """Where a sweep keeps the rows it has counted, in case it is killed: tables as `table_of_counted` makes them."""
+
+    def read(self) -> pa.Table | None:
+        """What an earlier attempt left, None for nothing."""
+
+    def add(self, part: pa.Table) -> None:
+        """Some more rows."""
+
+    def flush(self) -> None:
+        """Nothing added may be lost from here on."""
 
 
 class SweepResult(NamedTuple):
@@ -44,12 +58,6 @@ class SweepResult(NamedTuple):
 
     runs_meta: pa.Table
     runs: pa.Table
-
-
-def _workers(asked: int | None, n_groups: int, n_rows: int, learning: bool) -> int:
-    if asked is None:
-        asked = (os.cpu_count() or 1) if learning or n_rows >= POOL_MIN_ROWS else 1
-    return min(asked, n_groups)
 
 
 def evaluate(
@@ -63,12 +71,14 @@ def evaluate(
     max_workers: int | None = None,
     min_signals: int | None = None,
     dask_scheduler: str | None = None,
+    kept: Kept | None = None,
 ) -> SweepResult:
     """Evaluate trials on a dataset. Rows follow the trials' order, thresholds rising.
 
     on_progress(done, total) counts trials. experiment and serving are recorded in the rows; min_signals defaults to
-    the experiment's (5 without one). max_workers None: as many processes as cores where the sweep is worth it;
-    dask_scheduler: address of a Dask cluster that does the work instead.
+    the experiment's (5 without one). max_workers None: as many as there are cores; dask_scheduler: address of a Dask
+    cluster that does the work instead. kept: rows that an earlier attempt counted are taken from there, new ones are
+    added; the same experiment, dataset and code are the caller's promise.
     ConfigError without trials, or where warm-up and calibration leave no bin to evaluate.
     """
     if not trials:
@@ -81,42 +91,60 @@ def evaluate(
             raise ConfigError(
                 f"`warmup_bins` and `calibration_fraction` leave nothing of the {dataset.n_bins} bins to evaluate"
             )
-    source = sweep_input(dataset, {trial.signal for trial in trials})
-    groups: dict[str, list[int]] = {}
-    # Trials of one scoring stand together, so that its scores are made once.
-    for at in sorted(range(len(trials)), key=lambda at: canonical_json(trials[at].scoring)):
-        groups.setdefault(trials[at].values_key, []).append(at)
-    done = 0
+    piece_bins = piece_bins_of([trial.evaluation.max_hold_bins for trial in trials])
+    left = kept.read() if kept is not None else None
+    parts = [] if left is None else trials_known(left, ids, -(-dataset.n_bins // piece_bins))
+    known = {int(at) for part in parts for at in part.trial}
+    members = _groups(trials, known)
+    source = sweep_input(dataset, {trials[at].signal for group in members for at in group})
+    done = len(known)
 
-    def advance(count: int) -> None:
+    def take(position: int, found: Counted) -> None:
         nonlocal done
-        done += count
+        group = members[position]
+        parts.append(found._replace(trial=np.array(group, np.int64)[found.trial]))
+        if kept is not None:
+            kept.add(table_of_counted(parts[-1], ids))
+        done += len(group)
         if on_progress is not None:
             on_progress(done, len(trials))
 
-    advance(0)
-    n_rows = sum(len(trial.thresholds or CALIBRATION_QUANTILES) for trial in trials)
-    learning = any(get_signal(trial.signal).kind == "ml" for trial in trials)
-    workers = _workers(max_workers, len(groups), n_rows, learning)
-    members = [[trials[at] for at in group] for group in groups.values()]
-    counted: list[list[Counted]] = [[] for _ in trials]
-    for group, found in zip(
-        groups.values(), run_groups(source, members, workers, dask_scheduler, advance), strict=True
-    ):
-        for at, rows in zip(group, found, strict=True):
-            counted[at] = [Counted({"run_id": ids[at], **row.figures}, row.pieces) for row in rows]
+    if on_progress is not None:
+        on_progress(done, len(trials))
+    workers = min(max_workers or os.cpu_count() or 1, len(members) or 1)
+    try:
+        run_groups(
+            source, piece_bins, [[trials[at] for at in group] for group in members], workers, dask_scheduler, take
+        )
+    finally:
+        if kept is not None:
+            kept.flush()
+    counted = joined(parts)
     if min_signals is None:
         min_signals = experiment.eval.min_signals if experiment is not None else 5
-    variances = [trial.evaluation.null_variance for trial, rows in zip(trials, counted, strict=True) for _ in rows]
-    judged = judge([row for rows in counted for row in rows], variances, sweep_address, min_signals)
+    judged = judge(counted, ids, trials, sweep_address, min_signals)
     shared = _shared_meta(dataset, sweep_address, experiment, serving)
     shared |= {"n_trials": judged.n_trials, "spa_p_value": judged.spa_p_value}
-    valid = source.bins["book_valid"]
+    valid_from = np.cumsum(source.bins["book_valid"][::-1] != 0)[::-1]  # valid bins from each bin on
+    n_thresholds = np.bincount(counted.trial, minlength=len(trials)).tolist()
     meta = [
-        {**shared, "run_id": ids[at], **_trial_meta(trial, valid, dataset), "n_thresholds": len(counted[at])}
+        {**shared, "run_id": ids[at], **_trial_meta(trial, valid_from, dataset), "n_thresholds": n_thresholds[at]}
         for at, trial in enumerate(trials)
     ]
     return SweepResult(meta_table(meta), judged.runs)
+
+
+def _groups(trials: Sequence[Trial], known: set[int]) -> list[list[int]]:
+    """Positions of the trials that are not known, those whose signal has the same values together."""
+    groups: dict[str, list[int]] = {}
+    keys: dict[tuple[str, int, int], str] = {}  # of trials made from the same objects, which `expand` makes many of
+    for at, trial in enumerate(trials):
+        if at not in known:
+            same = (trial.signal, id(trial.params), id(trial.scoring))
+            if same not in keys:
+                keys[same] = trial.values_key
+            groups.setdefault(keys[same], []).append(at)
+    return list(groups.values())
 
 
 def _shared_meta(
@@ -137,7 +165,7 @@ def _shared_meta(
     }
 
 
-def _trial_meta(trial: Trial, valid: np.ndarray, dataset: Dataset) -> dict[str, Any]:
+def _trial_meta(trial: Trial, valid_from: np.ndarray, dataset: Dataset) -> dict[str, Any]:
     """Columns of runs_meta that one trial decides."""
     evaluation = trial.evaluation.model_dump(mode="json")
     first = trial.evaluation.first_bin(dataset.n_bins)
@@ -151,7 +179,7 @@ def _trial_meta(trial: Trial, valid: np.ndarray, dataset: Dataset) -> dict[str, 
         "parameters": canonical_json(trial.parameters),
         "evaluation": canonical_json(evaluation),
         "first_bin": first,
-        "n_valid_bins": int(np.count_nonzero(valid[first:])),
+        "n_valid_bins": int(valid_from[first]),
         "evaluated_hours": (dataset.n_bins - first) * dataset.config.bin_ns / 3.6e12,
         "code_version": trial.code_version,
     }
@@ -171,8 +199,8 @@ def replay_trades(
     scoring = params.pop("scoring", {})
     judged = Evaluation.parse(evaluation, "evaluation")
     trial = Trial(signal, params, scoring, (threshold,), judged)
-    evaluator = Evaluator(sweep_input(dataset, [signal]), 1)
+    evaluator = Evaluator(sweep_input(dataset, [signal]), dataset.n_bins)
     values = signal_values(evaluator.source, trial, models)
-    prediction = get_signal(signal).prediction
-    trades = trades_of(values, evaluator.bin_seq, evaluator.barriers, threshold, judged, prediction)
-    return trades, count_row(trades, threshold, judged, dataset.n_bins, dataset.config.bin_ns)
+    trades = trades_of(values, evaluator.bin_seq, evaluator.barriers, threshold, judged, get_signal(signal).prediction)
+    figures = evaluator.count([trial], values=values).figures
+    return trades, {name: column[0].item() for name, column in figures.items()}

@@ -19,6 +19,7 @@ DATASETS = PurePosixPath("research/vp_immutable")
 HARNESS = PurePosixPath("research/vp_harness")
 RUNS_META = HARNESS / "results/runs_meta"
 RUNS = HARNESS / "results/runs"
+PARTS = HARNESS / "results/parts"
 MODELS = HARNESS / "models"
 CAMPAIGNS = PurePosixPath("research/vp_campaigns")
 PROMOTED_SERVING = HARNESS / "configs/serving"
@@ -92,6 +93,11 @@ def dataset_dir(name: str) -> PurePosixPath:
 def results_paths(sweep_address: str) -> tuple[PurePosixPath, PurePosixPath]:
     """(runs_meta, runs) files of one sweep."""
     return RUNS_META / f"{sweep_address}.parquet", RUNS / f"{sweep_address}.parquet"
+
+
+def parts_dir(sweep_address: str) -> PurePosixPath:
+    """Folder of the rows of a sweep that is not finished."""
+    return PARTS / sweep_address
 
 
 def campaign_path(name: str, address: str) -> PurePosixPath:

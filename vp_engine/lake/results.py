@@ -88,6 +88,7 @@ RUNS_FIELDS: tuple[Field, ...] = (
     Field("skew", "f8", "", "skewness of the net pnl"),
     Field("kurtosis", "f8", "", "kurtosis of the net pnl, normal 3"),
     Field("n_independent", "i8", "", "largest number of trades of which no two overlap"),
+    Field("n_effective", "f8", "", "trades by their average uniqueness: what overlapping ones are worth"),
     Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction"),
     Field("p_binomial", "f8", "", "binomial p of tp_rate against break-even: shown, does not decide"),
     Field("p_holm", "f8", "", "p_value after Holm's correction over the sweep"),
@@ -158,7 +159,8 @@ class ResultsDB:
         return self.lake.exists(self.lake.path(paths.results_paths(sweep_address)[0]))
 
     def write(self, sweep_address: str, meta: pa.Table, runs: pa.Table) -> None:
-        """Commit one sweep; a sweep that is there stays as it is. LakeError where the tables do not belong together."""
+        """Commit one sweep, and drop what was kept of it on the way; a sweep that is there stays as it is. LakeError
+        where the tables do not belong together."""
         if not meta.schema.equals(RUNS_META_SCHEMA) or not runs.schema.equals(RUNS_SCHEMA):
             raise LakeError(f"sweep {sweep_address[:12]}: tables do not have the columns of runs_meta and runs")
         ids = meta["run_id"].to_pylist()
@@ -172,6 +174,7 @@ class ResultsDB:
         for table, target in ((runs, runs_path), (meta, meta_path)):
             with self.lake.commit_file(target) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
+        self.lake.remove(self.lake.path(paths.parts_dir(sweep_address)))
 
     def sweeps(self) -> list[str]:
         """Addresses of the committed sweeps."""
