@@ -117,6 +117,12 @@ class Chain:
         """Specs as they were when the chain was opened."""
         return self._specs if self._specs is not None else load_specs(self.settings, self.lake, self.lock)
 
+    @property
+    def first_day(self) -> dt.date:
+        """First daily partition: the settings' own, or the day before the earliest capture with a fixed day."""
+        fixed = [parse_date(spec.capture.dt) for spec in self.specs.pipelines.values() if spec.capture.dt]
+        return min([self.settings.first_day, *(day - dt.timedelta(days=1) for day in fixed)])
+
     def raw(self, utc_day: dt.date) -> RawDay:
         """The raw day in the lake; NotFoundError that says what to run."""
         found = find_raw(self.lake, self.lock, utc_day)

@@ -7,15 +7,22 @@ import dagster as dg
 from vp_assets.assets.factory import build_assets
 from vp_assets.chain import Chain
 from vp_assets.io_managers import io_managers
+from vp_assets.jobs import build_job
 from vp_assets.resources import Databento, LakeSQL, MlflowTracking
+from vp_assets.schedules import build_schedule
+from vp_assets.sensors import build_sensors
 from vp_assets.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings, chain: Chain | None = None) -> dg.Definitions:
     """Definitions over one lake and one folder of specs."""
     chain = chain if chain is not None else Chain(settings)
+    job = build_job(chain)
     return dg.Definitions(
         assets=build_assets(chain),
+        jobs=[job],
+        schedules=[build_schedule(chain, job)],
+        sensors=build_sensors(chain),
         executor=dg.in_process_executor,  # a chain has nothing to run beside itself; sweeps fan out inside their step
         resources={
             **io_managers(chain),

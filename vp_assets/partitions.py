@@ -7,7 +7,6 @@ A spec with a fixed `dt` has that one day. Parameters live in specs, never in pa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 
 import dagster as dg
 
@@ -20,16 +19,15 @@ from vp_engine.units import parse_date
 _WINTER_AND_SUMMER = ("2024-01-10", "2024-07-10")
 
 
-def raw_days(first_day: dt.date, specs: Iterable[PipelineSpec]) -> dg.DailyPartitionsDefinition:
-    """UTC days from `first_day`, or from the day before the earliest fixed capture, to today."""
-    fixed = [parse_date(spec.capture.dt) - dt.timedelta(days=1) for spec in specs if spec.capture.dt]
-    return dg.DailyPartitionsDefinition(min([first_day, *fixed]).isoformat(), end_offset=1)
+def every_day(first_day: dt.date) -> dg.DailyPartitionsDefinition:
+    """Every day so far: one definition for raw days and for captures without a `dt`, so that one run holds both."""
+    return dg.DailyPartitionsDefinition(first_day.isoformat(), end_offset=1)
 
 
 def capture_days(spec: PipelineSpec, first_day: dt.date) -> dg.DailyPartitionsDefinition:
     """Eastern days of a pipeline: its fixed day, or every day so far."""
     if spec.capture.dt is None:
-        return dg.DailyPartitionsDefinition(first_day.isoformat(), end_offset=1)
+        return every_day(first_day)
     day = parse_date(spec.capture.dt)
     return dg.DailyPartitionsDefinition(day.isoformat(), end_date=(day + dt.timedelta(days=1)).isoformat())
 

@@ -6,7 +6,9 @@ lines are kept off the terminal; what an asset raises comes through.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -14,14 +16,35 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from vp_assets import progress
+from vp_assets.assets.books import book_key
+from vp_assets.assets.datasets import bins_key
+from vp_assets.assets.raw import KEY as RAW_KEY
+from vp_assets.assets.sweeps import sweep_key
 from vp_assets.chain import Chain
 from vp_assets.definitions import build_definitions
+from vp_assets.graves import HOST_TAG, bury_dead, this_host
 from vp_assets.settings import Settings, load_settings
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_NEW_HOME = "# Written once for this lake; edit freely.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_NEW_HOME = """\
+# Written once for this lake; edit freely.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+  pools:
+    granularity: run   # a killed run leaves no slot behind
+    default_limit: 2
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
+"""
 
 
 class Materialized(NamedTuple):
@@ -38,11 +61,19 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The Dagster instance of these settings, made on first use. The caller closes it."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(_NEW_HOME)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    return dg.DagsterInstance.from_config(str(home))
+    lock = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two that open a new home at once would both make its tables
+        config = home / "dagster.yaml"
+        if not config.exists():
+            config.write_text(_NEW_HOME)
+        instance = dg.DagsterInstance.from_config(str(home))
+        instance.get_runs_count()
+        instance.all_asset_keys()
+        return instance
+    finally:
+        os.close(lock)
 
 
 class Runner:
@@ -51,14 +82,16 @@ class Runner:
     def __init__(self, chain: Chain, report: progress.Listener, by: str) -> None:
         self._chain = chain
         self._report = report
-        self._tags = {"spymaster/by": by}
+        self._tags = {"spymaster/by": by, HOST_TAG: this_host()}
         self._stack = ExitStack()
 
     def __enter__(self) -> Runner:
         self._stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         self._report("Dagster", 0, 1)
+        self._chain.lake.sweep_temporaries()
         self._instance = self._stack.enter_context(open_instance(self._chain.settings))
+        bury_dead(self._instance)
         self._job = build_definitions(self._chain.settings, self._chain).resolve_implicit_global_asset_job_def()
         self._report("Dagster", 1, 1)
         self._stack.enter_context(progress.listening(self._report))
@@ -85,6 +118,28 @@ class Runner:
             tags=self._tags,
         )
         return [_materialized(event.materialization) for event in result.get_asset_materialization_events()]
+
+    def materialize_day(self, pipeline: str, day: str, keys: Sequence[dg.AssetKey]) -> list[Materialized]:
+        """These keys of one day of a pipeline, after the raw days it reads: in one run where the day has the same
+        partition in both, else in a run per raw day and one for the rest."""
+        raw_days = [utc_day.isoformat() for utc_day in self._chain.capture(pipeline, day).utc_days()]
+        if raw_days == [day] and self._chain.specs.pipelines[pipeline].capture.dt is None:
+            return self.materialize([RAW_KEY, *keys], day)
+        return [step for raw_day in raw_days for step in self.materialize([RAW_KEY], raw_day)] + self.materialize(
+            keys, day
+        )
+
+    def data_versions(self, asset: str) -> dict[str, str]:
+        """Address by partition of what an asset (`pipeline/bins`) was last materialised as."""
+        tags = self._instance.event_log_storage.get_latest_tags_by_partition(
+            dg.AssetKey(asset.split("/")), dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+        )
+        return {day: found[DATA_VERSION_TAG] for day, found in tags.items() if DATA_VERSION_TAG in found}
+
+
+def chain_keys(pipeline: str, experiments: Sequence[str] = ()) -> list[dg.AssetKey]:
+    """Keys of a pipeline's day and of sweeps over it, in order."""
+    return [book_key(pipeline), bins_key(pipeline), *map(sweep_key, experiments)]
 
 
 def _materialized(event: dg.AssetMaterialization) -> Materialized:

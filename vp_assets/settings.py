@@ -2,7 +2,7 @@
 
 VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START, DAGSTER_HOME,
 MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER, DATABENTO_API_KEY, VP_DATABENTO_GATEWAY, VP_DATABENTO_LIVE_GATEWAY,
-VP_MAX_COST_USD.
+VP_MAX_COST_USD, VP_CATCH_UP_DAYS, VP_ALERT_WEBHOOK.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier day
+CATCH_UP_DAYS = 7  # how far back the schedule looks for days that it missed
 MAX_COST_USD = 10.0  # what one download may cost unless it is told otherwise
 
 
@@ -38,6 +39,8 @@ class Settings:
     databento_gateway: str | None = None
     databento_live_gateway: str | None = None
     max_cost_usd: float = MAX_COST_USD
+    catch_up_days: int = CATCH_UP_DAYS
+    alert_webhook: SecretStr | None = field(default=None, repr=False)
 
 
 def load_settings(
@@ -68,6 +71,8 @@ def load_settings(
         databento_gateway=environ.get("VP_DATABENTO_GATEWAY") or None,
         databento_live_gateway=environ.get("VP_DATABENTO_LIVE_GATEWAY") or None,
         max_cost_usd=_dollars(environ.get("VP_MAX_COST_USD") or MAX_COST_USD),
+        catch_up_days=_days(environ.get("VP_CATCH_UP_DAYS") or CATCH_UP_DAYS),
+        alert_webhook=_secret(environ.get("VP_ALERT_WEBHOOK") or ""),
     )
 
 
@@ -86,6 +91,14 @@ def _dollars(given: str | float) -> float:
     if not 0 <= value < float("inf"):
         raise ConfigError(f"`VP_MAX_COST_USD` must be dollars, such as 10 or 2.5, was {given!r}")
     return value
+
+
+def _days(given: str | int) -> int:
+    from vp_engine.errors import ConfigError
+
+    if not str(given).isdigit() or not 0 <= int(given) <= 366:
+        raise ConfigError(f"`VP_CATCH_UP_DAYS` must be days from 0 to 366, was {given!r}")
+    return int(given)
 
 
 def _paths(text: str) -> tuple[Path, ...]:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from vp_assets import preview, progress
+from vp_assets.chain import Chain
 from vp_assets.cli.common import count, number, plain, size
-from vp_assets.partitions import capture_days, raw_days, raw_mapping, require_key
+from vp_assets.partitions import capture_days, every_day, raw_mapping, require_key
 from vp_assets.settings import load_settings
 from vp_engine.errors import ConfigError
-from vp_engine.specs import PipelineSpec, load_instrument
+from vp_engine.specs import PipelineSpec, SpecBook, load_instrument
 
 
 def pipeline(day: str | None, start: str = "09:30", end: str = "10:30") -> PipelineSpec:
@@ -42,11 +43,20 @@ def test_a_bad_first_day_is_refused() -> None:
         load_settings(environ={"VP_PARTITIONS_START": "soon"})
 
 
-def test_partitions_reach_back_to_the_earliest_fixed_day() -> None:
+def test_captures_have_their_day_or_every_day_that_raw_data_have() -> None:
     first = dt.date(2025, 1, 1)
-    assert raw_days(first, [pipeline("2023-12-25")]).get_partition_keys()[0] == "2023-12-24"
     assert capture_days(pipeline("2023-12-25"), first).get_partition_keys() == ["2023-12-25"]
-    assert capture_days(pipeline(None), first).get_partition_keys()[0] == "2025-01-01"
+    assert capture_days(pipeline(None), first) == every_day(first)
+    assert every_day(first).get_partition_keys()[0] == "2025-01-01"
+
+
+def test_partitions_reach_back_to_the_earliest_fixed_day(tmp_path: Path) -> None:
+    specs = SpecBook(load_instrument())
+    specs.pipelines["tried"] = pipeline("2023-12-25")
+    settings = load_settings(tmp_path, environ={"VP_PARTITIONS_START": "2025-01-01"})
+    assert Chain(settings, specs=specs).first_day == dt.date(2023, 12, 24)
+    specs.pipelines["tried"] = pipeline(None)
+    assert Chain(settings, specs=specs).first_day == dt.date(2025, 1, 1)
 
 
 @pytest.mark.parametrize(

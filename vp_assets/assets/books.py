@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from vp_assets.assets import checks, raw
-from vp_assets.assets.common import OWNERS, Built, Events
+from vp_assets.assets.common import ENGINE_POOL, OWNERS, Built, Events
 from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import BookReplay
@@ -21,13 +21,14 @@ def book_key(pipeline: str) -> dg.AssetKey:
 def build_book_cache(chain: Chain, pipeline: str) -> Built:
     """The asset of one pipeline."""
     spec, key = chain.specs.pipelines[pipeline], book_key(pipeline)
-    days = capture_days(spec, chain.settings.first_day)
+    days = capture_days(spec, chain.first_day)
 
     @dg.asset(
         key=key,
         partitions_def=days,
         deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=True))],
         io_manager_key="book_io",
+        pool=ENGINE_POOL,
         group_name=pipeline,
         kinds={"arrow", "numba"},
         owners=OWNERS,

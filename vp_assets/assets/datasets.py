@@ -6,7 +6,7 @@ import dagster as dg
 
 from vp_assets.assets import checks, raw
 from vp_assets.assets.books import book_key
-from vp_assets.assets.common import OWNERS, Built, Events
+from vp_assets.assets.common import ENGINE_POOL, OWNERS, Built, Events
 from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import DatasetStream
@@ -24,7 +24,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
     """The asset of one pipeline."""
     spec, key = chain.specs.pipelines[pipeline], bins_key(pipeline)
     config = spec.config(chain.lock)
-    days = capture_days(spec, chain.settings.first_day)
+    days = capture_days(spec, chain.first_day)
     window = f"{spec.capture.start_time}–{spec.capture.end_time}"
 
     @dg.asset(
@@ -33,6 +33,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
         ins={"checkpoint": dg.AssetIn(book_key(pipeline))},
         deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=False))],
         io_manager_key="bins_io",
+        pool=ENGINE_POOL,
         group_name=pipeline,
         kinds={"parquet", "numba"},
         owners=OWNERS,

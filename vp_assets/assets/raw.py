@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from vp_assets.assets import checks
-from vp_assets.assets.common import OWNERS, RAW_GROUP, Built, Events
+from vp_assets.assets.common import OWNERS, RAW_GROUP, RAW_POOL, Built, Events
 from vp_assets.chain import Chain
 from vp_assets.gates import require_admissible
-from vp_assets.partitions import raw_days, require_key
+from vp_assets.partitions import every_day, require_key
 from vp_assets.resources import Databento
 from vp_assets.streams import NewRawDay
 from vp_engine.lake import RawDay, find_raw
@@ -55,12 +55,13 @@ def _remedy(held: RawDay | NoSession) -> str:
 
 def build_raw(chain: Chain) -> Built:
     """The asset over every UTC day."""
-    days = raw_days(chain.settings.first_day, chain.specs.pipelines.values())
+    days = every_day(chain.first_day)
 
     @dg.asset(
         key=KEY,
         partitions_def=days,
         io_manager_key="raw_io",
+        pool=RAW_POOL,
         group_name=RAW_GROUP,
         kinds={"databento", "zstd"},
         owners=OWNERS,

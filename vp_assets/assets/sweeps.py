@@ -6,7 +6,7 @@ import dagster as dg
 
 from vp_assets import metadata
 from vp_assets.assets import checks
-from vp_assets.assets.common import OWNERS, Built, Events
+from vp_assets.assets.common import OWNERS, SWEEP_POOL, Built, Events
 from vp_assets.assets.datasets import bins_key
 from vp_assets.chain import Chain, SweepRequest
 from vp_assets.partitions import capture_days, require_key
@@ -31,13 +31,14 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
         sweep_key(experiment),
     )
     signals = experiment_signals(spec, chain.specs.serving[spec.serving])
-    days = capture_days(pipeline, chain.settings.first_day)
+    days = capture_days(pipeline, chain.first_day)
 
     @dg.asset(
         key=key,
         partitions_def=days,
         ins={"dataset": dg.AssetIn(bins_key(pipeline.name))},
         io_manager_key="sweep_io",
+        pool=SWEEP_POOL,
         group_name=experiment,
         kinds={"parquet", "mlflow"} if spec.tracking.backend == "mlflow" else {"parquet"},
         owners=OWNERS,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from vp_assets.cli import campaigns, data, house, lab, pipelines, research, shelf
+from vp_assets.cli import backfills, campaigns, data, house, lab, pipelines, research, shelf
 
 app = typer.Typer(
     name="vp",
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (data, pipelines, campaigns, research, lab, shelf, house):
+for group in (data, pipelines, backfills, campaigns, research, lab, shelf, house):
     group.register(app)
 
 _UsageError = typer.BadParameter.__mro__[1]
@@ -50,14 +50,13 @@ def run(argv: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _user_line(error: BaseException | None) -> str | None:
-    """The message of the VPError or OSError behind an exception; Dagster wraps what an IO manager raises."""
-    known = sys.modules.get("vp_engine.errors")
-    while error is not None:
-        if isinstance(error, OSError) or (known is not None and isinstance(error, known.VPError)):
-            return str(error)
-        error = error.__cause__ or error.__context__
-    return None
+def _user_line(error: BaseException) -> str | None:
+    """What a person is told; a command that has not got as far as the engine can only have met the system."""
+    if "vp_engine.errors" in sys.modules:
+        from vp_assets.errors import user_line
+
+        return user_line(error)
+    return str(error) if isinstance(error, OSError) else None
 
 
 def _say(line: str, code: int) -> int:

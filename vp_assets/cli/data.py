@@ -24,11 +24,16 @@ def register(app: typer.Typer) -> None:
 def sample(
     session: Session,
     day: Annotated[str | None, typer.Option(help="UTC day, YYYY-MM-DD.", show_default="2026-02-06")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="Many quick days instead: the first; days without a session left out.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last of many days.")] = None,
     start: Annotated[
-        str | None, typer.Option(help="Active from this Eastern time, HH:MM.", show_default="08:50")
+        str | None, typer.Option(help="Active from this Eastern time, HH:MM.", show_default="08:50, 09:24 of many days")
     ] = None,
     end: Annotated[
-        str | None, typer.Option(help="Active until this Eastern time, HH:MM.", show_default="10:30")
+        str | None,
+        typer.Option(help="Active until this Eastern time, HH:MM.", show_default="10:30, 09:36 of many days"),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     events_per_s: Annotated[
@@ -39,17 +44,16 @@ def sample(
     ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a sample with other bytes.")] = False,
 ) -> None:
-    """Write a day of the synthetic exchange as DBN and bring it into the lake like any other."""
-    import shutil
-
+    """Write days of the synthetic exchange as DBN and bring them into the lake; those that are there stay."""
+    from vp_assets.samples import QUICK, bring, span
     from vp_engine.errors import ConfigError
-    from vp_engine.lake.raw import import_raw
-    from vp_engine.lake.store import temporary_name
-    from vp_engine.sample import SampleSpec, sample_file_name, write_sample
+    from vp_engine.sample import SampleSpec
     from vp_engine.units import parse_clock, parse_date
 
     if whole_day and (start or end):
         raise ConfigError("`--whole-day` has no `--start` or `--end`")
+    if (first is None) != (last is None) or (first is not None and day is not None):
+        raise ConfigError("many days want both `--from` and `--to`, and no `--day`")
     given: dict[str, Any] = {
         "day": parse_date(day, "--day") if day else None,
         "start": parse_clock(start, "--start") if start else None,
@@ -57,22 +61,21 @@ def sample(
         "events_per_s": events_per_s,
     }
     given = {name: value for name, value in given.items() if value is not None}
+    if first is not None and last is not None and not whole_day:
+        given = QUICK | given
     if whole_day:
         given |= {"start": None, "end": None}
     spec = SampleSpec(symbol=session.lock.symbol, tick_size=session.lock.tick_size, seed=seed, **given)
-    lake = session.lake
-    folder = lake.path(temporary_name("sample"))
-    lake.make_folder(folder)
-    try:
-        with session.progress("sample day") as report:
-            file = folder / sample_file_name(spec)
-            write_sample(file, spec, lambda share: report("% of the records", round(100 * share), 100))
-            report("admitted", 0, 1)
-            taken = import_raw(lake, session.lock, file, "synthetic", day=spec.day, replace=replace)
-            report("admitted", 1, 1)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    _show(session, "Sample", [taken])
+    specs = [spec]
+    if first is not None and last is not None:
+        specs = span(spec, parse_date(first, "--from"), parse_date(last, "--to"))
+    taken = []
+    with session.progress("sample days") as report:
+        for at, one in enumerate(specs):
+            report("days", at, len(specs))
+            taken.append(bring(session.lake, session.lock, one, replace, report))
+        report("days", len(specs), len(specs))
+    _show(session, "Sample", taken)
 
 
 def import_files(

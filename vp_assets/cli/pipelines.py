@@ -47,15 +47,10 @@ def require_raw(chain: Chain, pipeline: str, day: str) -> None:
 
 
 def generate_day(chain: Chain, runner: Runner, pipeline: str, day: str, then: Sequence[Any] = ()) -> list[Materialized]:
-    """Materialise one day of a pipeline: its raw days, then book cache and bins and the keys of `then` in one run."""
-    from vp_assets.assets.books import book_key
-    from vp_assets.assets.datasets import bins_key
-    from vp_assets.assets.raw import KEY
+    """Materialise one day of a pipeline: its raw days, book cache, bins and the keys of `then`."""
+    from vp_assets.runs import chain_keys
 
-    steps = []
-    for utc_day in chain.capture(pipeline, day).utc_days():
-        steps += runner.materialize([KEY], utc_day.isoformat())
-    return steps + runner.materialize([book_key(pipeline), bins_key(pipeline), *then], day)
+    return runner.materialize_day(pipeline, day, [*chain_keys(pipeline), *then])
 
 
 def steps_data(steps: Sequence[Materialized]) -> list[dict[str, Any]]:

@@ -2,9 +2,10 @@
 
 from vp_engine.sample.market import SyntheticMarket, sample_day, sample_records
 from vp_engine.sample.spec import SampleSpec
-from vp_engine.sample.writer import SampleInfo, sample_file_name, write_sample
+from vp_engine.sample.writer import SAMPLE_CODE_VERSION, SampleInfo, sample_file_name, write_sample
 
 __all__ = [
+    "SAMPLE_CODE_VERSION",
     "SampleInfo",
     "SampleSpec",
     "SyntheticMarket",

@@ -21,6 +21,7 @@ from vp_engine.errors import DataError
 from vp_engine.sample.market import sample_day
 from vp_engine.sample.spec import DATASET, SampleSpec
 
+SAMPLE_CODE_VERSION = "1"  # changes with the bytes that a spec gives
 _ZSTD_LEVEL = 3
 _ZSTD_THREADS = 2  # a fixed number: the bytes depend on it
 DBN_VERSION = 3
