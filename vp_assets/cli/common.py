@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 160  # columns where there is no terminal to ask
 _NARROW = 120
+_SPEED_S = 600.0  # a learning run takes a minute: time left is told from the last ten
 
 _SHARED = {
     "lake_root": (
@@ -94,20 +95,38 @@ class Session:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[str, int, int], None]]:
-        """A progress display on stderr; the yielded function takes (stage, done, total)."""
+        """A progress display on stderr, with the time spent and left; the yielded function takes (stage, done, total).
+
+        What is done at a stage's first report (a sweep that goes on where it was killed) says nothing of its speed.
+        """
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         err = Console(stderr=True, highlight=False)
-        tasks: dict[str, Any] = {}
-        columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=err, disable=self.as_json or not err.is_terminal, transient=True) as bar:
+        columns = (
+            TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("[dim]left"), TimeRemainingColumn(),
+        )  # fmt: skip
+        tasks: dict[str, tuple[Any, int]] = {}  # by stage: the task, how much of it was done
+        off = self.as_json or not err.is_terminal
+        with Progress(*columns, console=err, disable=off, transient=True, speed_estimate_period=_SPEED_S) as bar:
             overall = bar.add_task(title, total=None)
 
             def report(stage: str, done: int, total: int) -> None:
-                if stage not in tasks:
-                    tasks[stage] = bar.add_task(f"  {stage}", total=total)
-                bar.update(tasks[stage], completed=done, total=total)
+                task, before = tasks.get(stage, (None, 0))
+                if task is None:
+                    task = bar.add_task(f"  {stage}", total=total)
+                elif done < before:  # the same stage of another day
+                    bar.reset(task, total=total)
+                bar.update(task, completed=done, total=total)
+                tasks[stage] = task, done
 
             yield report
             bar.update(overall, total=1, completed=1)

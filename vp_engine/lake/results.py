@@ -168,12 +168,11 @@ class ResultsDB:
             raise LakeError(f"sweep {sweep_address[:12]}: a run stands twice in runs_meta")
         if set(runs["run_id"].to_pylist()) - set(ids):
             raise LakeError(f"sweep {sweep_address[:12]}: runs names a run that runs_meta lacks")
-        if self.exists(sweep_address):
-            return
-        meta_path, runs_path = (self.lake.path(part) for part in paths.results_paths(sweep_address))
-        for table, target in ((runs, runs_path), (meta, meta_path)):
-            with self.lake.commit_file(target) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
+        if not self.exists(sweep_address):
+            meta_path, runs_path = (self.lake.path(part) for part in paths.results_paths(sweep_address))
+            for table, target in ((runs, runs_path), (meta, meta_path)):
+                with self.lake.commit_file(target) as temporary:
+                    pq.write_table(table, temporary, compression="zstd")
         self.lake.remove(self.lake.path(paths.parts_dir(sweep_address)))
 
     def sweeps(self) -> list[str]:
