@@ -49,7 +49,7 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
     def sweep(context: dg.AssetExecutionContext, dataset: Dataset, tracking: MlflowTracking) -> Iterator[Events]:
         request = chain.sweep(experiment, require_key(days, context.partition_key, experiment))
         stored = chain.swept(experiment, context.partition_key)
-        made = SweepRun(request, dataset, chain.settings.dask_scheduler)
+        made = SweepRun(request, dataset, chain.settings.dask_scheduler, chain.lake)
         value = day_results(chain, stored) if stored is not None else made
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
         problem = track(chain, tracking, request) if stored is None else None
