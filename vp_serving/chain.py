@@ -82,8 +82,9 @@ class Chain:
             chain.score(block_of(at, at + 1))
         return chain
 
-    def score(self, block: BinBlock, spoken: Spoken | None = None) -> ScoredBlock:
-        """The next n bins with everything the wire says of them. spoken: of these bins, if it is known already."""
+    def score(self, block: BinBlock, spoken: Spoken | None = None, behind: int = 0) -> ScoredBlock:
+        """The next n bins with everything the wire says of them. spoken: of these bins, if it is known already; else
+        behind: how far a track of the signal is from the first of them."""
         valid = np.ascontiguousarray(block.bins["book_valid"])
         scores = self._scorer.update(block)
         if spoken is None and self._speaker is not None:
@@ -96,6 +97,7 @@ class Chain:
             self._state.update(block.state5, valid),
             None if spoken is None else spoken.values,
             np.zeros(valid.size, np.int8) if spoken is None else spoken.fired,
+            behind,
         )
 
 

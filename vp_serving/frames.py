@@ -36,7 +36,8 @@ class ScoredBlock(NamedTuple):
     """n bins with everything the wire says of them.
 
     flow_score f4 and flow_state_code i1 (n, rows); projections f4 (horizons, n, rows); state STATE_MODEL_DTYPE (n,);
-    signal f8 (n,) or None without a signal; fired i1 (n,).
+    signal f8 (n,) or None where there is none to speak; fired i1 (n,). behind: bins that the signal has still to work
+    through before the first of these, where it does not speak yet.
     """
 
     block: BinBlock
@@ -46,6 +47,7 @@ class ScoredBlock(NamedTuple):
     state: np.ndarray
     signal: np.ndarray | None
     fired: np.ndarray
+    behind: int = 0
 
     def since(self, first: int) -> ScoredBlock:
         """Bins [first, n) as views."""
@@ -169,14 +171,17 @@ class FrameEncoder:
         ]
 
     def _signals(self, scored: ScoredBlock, n: int) -> list[dict[str, Any] | None]:
-        if self._signal_name is None or scored.signal is None:
+        if self._signal_name is None:
             return [None] * n
+        known = scored.signal is not None
+        values = scored.signal.tolist() if scored.signal is not None else [math.nan] * n
         return [
             {
                 "name": self._signal_name,
                 "value": value if math.isfinite(value) else None,
                 "threshold": self._threshold,
                 "fired": fired,
+                "behind": 0 if known else scored.behind + at + 1,
             }
-            for value, fired in zip(scored.signal.tolist(), scored.fired.tolist(), strict=True)
+            for at, (value, fired) in enumerate(zip(values, scored.fired.tolist(), strict=True))
         ]

@@ -29,6 +29,7 @@ from vp_serving.frames import Frame, FrameEncoder
 from vp_serving.track import Track, Tracks
 
 BLOCK_BINS = 50  # bins of a batch: small enough to answer soon, large enough to cost little
+PATIENCE_S = 0.3  # that bins wait for a signal which is behind
 AHEAD_BINS = 2000  # bins that a signal's track is kept ahead of the frames, so that a refit stops nobody
 _KEPT = 64  # open datasets and feeds without a session
 _serials = itertools.count()
@@ -119,57 +120,85 @@ class Feed:
         self._config, self._encoder = request.config, request.encoder
         self._tracks = Tracks(opened.dataset, lambda: opened.behind, request.speaker) if request.speaker else None
         self._serial = next(_serials)
-        self._making: dict[int, asyncio.Task[list[Frame]]] = {}
-        self._wanted: dict[int, int] = {}  # sessions that wait for a batch
-        self._advancing: dict[Track, asyncio.Future[None]] = {}
+        self._making: dict[tuple[int, bool], asyncio.Task[list[Frame]]] = {}
+        self._wanted: dict[tuple[int, bool], int] = {}  # sessions that wait for a batch
+        self._steps: dict[Track, asyncio.Future[None]] = {}
+        self._goals: dict[Track, int] = {}  # of tracks that are followed: the bin each is to reach
+        self._following: set[asyncio.Task[None]] = set()
         self.n_bins = opened.dataset.n_bins
+        self.readers = 0
 
-    async def batch(self, number: int) -> list[Frame]:
+    async def batch(self, number: int, patient: bool) -> list[Frame]:
         """Frames of bins [number, number + 1) · BLOCK_BINS. Of sessions that want it at once one has it computed; what
-        nobody waits for any more is given up."""
+        nobody waits for any more is given up. A signal that is behind holds up those who are patient only."""
         held = self._hub.frames.get((self._serial, number))
         if held is not None:
             return held
-        task = self._making.get(number)
+        key = number, patient
+        task = self._making.get(key)
         if task is None:
-            task = self._making[number] = asyncio.ensure_future(self._make(number))
-        self._wanted[number] = self._wanted.get(number, 0) + 1
+            task = self._making[key] = asyncio.ensure_future(self._make(number, patient))
+        self._wanted[key] = self._wanted.get(key, 0) + 1
         try:
             return await asyncio.shield(task)
         finally:
-            self._wanted[number] -= 1
-            if not self._wanted[number]:
-                del self._wanted[number], self._making[number]
+            self._wanted[key] -= 1
+            if not self._wanted[key]:
+                del self._wanted[key], self._making[key]
                 task.cancel()
 
-    async def _make(self, number: int) -> list[Frame]:
+    async def _make(self, number: int, patient: bool) -> list[Frame]:
         first = number * BLOCK_BINS
         after = min(first + BLOCK_BINS, self.n_bins)
         track = None
         if self._tracks is not None:
             track = await self._in_pool(self._tracks.at, first)
-            while track.done < after:
-                await asyncio.shield(self._advance(track))
+            await self._reach(track, after, None if patient else PATIENCE_S)
+            self._follow(track, min(after + AHEAD_BINS, self.n_bins))
         frames: list[Frame] = await self._in_pool(self._encode, number, first, after, track)
-        if track is not None and not track.ended and track.done < after + AHEAD_BINS:
-            self._advance(track)
         return frames
+
+    async def _reach(self, track: Track, goal: int, patience_s: float | None) -> None:
+        """Wait until a track knows every bin before `goal`, or for as long as the patience lasts."""
+        loop = asyncio.get_running_loop()
+        until = None if patience_s is None else loop.time() + patience_s
+        while track.done < goal:
+            step = self._step(track)
+            await asyncio.wait([step], timeout=None if until is None else max(until - loop.time(), 0.0))
+            if not step.done():
+                return
+            step.result()
+
+    def _follow(self, track: Track, goal: int) -> None:
+        """Keep a track going to a bin while anyone reads this feed."""
+        if track.done >= goal:
+            return
+        followed = track in self._goals
+        self._goals[track] = max(goal, self._goals.get(track, 0))
+        if not followed:
+            task = asyncio.ensure_future(self._pursue(track))
+            self._following.add(task)
+            task.add_done_callback(self._following.discard)
+
+    async def _pursue(self, track: Track) -> None:
+        try:
+            while self.readers and track.done < self._goals[track]:
+                await asyncio.wait([step := self._step(track)])
+                if step.exception() is not None:
+                    return  # whoever needs the bins tries again and is told
+        finally:
+            del self._goals[track]
 
     def _in_pool(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().run_in_executor(self._hub.pool, work, *arguments)
 
-    def _advance(self, track: Track) -> asyncio.Future[None]:
-        """One step of a track, for everyone who waits for it."""
-        step = self._advancing.get(track)
+    def _step(self, track: Track) -> asyncio.Future[None]:
+        """One step of a track, the same for everyone who waits for it."""
+        step = self._steps.get(track)
         if step is None:
-            step = self._advancing[track] = self._in_pool(track.advance)
-            step.add_done_callback(lambda done: self._advanced(track, done))
+            step = self._steps[track] = self._in_pool(track.advance)
+            step.add_done_callback(lambda _: self._steps.pop(track))
         return step
-
-    def _advanced(self, track: Track, step: asyncio.Future[None]) -> None:
-        del self._advancing[track]
-        if not step.cancelled():
-            step.exception()  # looked at here, since a step ahead of need has nobody to tell; the next one raises again
 
     def _encode(self, number: int, first: int, after: int, track: Track | None) -> list[Frame]:
         """Score and encode one batch. Runs in the pool."""
@@ -178,9 +207,16 @@ class Feed:
         if chain is None:
             config = self._config
             chain = Chain.begun_at(config, opened.behind, opened.block, first) if first else Chain(config)
-        spoken = None if track is None else track.part(first, after)
-        frames = self._encoder.encode(chain.score(opened.block(first, after), spoken))
-        hub.frames.put((self._serial, number), frames)
+        block = opened.block(first, after)
+        if track is None:
+            scored = chain.score(block)
+        elif track.done >= after:
+            scored = chain.score(block, track.part(first, after))
+        else:
+            scored = chain.score(block, behind=max(first - track.done, 0))
+        frames = self._encoder.encode(scored)
+        if track is None or scored.signal is not None:
+            hub.frames.put((self._serial, number), frames)
         if after < self.n_bins:
             hub.chains.put((self._serial, after), chain)
         return frames
@@ -189,15 +225,16 @@ class Feed:
 class FeedReader:
     """A session's place in a feed, one batch ahead of what was taken."""
 
-    def __init__(self, feed: Feed, from_bin: int) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, from_bin: int, patient: Callable[[], bool]) -> None:
+        self._feed, self._patient = feed, patient
         self._number, self._skip = divmod(from_bin, BLOCK_BINS)
         self._ahead: asyncio.Task[list[Frame]] | None = None
+        feed.readers += 1
         self._start()
 
     def _start(self) -> None:
         more = self._number * BLOCK_BINS < self._feed.n_bins
-        self._ahead = asyncio.ensure_future(self._feed.batch(self._number)) if more else None
+        self._ahead = asyncio.ensure_future(self._feed.batch(self._number, self._patient())) if more else None
 
     async def take(self) -> list[Frame] | None:
         """The next batch, None at the end; raises what the computation raised."""
@@ -211,6 +248,7 @@ class FeedReader:
 
     async def close(self) -> None:
         """Stop waiting for the batch ahead."""
+        self._feed.readers -= 1
         if self._ahead is not None:
             self._ahead.cancel()
             await asyncio.wait([self._ahead])

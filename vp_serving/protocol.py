@@ -180,12 +180,14 @@ UPDATE_FIELDS: tuple[SchemaField, ...] = tuple(_BY_NAME[name] for name in _UPDAT
 
 
 class SignalValue(Wire):
-    """The active signal in this bin; value is null where it has none. `fired` is the direction of a firing."""
+    """The active signal in this bin; value is null where it has none. `fired` is the direction of a firing. `behind`:
+    bins it has still to work through before it can speak of this one, as after a seek far ahead; 0 where it speaks."""
 
     name: str
     value: float | None
     threshold: float | None
     fired: Literal[-1, 0, 1]
+    behind: int
 
 
 class StreamError(Wire):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -32,8 +32,9 @@ class Replay(Protocol):
     def runtime_config(self, speed: float, from_bin: int) -> Wire:
         """The first message."""
 
-    def reader(self, pool: ThreadPoolExecutor, from_bin: int) -> Reader:
-        """Frames from a bin on; work is done in the pool."""
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Reader:
+        """Frames from a bin on; work is done in the pool. patient: whether the session would rather wait than get bins
+        of which a signal far behind cannot speak yet."""
 
     def bin_at(self, ts_ns: int) -> int:
         """The bin that holds a time; ConfigError outside the capture."""

@@ -78,10 +78,10 @@ class Replay:
             said = _said(plan, self._first_firing)
             self._feed = hub.feed(Request(plan.dataset, plan.config, self._encoder, self._speaker, said))
 
-    def reader(self, pool: ThreadPoolExecutor, from_bin: int) -> Reader:
-        """Frames from a bin on, with the same bytes wherever it begins."""
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Reader:
+        """Frames from a bin on, with the same bytes wherever it begins, but for a signal that is behind."""
         if self._feed is not None:
-            return FeedReader(self._feed, from_bin)
+            return FeedReader(self._feed, from_bin, patient)
         return Ahead(pool, self._frames(from_bin))
 
     def _frames(self, from_bin: int) -> Iterator[list[Frame]]:

@@ -113,7 +113,7 @@ class Session:
         """Put every frame into the queue at its deadline, then say how the stream ends."""
         finish: _Finish | None = None
         while finish is None:
-            reader = self._replay.reader(self._pool, self._next_bin)
+            reader = self._replay.reader(self._pool, self._next_bin, lambda: self._clock.speed == 0)
             try:
                 sought = await self._pace_from(reader)
                 if not sought:

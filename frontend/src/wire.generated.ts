@@ -753,12 +753,13 @@ export interface SignalEntry {
   default_thresholds: number[];
 }
 
-/** The active signal in this bin; value is null where it has none. `fired` is the direction of a firing. */
+/** The active signal in this bin; value is null where it has none. `fired` is the direction of a firing. `behind`: bins it has still to work through before it can speak of this one, as after a seek far ahead; 0 where it speaks. */
 export interface SignalValue {
   name: string;
   value: number | null;
   threshold: number | null;
   fired: -1 | 0 | 1;
+  behind: number;
 }
 
 /** Every registered signal, by name. */

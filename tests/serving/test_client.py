@@ -254,7 +254,7 @@ class _Streamable:
         message = _first(self._bins.n_bins, self._dataset())
         return type("Config", (), {"model_dump_json": staticmethod(lambda: message)})()
 
-    def reader(self, pool: ThreadPoolExecutor, from_bin: int) -> Ahead:
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Ahead:
         return Ahead(pool, self.frames(from_bin))
 
     def frames(self, from_bin: int) -> Iterator[list[Any]]:

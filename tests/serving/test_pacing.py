@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from socket import SHUT_RDWR
 from types import SimpleNamespace
@@ -50,7 +50,7 @@ class Bins:
             model_dump_json=lambda: json.dumps({"type": "runtime_config", "speed": speed}).replace(": ", ":")
         )
 
-    def reader(self, pool: ThreadPoolExecutor, from_bin: int) -> Ahead:
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Ahead:
         return Ahead(pool, self.frames(from_bin))
 
     def frames(self, from_bin: int) -> Iterator[list[Frame]]:

@@ -25,7 +25,7 @@ N_CHANNELS = 3
 MEMORY_BINS = 3  # valid bins that the differences of a projection reach back
 COMPOSITE_NOISE = 1e-4  # a composite change per bin that means nothing
 UNKNOWN = -1  # n_seen of a tick whose samples before the scorer's beginning were not asked for yet
-_MIN_ROOM = 1024  # ticks of history kept at least
+_MIN_ROOM = 256  # ticks of history kept at least
 CHANNEL_NAMES = ("composite_d1", "composite_d2", "composite_d3")
 _D1 = GRID_F32_NAMES.index(CHANNEL_NAMES[0])
 
