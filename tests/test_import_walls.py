@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("vp_engine", "vp_assets", "vp_serving")
 # From low to high; a room imports rooms before it. Single modules (errors, units, hashing, schema, …) are the ground
-# floor, `stream` the roof. `sample` stands aside: it may use what lies below and beside feed.
-ROOMS = ("specs", "feed", "book", "operators", "field", "spectrum", "signals", "lake", "evaluation", "stream")
+# floor, `stream` and `live` the roof. `sample` stands aside: it may use what lies below and beside feed.
+ROOMS = ("specs", "feed", "book", "operators", "field", "spectrum", "signals", "lake", "evaluation", "stream", "live")
 GROUND = tuple(
     sorted(path.stem for path in (ROOT / "vp_engine").glob("*.py") if path.stem not in ("__init__", "stream"))
 )
@@ -47,7 +47,7 @@ def breaches(package: str, forbidden: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize(
     ("package", "forbidden"),
     [
-        ("vp_engine", ("dagster", "fastapi", "starlette", "uvicorn", "mlflow", "databento", "vp_assets", "vp_serving")),
+        ("vp_engine", ("dagster", "fastapi", "starlette", "uvicorn", "mlflow", "vp_assets", "vp_serving")),
         ("vp_assets", ("vp_serving", "fastapi", "uvicorn")),
         ("vp_serving", ("vp_assets", "dagster", "mlflow")),
     ],
@@ -55,6 +55,10 @@ def breaches(package: str, forbidden: tuple[str, ...]) -> list[str]:
 def test_packages_keep_their_walls(package: str, forbidden: tuple[str, ...]) -> None:
     assert sources(package)
     assert breaches(package, forbidden) == []
+
+
+def test_the_vendors_client_is_met_in_the_feed_alone() -> None:
+    assert {found.split(":")[0] for found in breaches("vp_engine", ("databento",))} == {"vp_engine/feed/live.py"}
 
 
 def floor(room: str) -> int:
@@ -95,7 +99,7 @@ def test_the_environment_is_read_in_settings_alone() -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("vp_engine.stream", ("dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
+        ("vp_engine.stream", ("databento", "dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
         ("vp_engine.evaluation.sweep", ("dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
         ("vp_serving.app", ("dagster", "mlflow", "vp_assets")),
         ("vp_assets.cli", ("dagster", "mlflow", "numba", "vp_serving", "fastapi")),
