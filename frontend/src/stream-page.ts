@@ -3,6 +3,7 @@
 import "./styles/tokens.css";
 import "./styles/controls.css";
 import "./styles/stream.css";
+import "./styles/narrow.css";
 import { HeatmapError, maxColumns } from "./gl/heatmap";
 import { el, setHidden } from "./lib/dom";
 import { choosePalette, nextPalette } from "./lib/palettes";
@@ -178,7 +179,7 @@ class StreamPage {
       close: acting(() => {
         if (this.#help.open) this.#help.toggle(false);
         else if (this.#view.open) this.#view.toggle(false);
-        else this.#plot.cell = null;
+        else this.#plot.clearCell();
       }),
     };
   }

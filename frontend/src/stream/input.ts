@@ -15,13 +15,6 @@ const WHEEL = 0.0016;
 const LINE_PX = 16;
 const CHROME = ".card, .notice, .warming, .corner, .popover";
 
-/** Cell under the pointer, null outside the history. */
-function pick(plot: Plot, x: number, y: number): { seq: number; tick: number } | null {
-  const { camera } = plot;
-  if (x < 0 || x >= camera.width || y < 0 || y >= camera.height) return null;
-  return { seq: camera.seqAt(x), tick: camera.tickAt(y) };
-}
-
 export function listenPointer(plot: Plot, model: Model, handlers: PointerHandlers): void {
   const { field, camera } = plot;
   let drag: { x: number; y: number; moved: boolean } | null = null;
@@ -47,7 +40,8 @@ export function listenPointer(plot: Plot, model: Model, handlers: PointerHandler
       camera.pan(dx, dy);
       field.classList.add("dragging");
     }
-    plot.cell = model.last >= 0 && !onChrome(event) ? pick(plot, x, y) : null;
+    if (model.last >= 0 && !onChrome(event)) plot.pointer = { x, y };
+    else plot.clearCell();
     handlers.changed();
   });
   const drop = (): void => {
@@ -58,7 +52,7 @@ export function listenPointer(plot: Plot, model: Model, handlers: PointerHandler
   field.addEventListener("pointercancel", drop);
   field.addEventListener("pointerleave", () => {
     if (drag) return;
-    plot.cell = null;
+    plot.clearCell();
     handlers.changed();
   });
   field.addEventListener("dblclick", (event) => {
@@ -75,7 +69,6 @@ export function listenPointer(plot: Plot, model: Model, handlers: PointerHandler
       camera.zoomTime(factor, x);
       if (price && event.ctrlKey) camera.zoomPrice(factor, y);
     }
-    if (plot.cell) plot.cell = pick(plot, x, y);
     handlers.changed();
   };
   field.addEventListener("wheel", (event) => onChrome(event) || zoom(event, true), { passive: false });
@@ -86,6 +79,7 @@ export function listenPointer(plot: Plot, model: Model, handlers: PointerHandler
 export function moveCell(plot: Plot, model: Model, seqs: number, ticks: number, step: () => boolean): void {
   const { ring, bins } = model;
   if (!ring || !bins || bins.last < 0) return;
+  plot.pointer = null;
   const from = plot.cell ?? { seq: bins.last + (seqs < 0 ? 1 : 0), tick: model.spotTick ?? Math.round(plot.camera.center) };
   if (seqs > 0 && from.seq >= bins.last && step()) {
     plot.cell = { seq: bins.last + 1, tick: from.tick };

@@ -26,6 +26,8 @@ import { ZoneHead } from "./zoneHead";
 
 const RANGE_EVERY_MS = 300;
 const SAMPLES = 12_000;
+/** Width of the crosshair's tag on the time axis. */
+const TAG_PX = 76;
 /** Below this height rows start at 8 px instead of 10. */
 const SHORT_PLOT = 520;
 
@@ -39,7 +41,9 @@ export class Plot {
   readonly overlay = el("div", { class: "plot-overlay" });
   readonly camera = new Camera();
   readonly scale: Scale = { diverging: true, log: true, x0: 1.5, lo: -1, hi: 1 };
+  /** Cell under the crosshair; while `pointer` is set, the one that lies under it. */
   cell: Cell | null = null;
+  pointer: { x: number; y: number } | null = null;
   paused = false;
   /** Least lots of a trade that was drawn. */
   leastLots = MIN_LOTS;
@@ -100,7 +104,7 @@ export class Plot {
   reset(): void {
     this.#range.reset();
     this.#rangeAt = 0;
-    this.cell = null;
+    this.clearCell();
     this.camera.reset();
     this.camera.nBins = this.#model.session.nBins;
   }
@@ -109,6 +113,18 @@ export class Plot {
   get zoneWidth(): number {
     if (!this.#prefs.show.projection) return 0;
     return (this.#model.config?.projection_horizons_ms.length ?? 4) * COLUMNS.horizon;
+  }
+
+  /** Cell at a place of the field, null outside the history. */
+  cellAt(x: number, y: number): Cell | null {
+    const { camera } = this;
+    if (x < 0 || x >= camera.width || y < 0 || y >= camera.height) return null;
+    return { seq: camera.seqAt(x), tick: camera.tickAt(y) };
+  }
+
+  /** Put the crosshair away. */
+  clearCell(): void {
+    this.cell = this.pointer = null;
   }
 
   /** Whether the browser took the graphics context away. */
@@ -143,6 +159,7 @@ export class Plot {
       moving = camera.track(model.last, model.spotTick, dt);
       this.#heatmap.show(model.ring, model.coarse, this.#layer.field);
     }
+    if (this.pointer) this.cell = this.cellAt(this.pointer.x, this.pointer.y);
     moving = this.#updateRange(now, dt, dpr) || moving;
     this.#heatmap.draw(camera, this.scale, dpr);
     const widest = this.#drawOverlay(width, height, history, dpr);
@@ -216,10 +233,13 @@ export class Plot {
     const crossX = this.cell ? camera.xOf(this.cell.seq + 0.5) : null;
     const nowX = camera.follow && model.last >= 0 ? camera.xOf(model.last + 1) : null;
     for (const { x, ms } of timeMarks(camera, model, TIME_PX)) {
-      if (x < 44 || x > history - 30 || (nowX !== null && Math.abs(x - nowX) < 66)) continue;
+      if (x < 58 || x > history - 30 || (nowX !== null && Math.abs(x - nowX) < 66)) continue;
       if (crossX === null || Math.abs(x - crossX) > 76) labels.put(etTime(ms), x, 11, "middle third");
     }
-    if (this.cell && crossX !== null) labels.put(etClock(model.timeOf(this.cell.seq + 1)), crossX, 11, "middle tag cross");
+    if (this.cell && crossX !== null) {
+      const inside = Math.min(history - TAG_PX / 2, Math.max(TAG_PX / 2, crossX));
+      labels.put(etClock(model.timeOf(this.cell.seq + 1)), inside, 11, "middle tag cross");
+    }
     if (nowX !== null) labels.put("now", nowX - 5, 11, "end now");
     if (this.zoneWidth > 0) {
       model.config?.projection_horizons_ms.forEach((ms, i) => {

@@ -171,13 +171,15 @@ export class States {
     this.#notices.replaceChildren(el("div", { class: `notice ${tone}` }, body, ...buttons));
   }
 
-  /** Keep the notice off the gaps: to the other side when one would lie under it. `width` is that of the history. */
+  /** Keep the notice off the gaps: to the other side, or where there are gaps too, down from their labels. */
   avoid(bands: readonly GapBand[], width: number): void {
     const size = this.#notices.offsetWidth + NOTICE_MARGIN;
     const under = (from: number, to: number): boolean =>
       bands.some(({ x, width: wide, missing }) => missing && x + wide > from && x < to);
-    const aside = size > NOTICE_MARGIN && under(0, size) && !under(width - size, width);
-    setClass(this.#notices, "aside", aside);
+    const left = size > NOTICE_MARGIN && under(0, size);
+    const right = under(width - size, width);
+    setClass(this.#notices, "aside", left && !right);
+    setClass(this.#notices, "low", left && right);
   }
 
   /** How far the values are that need history; hidden once all are ready. */

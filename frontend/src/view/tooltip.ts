@@ -72,7 +72,8 @@ export class Tooltip {
     setText(this.#when, outside ? "outside the capture" : this.#whenText(model, cell, shown));
     this.#used = 0;
     if (!outside) {
-      if (shown.bins > 1) this.#pooled(model, shown, layer, cell.tick);
+      if (shown.bins > 1 && shown.from > bins.last) this.#line("Not yet", "", "");
+      else if (shown.bins > 1) this.#pooled(model, shown, layer, cell.tick);
       else if (slot < 0) this.#line(cell.seq > bins.last ? "Not yet" : "No bin here", "", "");
       else if (spot === null) this.#line("Book invalid", "", "");
       else if (Number.isNaN(ring.at(PV, cell.seq, cell.tick))) this.#line(`Over ${ring.radius} ticks from spot`, "", "");

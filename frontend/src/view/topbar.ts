@@ -43,7 +43,7 @@ function fact(className = ""): { root: HTMLElement; label: HTMLElement; value: H
 
 export class TopBar {
   readonly root: HTMLElement;
-  readonly #instrument = fact("ruled");
+  readonly #instrument = fact("ruled instrument");
   readonly #session = fact("ruled");
   readonly #time = el("span", { class: "num" }, "--:--:--");
   readonly #tenth = el("span", { class: "num third" });
