@@ -1,0 +1,173 @@
+"""What tests of the stream page share: the page's own account of its map, colours, the dataset behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+from stage import Lake
+
+from vp_engine.lake import Dataset, open_dataset
+
+PALETTES = Path(__file__).parents[2] / "frontend" / "src" / "lib" / "palettes.ts"
+GROUND = "#12151A"
+LUT_SIZE = 512
+
+
+class View(NamedTuple):
+    """The map as the page tells it: camera in CSS pixels, bins and ticks; scale; first and last bin."""
+
+    right: float
+    center: float
+    px_per_bin: float
+    px_per_tick: float
+    width: float
+    height: float
+    follow: bool
+    scale: Mapping[str, Any]
+    first: int
+    last: int
+    uploaded: int
+    received: int
+    firings: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, page: Page) -> View:
+        """As it is now."""
+        said = json.loads(page.evaluate("JSON.stringify(vacuumPressure.view())"))
+        camera = said["camera"]
+        return cls(
+            camera["right"],
+            camera["center"],
+            camera["pxPerBin"],
+            camera["pxPerTick"],
+            camera["width"],
+            camera["height"],
+            camera["follow"],
+            said["scale"],
+            said["first"],
+            said["last"],
+            said["uploaded"],
+            said["received"],
+            said["firings"],
+        )
+
+    def x_of(self, seq: float) -> float:
+        """Left edge of a bin."""
+        return self.width + (seq - self.right) * self.px_per_bin
+
+    def seq_at(self, x: float) -> int:
+        """Bin under an x."""
+        return math.floor(self.right + (x - self.width) / self.px_per_bin + 1e-9)
+
+    def tick_at(self, y: float) -> int:
+        """Tick under a y."""
+        return math.floor(self.center + (self.height / 2 - y) / self.px_per_tick + 0.5)
+
+    def middle_of(self, seq: int, tick: int) -> tuple[float, float]:
+        """Middle of a cell."""
+        return self.x_of(seq + 0.5), self.height / 2 - (tick - self.center) * self.px_per_tick
+
+
+def dataset_of(lake: Lake) -> Dataset:
+    """The one dataset of the small lake."""
+    folder = next((lake.root / "research" / "vp_immutable").glob("*__*"))
+    return open_dataset(lake.root, folder.name)
+
+
+class Held(NamedTuple):
+    """A dataset with the fields that were asked for kept in memory, (n_bins, rows) each."""
+
+    dataset: Dataset
+    spot_tick: np.ndarray
+    fields: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Held:
+        """All of it by bin, nothing by cell yet."""
+        return cls(dataset, dataset.bins["spot_ref_price_int"] // dataset.config.tick_int, {})
+
+    def at(self, field: str, seq: int, tick: int) -> float:
+        """A field of one cell by absolute tick."""
+        if field not in self.fields:
+            self.fields[field] = np.asarray(self.dataset[field])
+        values = self.fields[field]
+        return float(values[seq, tick - int(self.spot_tick[seq]) + values.shape[1] // 2])
+
+
+@contextlib.contextmanager
+def quiet_page(browser: Browser, width: int = 1440, height: int = 900) -> Iterator[Page]:
+    """A page of its own that must end without errors."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def expect_live(page: Page, bins: int) -> None:
+    """Wait until the page holds that many bins."""
+    page.wait_for_function("n => window.vacuumPressure && vacuumPressure.view().last >= n", arg=bins)
+
+
+def scale_position(value: float, scale: Mapping[str, Any]) -> float:
+    """Place of a value on its palette, 0 to 1: linear or asinh(x / x0), signed around the middle or from lo to hi."""
+
+    def warp(x: float) -> float:
+        return math.asinh(x / scale["x0"]) if scale["log"] else x
+
+    top = warp(scale["hi"])
+    bottom = -top if scale["diverging"] else warp(scale["lo"])
+    return min(1.0, max(0.0, (warp(value) - bottom) / (top - bottom)))
+
+
+def palette_stops(*, diverging: bool) -> np.ndarray:
+    """(512, 3) RGB of the first palette in the dark theme, interpolated in OKLab from the stops in the source."""
+    kind = "diverging" if diverging else "sequential"
+    source = PALETTES.read_text().split('id: "blue-orange"')[1]
+    listed = re.search(rf"{kind}: \[(.*?)\]", source, re.DOTALL)
+    assert listed
+    stops = re.findall(r"#[0-9A-F]{6}|GROUND", listed[1])
+    rgb = np.array([_rgb(GROUND if stop == "GROUND" else stop) for stop in stops])
+    lab = np.cbrt(_linear(rgb) @ _TO_LMS.T) @ _TO_LAB.T
+    at = np.linspace(0, len(stops) - 1, LUT_SIZE)
+    mixed = np.stack([np.interp(at, np.arange(len(stops)), lab[:, i]) for i in range(3)], axis=1)
+    linear = np.clip((mixed @ np.linalg.inv(_TO_LAB).T) ** 3 @ np.linalg.inv(_TO_LMS).T, 0, 1)
+    return np.round(255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+
+
+# Björn Ottosson, "A perceptual color space for image processing" (2020).
+_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.793617785, -0.0040720468],
+        [1.9779984951, -2.428592205, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.808675766],
+    ]
+)
+
+
+def _rgb(stop: str) -> list[float]:
+    return [int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def _linear(rgb: np.ndarray) -> np.ndarray:
+    linear: np.ndarray = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return linear
