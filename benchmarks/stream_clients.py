@@ -32,7 +32,8 @@ class Seen(NamedTuple):
     late_ms: list[float]
 
 
-def _number(text: str, key: str) -> int:
+def number_after(text: str, key: str) -> int:
+    """The whole number that follows a key in JSON text."""
     at = text.index(key) + len(key)
     end = at
     while end < len(text) and text[end].isdigit():
@@ -56,8 +57,8 @@ async def read(url: str, query: str, seconds: float, bins: int) -> Seen:
                 if not text.startswith('{"type":"grid_update"'):
                     break
                 grid = await socket.recv()
-                stamps.append((_number(text, _SEQ), loop.time()))
-                dropped += _number(text, '"dropped":')
+                stamps.append((number_after(text, _SEQ), loop.time()))
+                dropped += number_after(text, '"dropped":')
                 size += len(text) + len(grid)
         except ConnectionClosed:
             pass
