@@ -16,6 +16,7 @@ from streampage import Held, View, dataset_of, expect_live, palette_stops, quiet
 
 pytestmark = pytest.mark.e2e
 
+TOLD = {"Pressure": "pressure_variant", "Vacuum": "vacuum_variant", "Add": "v_add", "Pull": "v_pull"}
 GRID = {"depth": "rest_depth", "add": "v_add", "composite": "composite"}
 
 
