@@ -20,7 +20,7 @@ const LIST: readonly [string, string][] = [
   ["Enter", "Stream the run"],
   ["y", "Copy the run as YAML"],
   ["/", "Find"],
-  ["Esc", "Leave the search; clear the filters"],
+  ["Esc", "Clear the filters"],
   ["t", "Theme: dark, light, as the system"],
   ["?", "This list"],
 ];
@@ -30,10 +30,11 @@ export function listenKeys(actions: KeyActions): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target as HTMLElement;
     if (target.closest("input")) {
-      if (event.key === "Escape" || event.key === "Enter" || event.key === "ArrowDown") {
-        actions.table();
-        event.preventDefault();
-      }
+      if (event.key !== "Escape" && event.key !== "Enter" && event.key !== "ArrowDown") return;
+      if (event.key === "Escape") actions.clear();
+      target.blur();
+      actions.table();
+      event.preventDefault();
       return;
     }
     if (target.closest("select, textarea")) return;
