@@ -1,4 +1,4 @@
-"""Does the whole chain find anything where there is nothing? `python -m benchmarks.noise [--seeds 200] [--learning 10]`
+"""Does the whole chain find anything where there is nothing? `python -m benchmarks.noise [--seeds N] [--learning N]`
 
 Each seed makes a dataset whose grid says nothing of its prices, sweeps it as an experiment would, and notes whether
 the sweep calls anything significant. Two kinds of nothing: a grid of persistent noise over a random walk, and, with
@@ -30,6 +30,8 @@ LEARNING = ("svm_sp", "gbm_mf", "knn_cl", "lsvm_der", "xgb_snap", "pca_ad")
 LEVEL = 0.05
 N_BINS = 12_000
 HOLD_BINS = 400  # thirty holding times, as an hour of the default 1200 has
+LEARNING_BINS = 8000  # shorter, with as many holding times: six signals train for some ten seconds a seed
+LEARNING_EVAL = {"tp_ticks": [4], "sl_ticks": [4], "max_hold_bins": 250, "cooldown_bins": [20]}
 _PERSISTENCE = (0.0, 0.8, 0.98)  # of a column from bin to bin
 _POSITIVE = ("pressure_variant", "vacuum_variant", "v_add", "v_pull", "v_fill")
 
@@ -175,23 +177,26 @@ def main() -> None:
     """Run the seeds and print the table."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--seeds", type=int, default=200)
-    given.add_argument("--learning", type=int, default=10, help="seeds of the learning signals, which train for long")
+    given.add_argument("--learning", type=int, default=200, help="seeds of the learning signals, which train for long")
     given.add_argument("--lake", type=Path, help="a lake, with --dataset")
     given.add_argument("--dataset", help="a dataset whose moves are shuffled as well")
     asked = given.parse_args()
-    makers: dict[str, Callable[[int], MadeDataset]] = {"noise": pure_noise}
+    makers: dict[str, Callable[[int, int], MadeDataset]] = {"noise": pure_noise}
     if asked.dataset:
         grid = Held(open_dataset(Lake(asked.lake), asked.dataset))
-        makers["shuffled"] = lambda seed: shuffled(grid, seed)
+        makers["shuffled"] = lambda seed, n_bins: shuffled(grid, seed, n_bins)
     table = ["| data, signals | what | by luck | share | 95 % interval |", "|---|---|---:|---:|---:|"]
     for kind, make in makers.items():
-        for words, names, seeds in (("statistical", STATISTICAL, asked.seeds), ("learning", LEARNING, asked.learning)):
-            began, spec = time.perf_counter(), experiment(names)
-            found = []
+        kinds = (
+            ("statistical", experiment(STATISTICAL), N_BINS, asked.seeds),
+            ("learning", experiment(LEARNING, eval=LEARNING_EVAL), LEARNING_BINS, asked.learning),
+        )
+        for words, spec, n_bins, seeds in kinds:
+            began, found = time.perf_counter(), []
             for seed in range(seeds):
-                found.append(sweep(make(seed), spec))
+                found.append(sweep(make(seed, n_bins), spec))
                 print(f"\r{kind}, {words}: {seed + 1} of {seeds}", end="", file=sys.stderr, flush=True)
-            print(f"{kind}, {words}: {seeds} sweeps in {time.perf_counter() - began:.0f} s")
+            print(f"\n{kind}, {words}: {seeds} sweeps in {time.perf_counter() - began:.0f} s", file=sys.stderr)
             if found:
                 table += lines(f"{kind}, {words}", found)
     print("\n".join(table))

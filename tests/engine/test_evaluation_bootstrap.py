@@ -58,7 +58,7 @@ def test_it_is_the_plain_one(seed, block, rows):
         sums, counts = net[row].tolist(), count[row].astype(int).tolist()
         observed = twin_observed(sums, counts, block, 32.0)
         found = np.array(twin_statistics(sums, counts, block, 32.0, draws, seed * GOLDEN & MASK))
-        close = np.abs(found - observed) < 1e-9  # sums in another order may tip these
+        close = np.abs(found - observed) < 1e-4  # single precision may tip these
         hits = round(p_values[row] * (draws + 1)) - 1
         assert (found >= observed)[~close].sum() <= hits <= (found >= observed)[~close].sum() + close.sum()
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vp_engine.evaluation.barriers import DROPPED, STOP_LOSS, TAKE_PROFIT, TIMEOUT, Outcomes
-from vp_engine.evaluation.counting import SUMS, TALLY, count_trades_nb, median_of_counts_nb, scratch_of
+from vp_engine.evaluation.counting import SUMS, TALLY, Firings, Rows, count_rows_nb, median_of_counts_nb, scratch_of
 
 N, HOLD = 60, 13
 KINDS = {TAKE_PROFIT: "tp", STOP_LOSS: "sl", TIMEOUT: "timeout"}
@@ -21,12 +21,18 @@ def counted(entries: list[tuple[int, int]], outcomes: Outcomes, cost: float, fir
     """(tally, sums, net, count, pieces, scratch afterwards) of firings (bin, up)."""
     entry = np.array([at for at, _ in entries], np.int64)
     up = np.array([side for _, side in entries], np.int8)
-    tally, sums = np.full(len(TALLY), 9, np.int64), np.full(len(SUMS), 9.0)
-    net, count = np.full(-(-(N - first) // grain), 9.0), np.full(-(-(N - first) // grain), 9.0)
-    pieces, scratch = np.full(-(-N // piece), 9.0), scratch_of(HOLD)
-    count_trades_nb(entry, up, outcomes, cost, first, grain, piece, scratch, tally, sums, net, count, pieces)
-    named = dict(zip(TALLY, tally.tolist(), strict=True)) | dict(zip(SUMS, sums.tolist(), strict=True))
-    return named, net, count, pieces, scratch
+    tally, sums = np.full((2, len(TALLY)), 9, np.int64), np.full((2, len(SUMS)), 9.0)
+    net, count = np.full((2, 2, -(-(N - first) // grain)), 9.0)
+    pieces, scratch = np.full((2, -(-N // piece)), 9.0), scratch_of(HOLD)
+    # The second of two detections, into the second place, entered a bin later than fired.
+    fired = Firings(
+        np.array([0, 1, 1 + entry.size]), np.concatenate([[0], entry - 1]), np.concatenate([[1], up]).astype(np.int8)
+    )
+    rows = Rows(np.array([1]), np.array([1]), np.array([1]), np.array([cost]))
+    count_rows_nb(fired, rows, outcomes, first, grain, piece, scratch, tally, sums, net, count, pieces)
+    named = dict(zip(TALLY, tally[1].tolist(), strict=True)) | dict(zip(SUMS, sums[1].tolist(), strict=True))
+    assert (tally[0] == 9).all()
+    return named, net[1], count[1], pieces[1], scratch
 
 
 @settings(max_examples=150, deadline=None)

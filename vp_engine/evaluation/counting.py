@@ -29,6 +29,25 @@ _GROSS, _STD, _SKEW, _KURTOSIS, _HELD, _EFFECTIVE = 0, 1, 2, 3, 4, 5
 _NO_SPREAD = 1e-12  # ticks squared: trades that all earn the same
 
 
+class Firings(NamedTuple):
+    """Firings of several detections one behind the other: detection d has offsets[d] to offsets[d + 1], int64.
+    at_bin int64, rising within each; up int8."""
+
+    offsets: np.ndarray
+    at_bin: np.ndarray
+    up: np.ndarray
+
+
+class Rows(NamedTuple):
+    """Rows to be counted, all (rows,): place int64 in what is written, firing int64 (their detection), delay int64
+    from firing to entry in bins, cost float64 of a round trip in ticks."""
+
+    place: np.ndarray
+    firing: np.ndarray
+    delay: np.ndarray
+    cost: np.ndarray
+
+
 class Scratch(NamedTuple):
     """Room for one row's walk. held: int64 (longest hold,), zeros; ends int64, shares float64: (longest hold + 1,),
     room for every trade that may live at once."""
@@ -88,11 +107,12 @@ def enter_nb(end, length, ends, shares, alive):
     ends[at], shares[at] = end, 1.0 / length
 
 
-@kernel
+@inner
 def count_trades_nb(
-    entry, up, outcomes, cost, first_bin, grain_bins, piece_bins, scratch, tally, sums, net, count, pieces
+    entry, up, delay, outcomes, cost, first_bin, grain_bins, piece_bins, scratch, tally, sums, net, count, pieces
 ):
-    """Figures of the trades entered at bins `entry`, int64 (m,) rising, up (int8 1) or down (0).
+    """Figures of the trades fired at bins `entry`, int64 (m,) rising, up (int8 1) or down (0), and entered `delay` bins
+    later.
 
     outcomes: kind, exit_bin, pnl_half by direction and bin; cost: ticks a round trip. scratch: a
     `Scratch`, left as it was. Written: tally int64 and sums float64 in the order of TALLY and SUMS (standard deviation
@@ -107,7 +127,7 @@ def count_trades_nb(
     gross, decided, busy_until = 0, 0, -1
     alive, now, share, effective = 0, 0, 0.0, 0.0
     for at in range(entry.size):
-        bin_at, row = entry[at], 1 - up[at]
+        bin_at, row = entry[at] + delay, 1 - up[at]
         kind = outcomes.kind[row, bin_at] if bin_at < n else DROPPED
         if kind == DROPPED:
             tally[_DROPPED] += 1
@@ -140,7 +160,7 @@ def count_trades_nb(
     mean = gross / 2.0 / m
     second = third = fourth = 0.0
     for at in range(entry.size):
-        bin_at, row = entry[at], 1 - up[at]
+        bin_at, row = entry[at] + delay, 1 - up[at]
         if bin_at >= n or outcomes.kind[row, bin_at] == DROPPED:
             continue
         if outcomes.kind[row, bin_at] != TIMEOUT:
@@ -158,3 +178,16 @@ def count_trades_nb(
         sums[_STD] = np.sqrt(second / (m - 1))
         sums[_SKEW] = third / m / variance**1.5
         sums[_KURTOSIS] = fourth / m / (variance * variance)
+
+
+@kernel
+def count_rows_nb(fired, rows, outcomes, first_bin, grain_bins, piece_bins, scratch, tally, sums, net, count, pieces):
+    """`count_trades_nb` for rows that share their barriers. fired: `Firings`; rows: `Rows`; what is written has one
+    more dimension in front, the row's place."""
+    for at in range(rows.place.size):
+        place, which = rows.place[at], rows.firing[at]
+        some = slice(fired.offsets[which], fired.offsets[which + 1])
+        count_trades_nb(
+            fired.at_bin[some], fired.up[some], rows.delay[at], outcomes, rows.cost[at], first_bin, grain_bins,
+            piece_bins, scratch, tally[place], sums[place], net[place], count[place], pieces[place],
+        )  # fmt: skip

@@ -6,7 +6,7 @@ of many made together. Rows are judged at the end, since corrections for many tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from vp_engine.evaluation.barriers import Barriers
 from vp_engine.evaluation.bootstrap import bootstrap_p, circle_of
-from vp_engine.evaluation.counting import SUMS, TALLY, count_trades_nb, scratch_of
+from vp_engine.evaluation.counting import SUMS, TALLY, Firings, Rows, count_rows_nb, scratch_of
 from vp_engine.evaluation.detection import Detector, Prediction, Trades, gather_trades
 from vp_engine.evaluation.spa import spa_p
 from vp_engine.evaluation.statistics import binomial_p, deflated_sharpe, holm, smallest_p, wilson_interval
@@ -85,6 +85,14 @@ class _Row(NamedTuple):
     evaluation: Evaluation
 
 
+def _alike(positions: Iterable[int], key: Callable[[int], Any]) -> list[tuple[Any, list[int]]]:
+    """Positions by their key, in the order in which keys are met."""
+    found: dict[Any, list[int]] = {}
+    for at in positions:
+        found.setdefault(key(at), []).append(at)
+    return list(found.items())
+
+
 class Counter:
     """Counts the rows of trials that share one signal's values, over one market.
 
@@ -102,7 +110,7 @@ class Counter:
             for threshold in trial.thresholds
             or calibrated_thresholds(values, self._barriers.market.valid, trial.evaluation)
         ]
-        fired: dict[tuple[float, int, int], tuple[np.ndarray, np.ndarray]] = {}  # by threshold, cooldown, first bin
+        fired: dict[Any, Any] = {}
         parts = [
             self._figures(values, prediction, rows[at : at + _ROWS_AT_ONCE], fired)
             for at in range(0, len(rows), _ROWS_AT_ONCE)
@@ -113,18 +121,22 @@ class Counter:
             np.concatenate([part[1] for part in parts]),
         )
 
-    def _fired(
-        self, values: np.ndarray, prediction: Prediction, row: _Row, known: dict[Any, tuple[np.ndarray, np.ndarray]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(bins int64, up int8) of a row's firings; they are shared by all barriers."""
-        first = row.evaluation.first_bin(values.size)
-        key = (row.threshold, row.evaluation.cooldown_bins, first)
-        if key not in known:
-            detector = Detector(row.threshold, row.evaluation.cooldown_bins, first, prediction)
-            fired = detector.update(values, self._barriers.market.valid, self._bin_seq)
-            at = np.flatnonzero(fired)
-            known[key] = at, (fired[at] > 0).astype(np.int8)
-        return known[key]
+    def _firings(
+        self, values: np.ndarray, prediction: Prediction, rows: Sequence[_Row], known: dict[Any, Any]
+    ) -> tuple[Firings, np.ndarray]:
+        """(firings of the detections that these rows need, which of them each row has); they do not depend on
+        barriers."""
+        needed: dict[tuple[float, int, int], int] = {}  # by threshold, cooldown, first bin
+        which = np.empty(len(rows), np.int64)
+        for at, row in enumerate(rows):
+            key = row.threshold, row.evaluation.cooldown_bins, row.evaluation.first_bin(values.size)
+            which[at] = needed.setdefault(key, len(needed))
+            if key not in known:
+                fired = Detector(*key, prediction).update(values, self._barriers.market.valid, self._bin_seq)
+                at_bin = np.flatnonzero(fired)
+                known[key] = at_bin, (fired[at_bin] > 0).astype(np.int8)
+        offsets = np.concatenate([[0], np.cumsum([known[key][0].size for key in needed])])
+        return Firings(offsets, *(np.concatenate([known[key][part] for key in needed]) for part in (0, 1))), which
 
     def _figures(
         self, values: np.ndarray, prediction: Prediction, rows: Sequence[_Row], fired: dict[Any, Any]
@@ -134,26 +146,27 @@ class Counter:
         tally, sums = np.empty((len(rows), len(TALLY)), np.int64), np.empty((len(rows), len(SUMS)))
         pieces = np.empty((len(rows), -(-n_bins // self._piece_bins)))
         p_values = np.full(len(rows), np.nan)
-        spans: dict[tuple[int, int], list[int]] = {}  # rows by evaluated bins and holding time
-        for at, row in enumerate(rows):
-            spans.setdefault((row.evaluation.first_bin(n_bins), row.evaluation.max_hold_bins), []).append(at)
-        for (first, max_hold), members in spans.items():
+        firings, firing = self._firings(values, prediction, rows, fired)
+        delay = np.array([row.evaluation.entry_delay_bins for row in rows])
+        cost = np.array([row.evaluation.cost_ticks for row in rows])
+        for (first, max_hold), members in _alike(
+            range(len(rows)), lambda at: (rows[at].evaluation.first_bin(n_bins), rows[at].evaluation.max_hold_bins)
+        ):
             span = max(n_bins - first, 0)
             circle = circle_of(span, max_hold)
             grain_bins, n_grains = (circle.grain_bins, circle.n_grains) if circle else (max(span, 1), 1)
-            net, count = np.empty((2, len(members), n_grains))
+            net, count = np.empty((2, len(rows), n_grains))
             scratch = scratch_of(max_hold)
-            for place, at in enumerate(members):
-                judged = rows[at].evaluation
-                fire_bin, up = self._fired(values, prediction, rows[at], fired)
-                outcomes = self._barriers.outcomes(judged.tp_ticks, judged.sl_ticks, max_hold, judged.fill)
-                count_trades_nb(
-                    fire_bin + judged.entry_delay_bins, up, outcomes, judged.cost_ticks, first, grain_bins,
-                    self._piece_bins, scratch, tally[at], sums[at], net[place], count[place], pieces[at],
+            for barriers, same in _alike(members, lambda at: rows[at].evaluation.barriers):
+                chosen = np.array(same)
+                count_rows_nb(
+                    firings, Rows(chosen, firing[chosen], delay[chosen], cost[chosen]),
+                    self._barriers.outcomes(*barriers), first, grain_bins, self._piece_bins, scratch,
+                    tally, sums, net, count, pieces,
                 )  # fmt: skip
             if circle is not None:
                 variance = np.array([rows[at].evaluation.null_variance for at in members])
-                p_values[members] = bootstrap_p(net, count, circle, variance)
+                p_values[members] = bootstrap_p(net[members], count[members], circle, variance)
         counted: dict[str, np.ndarray] = {name: tally[:, at] for at, name in enumerate(TALLY)}
         counted |= {name: sums[:, at] for at, name in enumerate(SUMS)}
         return self._columns(rows, counted, p_values, n_bins), pieces

@@ -48,11 +48,13 @@ def student_over_normal(blocks: int) -> float:
 
 @functools.lru_cache(maxsize=4)
 def draw_weights(n: int, block: int, draws: int, seed: int) -> np.ndarray:
-    """Share of each of n pieces in each draw of the stationary bootstrap, float64 (n, draws)."""
+    """Share of each of n pieces in each draw of the stationary bootstrap, float32 (n, draws)."""
     from arch.bootstrap import StationaryBootstrap  # a second to import, and only a sweep's end needs it
 
     drawn = StationaryBootstrap(block, np.arange(n), seed=seed).bootstrap(draws)
-    return np.stack([np.bincount(given[0], minlength=n) for given, _ in drawn], axis=1) / n
+    return np.stack([np.bincount(given[0], minlength=n) for given, _ in drawn], axis=1).astype(np.float32) / np.float32(
+        n
+    )
 
 
 def spa_p(
@@ -80,7 +82,7 @@ def spa_p(
     mean = gain.mean(axis=1)
     hopeless = mean < -np.sqrt(long_run_variance(gain, block) / n * 2.0 * np.log(np.log(n)))
     centre = np.where(hopeless, 0.0, mean)  # a row this far below the benchmark is left where it is
-    weights = draw_weights(n, block, draws, seed)
+    gain, weights = gain.astype(np.float32), draw_weights(n, block, draws, seed)
     best = np.full(draws, -np.inf)
     for first in range(0, rows, _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)

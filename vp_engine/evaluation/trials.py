@@ -51,6 +51,11 @@ class Evaluation(SpecModel):
         return break_even_rate(self.tp_ticks, self.sl_ticks, self.cost_ticks)
 
     @property
+    def barriers(self) -> tuple[float, float, int, FillModel]:
+        """What outcomes depend on."""
+        return self.tp_ticks, self.sl_ticks, self.max_hold_bins, self.fill
+
+    @property
     def null_variance(self) -> float:
         """Variance in ticks squared of one trade that always ends at a barrier and has no edge."""
         return self.tp_ticks * self.sl_ticks
