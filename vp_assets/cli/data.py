@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli import vendor
+from vp_assets.cli import live, vendor
 from vp_assets.cli.common import Session, command, count, size, table
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     command(app, "sample")(sample)
     command(app, "import")(import_files)
     vendor.register(app)
+    live.register(app)
 
 
 def sample(

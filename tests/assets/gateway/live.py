@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import socket
@@ -43,6 +44,7 @@ class LiveGateway:
 
     def close(self) -> None:
         """No further connection."""
+        self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def _serve(self) -> None:
@@ -54,17 +56,15 @@ class LiveGateway:
             threading.Thread(target=self._talk, args=(client,), daemon=True).start()
 
     def _talk(self, client: socket.socket) -> None:
-        with client, client.makefile("rwb") as line:
-            line.write(f"lsg_version=0.6.0\ncram={_CRAM}\n".encode())
-            line.flush()
+        with client, client.makefile("rb") as line, contextlib.suppress(OSError):  # the client may leave at any time
+            client.sendall(f"lsg_version=0.6.0\ncram={_CRAM}\n".encode())
             said = line.readline().decode()
             self.asked.append(said)
             wanted = hashlib.sha256(f"{_CRAM}|{KEY}".encode()).hexdigest()
             if f"auth={wanted}-{KEY[-5:]}|" not in said:
-                line.write(b"success=0|error=User authentication failed: invalid key\n")
+                client.sendall(b"success=0|error=User authentication failed: invalid key\n")
                 return
-            line.write(b"success=1|session_id=5\n")
-            line.flush()
+            client.sendall(b"success=1|session_id=5\n")
             while not self.asked[-1].startswith("start_session"):
                 self.asked.append(line.readline().decode())
             client.sendall(header(self._day, mapped=False))
