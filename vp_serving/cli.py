@@ -16,6 +16,7 @@ import uvicorn
 from vp_engine.errors import VPError
 from vp_engine.signals import load_signals
 from vp_serving.app import create_app
+from vp_serving.memory import return_freed_memory
 from vp_serving.query import QueryError, parse_query
 from vp_serving.settings import DEFAULT_PORT, ServingSettings, load_settings, override_fields
 from vp_serving.socket_protocol import StreamSocket
@@ -125,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"vp-serve: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 2
+    return_freed_memory()
     configure_logs(settings.log_level)
     host, port = listener.getsockname()[:2]
     structlog.get_logger("vp_serving").info("serving", url=f"http://{host}:{port}/", lake=settings.lake_root)

@@ -41,12 +41,17 @@ class Service:
         self.pool = ThreadPoolExecutor((os.cpu_count() or 2) + 4, thread_name_prefix="replay")
         self.warmth = Warmth(settings.base)
         self.hub = Hub(self.pool, settings.cache_mb << 20, settings.max_streams + 8)
+        self.metrics.kept("vp_cache_bytes", "Decoded bins and frames kept", self._cached)
+        self.metrics.kept("vp_chains", "Chains that wait for the next batch", lambda: len(self.hub.chains))
         self.streams = Streams(settings, resolver or self._resolve, self.pool, self.metrics)
 
     def close(self) -> None:
         """Release threads and the latency log."""
         self.pool.shutdown(wait=False, cancel_futures=True)
         self.streams.close()
+
+    def _cached(self) -> int:
+        return self.hub.groups.used + self.hub.frames.used
 
     def warm_up(self) -> None:
         """Load or compile the kernels that streams run, those of the signals that serving specs name among them."""

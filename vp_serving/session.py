@@ -9,6 +9,7 @@ says how many; at speed 0 there are no deadlines and the pacer waits for the sen
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -37,6 +38,7 @@ from vp_serving.protocol import (
 )
 from vp_serving.readers import Reader, Replay
 
+FAREWELL_S = 1.0
 MAX_REPLIES = 16  # unread error answers before a client that talks nonsense is let go
 log = structlog.get_logger("vp_serving")
 
@@ -85,16 +87,19 @@ class Session:
         self._queue_bins = queue_bins
         self._replies: deque[StreamError] = deque()
         self._seek_to = 0
+        self._sought_at = 0.0
         self._sought = asyncio.Event()  # a seek waits to be obeyed
         self._show_one = False  # after a seek one bin is sent even while paused
         self._control = asyncio.Event()  # speed, pause or seek changed
         self._filled = asyncio.Event()
         self._space = asyncio.Event()
         self._skipped = 0  # bins lost since the last one sent
+        self._asked_at: float | None = None  # when the stream was opened or sought, until its first bin is sent
         self.sent = self.dropped = 0
 
     async def run(self) -> None:
         """Stream until the capture ends, the client goes, or something fails. The socket is accepted already."""
+        self._asked_at = asyncio.get_running_loop().time()
         config = self._replay.runtime_config(self._clock.speed, self._next_bin)
         await self._socket.send_text(config.model_dump_json())
         tasks = [asyncio.create_task(work()) for work in (self._read, self._pace, self._send)]
@@ -161,6 +166,7 @@ class Session:
         self._sought.clear()
         self._next_bin = self._seek_to
         self._queue.clear()
+        self._asked_at = self._sought_at
         self._clock.jump()
         self._show_one = True
         return True
@@ -226,8 +232,10 @@ class Session:
             await self._socket.send_bytes(item.frame.grid)
             self.sent += 1
             lag_s = loop.time() - item.at
-            self._metrics.bins_sent.inc()
-            self._metrics.lag_seconds.observe(lag_s)
+            self._metrics.sent(lag_s)
+            if self._asked_at is not None:
+                self._metrics.answer_seconds.observe(loop.time() - self._asked_at)
+                self._asked_at = None
             if self._latency is not None:
                 self._latency.add(item.frame, lag_s, len(self._queue), skipped)
 
@@ -241,7 +249,9 @@ class Session:
                 self._obey(received.get("text"))
             except VPError as error:
                 self._reply(StreamError(code="bad_message", message=str(error)))
-        await self._socket.close(CLOSE_REFUSED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):  # who does not read may not take this either
+                await self._socket.close(CLOSE_REFUSED)
 
     def _obey(self, text: str | None) -> None:
         try:
@@ -261,6 +271,7 @@ class Session:
                 self._clock.set_speed(value)
             case Seek(ts_ns=ts_ns):
                 self._seek_to = self._replay.bin_at(int(ts_ns))
+                self._sought_at = asyncio.get_running_loop().time()
                 self._sought.set()
         self._control.set()
         self._space.set()

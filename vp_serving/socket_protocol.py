@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 FLUSH_S = 2.0  # for a peer whose ping timed out to take what is buffered
@@ -15,11 +17,21 @@ GOODBYE_S = 15.0  # for a peer to answer the close of a stream that is over, aft
 
 
 class StreamSocket(WebSocketsSansIOProtocol):
-    """Drops a connection that does not take its close."""
+    """Drops a connection that does not take its close, and tells the session as soon as a ping timed out."""
+
+    timed_out = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Pass a message on; after a timeout the client counts as gone, which uvicorn would take for a mistake."""
+        if self.timed_out:
+            raise ClientDisconnected
+        await super().send(message)
 
     def keepalive_timeout(self) -> None:
         """No pong came: say so, then drop."""
         super().keepalive_timeout()
+        self.timed_out = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011, "reason": "keepalive ping timeout"})
         self.loop.call_later(FLUSH_S, self.transport.abort)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:

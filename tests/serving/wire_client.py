@@ -90,11 +90,11 @@ def read_stream(socket: ClientConnection, bins: int | None = None) -> Stream:
 
 
 @contextlib.contextmanager
-def serving(settings: ServingSettings, resolver: Callable[..., Any] | None = None) -> Iterator[Server]:
-    """A server in a thread, on a port of its own, as `vp-serve` would run it."""
+def serving(settings: ServingSettings, resolver: Callable[..., Any] | None = None, **pings: float) -> Iterator[Server]:
+    """A server in a thread, on a port of its own, as `vp-serve` would run it. pings: as in `server_config`."""
     listener = bound_socket("127.0.0.1", 0)
     app = create_app(settings, resolver)
-    server = uvicorn.Server(server_config(settings, app))
+    server = uvicorn.Server(server_config(settings, app, **pings))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
