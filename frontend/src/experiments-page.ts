@@ -69,7 +69,7 @@ class ExperimentsPage {
     this.#sweep.append(this.#filters.sweep);
     const left = el("main", { class: "runs-side" }, this.#filters.root, this.#banner.root, this.#table.root, this.#says.root, this.#foot);
     root.append(
-      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, this.#help.button, themeButton()),
+      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, themeButton(), this.#help.button),
       el("div", { class: "columns" }, left, this.#detail.root),
       this.#help.root,
     );

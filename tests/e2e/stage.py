@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import httpx
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).parents[2]
-DIST = ROOT / "frontend" / "dist"
+DIST = Path(os.environ.get("VP_FRONTEND_DIST") or ROOT / "frontend" / "dist")
+KEPT = ROOT / "test-results" / "screens"
 # Software rendering must stay on: WebGL2 runs on it where there is no graphics card.
 CHROMIUM_FLAGS = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -132,6 +133,12 @@ def service(lake: Lake, port: int | None = None) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with running(command, lake, f"{url}/ready"):
         yield url
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep what the page shows as test-results/screens/<name>.png, for eyes."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=KEPT / f"{name}.png")
 
 
 def chromium(playwright: Playwright) -> Browser:

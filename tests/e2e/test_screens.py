@@ -1,4 +1,4 @@
-"""Both pages in real Chromium against the real service: what is streamed is drawn, what is judged is shown."""
+"""The stream page in real Chromium against the real service: what is streamed is drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from stage import EXPERIMENT, Lake, free_port, service
+from stage import Lake, free_port, service
 
 pytestmark = pytest.mark.e2e
 
@@ -174,44 +174,12 @@ class TestLostService:
             assert resumed - held < 300, "the stream began anew"
 
 
-def test_experiments_lead_to_a_stream(page: Page, url: str) -> None:
-    page.goto(f"{url}/experiments.html")
-    rows = page.locator(".runs tbody tr")
-    expect(rows.first).to_be_visible()
-    total = httpx.get(f"{url}/v1/experiments/runs?min_signals=0&top_n=1", trust_env=False, timeout=30).json()["total"]
-    page.get_by_label("Least number of trades").select_option("0")
-    expect(rows).to_have_count(total)
-    expect(page.locator(".banner")).to_contain_text(re.compile("correct"))
-    expect(page.locator(".topbar")).to_contain_text(EXPERIMENT)
-    # Sorting by trades puts the most first.
-    page.get_by_role("button", name="n", exact=True).click()
-    counts = [int(text.replace(",", "")) for text in page.locator(".runs tbody tr td:nth-child(4)").all_inner_texts()]
-    assert counts == sorted(counts, reverse=True)
-    rows.nth(1).click()
-    expect(page.locator(".detail .curve-axis button")).not_to_have_count(0)
-    run_id = page.locator(".detail code").first.inner_text()
-    page.get_by_role("link", name="Stream this run").click()
-    page.wait_for_url(re.compile(rf"vacuum-pressure\.html\?run_id={run_id}&threshold="))
-    wait_past(page, tenths_when_running(page), 10)
-    expect(page.get_by_label("Signal", exact=True)).to_contain_text("derivative")
-
-
-def test_a_filter_that_hides_all_offers_the_way_back(page: Page, url: str) -> None:
-    page.goto(f"{url}/experiments.html")
-    expect(page.locator(".runs tbody tr").first).to_be_visible()
-    page.get_by_label("Find a run or signal").fill("nothing like this")
-    expect(page.locator(".empty")).to_contain_text("No run matches")
-    page.get_by_role("button", name="Clear filters").click()
-    expect(page.locator(".runs tbody tr").first).to_be_visible()
-
-
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1920, 1080)])
-def test_pages_fit_the_window(page: Page, url: str, size: tuple[int, int]) -> None:
+def test_the_page_fits_the_window(page: Page, url: str, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    for path in (f"vacuum-pressure.html?serving={promoted(url)}", "experiments.html"):
-        page.goto(f"{url}/{path}")
-        page.wait_for_timeout(500)
-        wide, tall = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-        assert (wide, tall) <= size
-        outside = page.evaluate(OVERFLOWING)
-        assert outside == []
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}")
+    page.wait_for_timeout(500)
+    wide, tall = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert (wide, tall) <= size
+    outside = page.evaluate(OVERFLOWING)
+    assert outside == []
