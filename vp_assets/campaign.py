@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,5 +68,5 @@ def commit_index(chain: Chain, campaign: CampaignSpec, rows: list[dict[str, Any]
     at = address("campaign", "1", {"campaign": campaign.model_dump(mode="json")}, inputs)
     path = chain.lake.path(campaign_path(campaign.name, at))
     document = {"campaign": campaign.model_dump(mode="json"), "address": at, "datasets": rows}
-    chain.lake.commit_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
+    chain.lake.commit_document(path, document)
     return path

@@ -20,8 +20,8 @@ from vp_engine.errors import NotFoundError
 from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.lake import Dataset, DatasetInfo, RawDay, open_dataset, write_dataset
 from vp_engine.lake.admission import NoSession
-from vp_engine.lake.books import write_book
-from vp_engine.lake.paths import book_path
+from vp_engine.lake.books import find_book_file, write_book
+from vp_engine.stream import BINS_CODE_VERSION
 from vp_engine.units import parse_date
 
 Stored = TypeVar("Stored")
@@ -100,13 +100,14 @@ class BookIOManager(HashAddressedIOManager[BookCheckpoint, BookReplay, BookCheck
 
     def commit(self, stream: BookReplay) -> BookCheckpoint:
         checkpoint = stream.checkpoint()
-        write_book(self.chain.lake, stream.request.capture, stream.request.address, checkpoint)
+        request = stream.request
+        write_book(self.chain.lake, request.capture, request.address, checkpoint, [request.raw.manifest.address])
         return checkpoint
 
     def describe(self, context: dg.OutputContext, stored: BookCheckpoint) -> dict[str, Any]:
         request = self.chain.book(context.asset_key.path[0], context.partition_key)
-        path = self.chain.lake.path(book_path(request.capture, request.address))
-        return metadata.book(request, stored, path)
+        path = find_book_file(self.chain.lake, request.capture, request.address)
+        return metadata.book(request, stored, path, self.chain.lake.size(path))
 
     def speed(self, obj: Any, seconds: float) -> dict[str, Any]:
         if not isinstance(obj, BookReplay):
@@ -133,6 +134,7 @@ class BinsIOManager(HashAddressedIOManager[DatasetInfo, DatasetStream, Dataset])
             address=request.address,
             inputs={"book": request.book.address, "raw": [raw.manifest.address for raw in request.raws]},
             counters=lambda: stream.counters,
+            code_version=BINS_CODE_VERSION,
         )
 
     def describe(self, context: dg.OutputContext, stored: DatasetInfo) -> dict[str, Any]:
@@ -188,7 +190,7 @@ class PromotedIOManager(HashAddressedIOManager[PromotedSpec, Promotion, Promoted
         return stream.commit()
 
     def describe(self, context: dg.OutputContext, stored: PromotedSpec) -> dict[str, Any]:
-        return metadata.promoted(stored)
+        return metadata.promoted(stored, self.chain.lake.read_bytes(stored.path).decode())
 
     def load(self, context: dg.InputContext, day: str | None) -> PromotedSpec:
         raise NotFoundError(f"{context.asset_key.to_user_string()} is a leaf: read its serving spec by name")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -25,6 +24,7 @@ from vp_engine.lake.admission import NoSession
 from vp_engine.lake.blocks import open_parquet, read_group
 from vp_engine.lake.paths import GRID_FILE
 from vp_engine.lake.results import rank
+from vp_engine.lake.store import LakePath
 from vp_engine.specs import ExperimentSpec, VPRuntimeConfig
 from vp_engine.units import PRICE_SCALE, dollars
 
@@ -57,13 +57,13 @@ def raw(day: RawDay | NoSession) -> dict[str, Any]:
     }
 
 
-def book(request: BookRequest, checkpoint: BookCheckpoint, path: Path) -> dict[str, Any]:
-    """Metadata of a book cache, with its ten levels around the market."""
+def book(request: BookRequest, checkpoint: BookCheckpoint, path: LakePath, size: int) -> dict[str, Any]:
+    """Metadata of a book cache of `size` bytes, with its ten levels around the market."""
     return {
         "address": request.address,
         "path": dg.MetadataValue.path(str(path)),
         "rows": checkpoint.n_orders,
-        "bytes": path.stat().st_size,
+        "bytes": size,
         "events": checkpoint.n_records,
         "counters": dg.MetadataValue.md(preview.pairs_markdown(checkpoint.counters)),
         "levels": dg.MetadataValue.md(_levels(checkpoint, request.config)),
@@ -94,12 +94,13 @@ def dataset_png(stored: Dataset) -> bytes:
     bins, step = stored.bins, -(-stored.n_bins // preview.COLUMNS)
     chosen = np.arange(step - 1, stored.n_bins, step) if stored.n_bins >= step else np.array([stored.n_bins - 1])
     values = np.empty((chosen.size, stored.rows), np.float32)
-    with open_parquet(stored.path / GRID_FILE) as file:
+    path = stored.info.file(GRID_FILE)
+    with open_parquet(path) as file:
         for group in range(file.metadata.num_row_groups):
             first = group * stored.row_group_bins
             inside = (chosen >= first) & (chosen < first + stored.row_group_bins)
             if inside.any():
-                column = read_group(file, stored.path / GRID_FILE, group, (PREVIEW_FIELD,))[PREVIEW_FIELD]
+                column = read_group(file, path, group, (PREVIEW_FIELD,))[PREVIEW_FIELD]
                 values[inside] = column.reshape(-1, stored.rows)[chosen[inside] - first]
     tick_int = stored.config.tick_int
     spot = np.where(bins["book_valid"][chosen] == 1, bins["spot_ref_price_int"][chosen] // tick_int, -1)
@@ -120,17 +121,17 @@ def best_rows(meta: pa.Table, runs: pa.Table, experiment: ExperimentSpec) -> lis
     return [{**of_run[row["run_id"]], **row} for row in ranked.to_pylist()]
 
 
-def promoted(stored: PromotedSpec) -> dict[str, Any]:
-    """Metadata of a promoted spec: its YAML and its figures."""
+def promoted(stored: PromotedSpec, text: str) -> dict[str, Any]:
+    """Metadata of a promoted spec: its YAML as stored, and its figures."""
     record = stored.spec.promoted
     return {
         "address": stored.address,
         "name": stored.spec.name,
         "path": dg.MetadataValue.path(str(stored.path)),
-        "bytes": stored.path.stat().st_size,
+        "bytes": len(text.encode()),
         "rows": 1,
         "figures": dg.MetadataValue.md(preview.pairs_markdown(record.figures if record is not None else {}, "figure")),
-        "spec": dg.MetadataValue.md(f"```yaml\n{stored.path.read_text()}```"),
+        "spec": dg.MetadataValue.md(f"```yaml\n{text}```"),
     }
 
 

@@ -17,10 +17,11 @@ from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.evaluation.sweep import replay_trades
 from vp_engine.evaluation.walk_forward import Choice
-from vp_engine.hashing import sha256_text
+from vp_engine.hashing import sha256_text, signed_text
 from vp_engine.lake import Lake, open_dataset
 from vp_engine.lake.models import models_dir, open_models
 from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.lake.promoted import commit_promoted
 from vp_engine.signals import get_signal
 from vp_engine.specs import ExperimentSpec, ServingSpec, SpecBook, dump_yaml, load_yaml_spec
 from vp_engine.specs.runtime import SCORING_FIELDS
@@ -74,7 +75,7 @@ class Promotion:
         lake, models = self._chain.lake, self._record.models
         if models is not None and not lake.exists(lake.path(models_dir(models))):
             return None
-        if lake.exists(self.path) and lake.read_bytes(self.path) == self.text.encode():
+        if lake.entry(self.path) is not None and lake.read_bytes(self.path) == signed_text(self.text).encode():
             return PromotedSpec(self.spec, self.path, self.address)
         return None
 
@@ -87,8 +88,7 @@ class Promotion:
             kept = keep_models(lake, dataset, self.choice.meta["signal"], json.loads(self.choice.meta["parameters"]))
             assert kept == self._record.models
         require_replay(lake, self._chain.specs, self.spec)
-        lake.commit_bytes(self.path, self.text.encode())
-        return PromotedSpec(self.spec, self.path, self.address)
+        return PromotedSpec(self.spec, commit_promoted(lake, self.spec.name, self.text), self.address)
 
 
 def read_promoted(path: Path) -> ServingSpec:

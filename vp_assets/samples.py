@@ -5,10 +5,8 @@ is not made twice; a day of the exchange costs seconds to simulate and nothing t
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from vp_assets.sessions import session
@@ -16,7 +14,7 @@ from vp_engine.errors import ConfigError, LakeError
 from vp_engine.hashing import address
 from vp_engine.lake import Lake, find_raw
 from vp_engine.lake.raw import Imported, import_raw
-from vp_engine.lake.store import json_bytes, temporary_name
+from vp_engine.lake.store import LakePath, json_bytes
 from vp_engine.sample import SAMPLE_CODE_VERSION, SampleSpec, sample_file_name, write_sample
 from vp_engine.specs import VPRuntimeConfig
 
@@ -44,14 +42,11 @@ def bring(
     held = find_raw(lake, lock, spec.day, SOURCE)
     if held is not None and _note(lake, held.path) == {"made_from": made_from, "sha256": held.manifest.sha256}:
         return Imported(held.path, held.manifest, True)
-    folder = lake.path(temporary_name("sample"))
-    lake.make_folder(folder)
-    try:
+    with lake.staged(lake.path("sample")) as folder:
+        folder.mkdir()
         file = folder / sample_file_name(spec)
         write_sample(file, spec, lambda share: report("% of the records", round(100 * share), 100))
         taken = import_raw(lake, lock, file, SOURCE, day=spec.day, replace=anew)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     note = {"made_from": made_from, "sha256": taken.manifest.sha256}
     lake.commit_bytes(_note_path(taken.path), json_bytes(note))
     return taken
@@ -61,11 +56,11 @@ def _plain(spec: SampleSpec) -> dict[str, Any]:
     return {name: value if isinstance(value, (int, float)) else str(value) for name, value in asdict(spec).items()}
 
 
-def _note_path(raw: Path) -> Path:
+def _note_path(raw: LakePath) -> LakePath:
     return raw.with_name(raw.name + ".sample.json")
 
 
-def _note(lake: Lake, raw: Path) -> dict[str, Any] | None:
+def _note(lake: Lake, raw: LakePath) -> dict[str, Any] | None:
     """What a raw file was made from; None where nobody said so."""
     where = _note_path(raw)
     try:

@@ -39,7 +39,7 @@ class BookReplay:
         """The book at the warm-up's start; BookError or DataError if it is not sound."""
         request = self.request
         progress.report("book cache", 0, 1)
-        made = build_checkpoint(request.raw.path, request.config, request.capture)
+        made = build_checkpoint(request.raw.file(), request.config, request.capture)
         require_sound_book(made, request.raw.path.name)
         self.n_records = made.n_records
         progress.report("book cache", 1, 1)
@@ -51,7 +51,7 @@ class DatasetStream:
 
     def __init__(self, request: BinsRequest, checkpoint: BookCheckpoint) -> None:
         self.request = request
-        self._events = stream_events([raw.path for raw in request.raws], request.config, request.capture, checkpoint)
+        self._events = stream_events([raw.file() for raw in request.raws], request.config, request.capture, checkpoint)
 
     @property
     def counters(self) -> dict[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 SHORT = 12  # hex digits of an address in names people read
 _CHUNK = 1 << 20
 _PLAIN = frozenset({str, int, bool})
+_SIGNATURE = "# sha256 of the lines above: "
 
 
 def _checked(value: Any) -> Any:
@@ -61,3 +62,21 @@ def sha256_file(path: Path) -> str:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def signed_text(text: str) -> str:
+    """Text with a last line that holds the sha256 of all before it; a comment to YAML."""
+    return f"{text}{_SIGNATURE}{sha256_text(text)}\n"
+
+
+def signature_holds(text: str) -> bool | None:
+    """Whether the last line of a signed text agrees with the rest; None for a text without one."""
+    rest, mark, digest = text.rpartition(_SIGNATURE)
+    if not mark:
+        return None
+    return digest == sha256_text(rest) + "\n" and (rest.endswith("\n") or not rest)
+
+
+def unsigned_text(text: str) -> str:
+    """A signed text without its last line; one that is not signed as it is."""
+    return text.rpartition(_SIGNATURE)[0] if _SIGNATURE in text else text

@@ -12,7 +12,8 @@ import structlog
 from vp_engine.errors import NotFoundError, VPError
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.lake import DatasetInfo, Lake, open_dataset
-from vp_engine.lake.paths import DATASETS, promoted_serving_dir
+from vp_engine.lake.datasets import iter_datasets
+from vp_engine.lake.paths import promoted_serving_dir
 from vp_engine.lake.results import ResultsDB
 from vp_engine.specs import ServingSpec, SpecBook, VPRuntimeConfig, dump_yaml
 from vp_engine.specs.experiment import ExperimentSpec
@@ -125,13 +126,7 @@ class Catalog:
 
     def infos(self) -> list[DatasetInfo]:
         """Every dataset that is whole; a damaged one is logged, and said when it is asked for by name."""
-        infos = []
-        for folder in self.lake.entries(self.lake.path(DATASETS)):
-            try:
-                infos.append(open_dataset(self.lake, folder.name).info)
-            except VPError as error:
-                log.warning("dataset left out", reason=str(error))
-        return infos
+        return list(iter_datasets(self.lake, lambda _, error: log.warning("dataset left out", reason=str(error))))
 
 
 def row_at(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:

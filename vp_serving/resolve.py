@@ -210,7 +210,7 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
 
     def blocks() -> Iterable[BinBlock]:
         checkpoint = find_book(lake, capture, book) or build_checkpoint(raws[0].path, config, capture)
-        return stream_events([raw.path for raw in raws], config, capture, checkpoint, BLOCK_BINS)
+        return stream_events([raw.file() for raw in raws], config, capture, checkpoint, BLOCK_BINS)
 
     return Plan(
         config=config,

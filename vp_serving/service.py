@@ -73,8 +73,7 @@ class Service:
         return "ok"
 
     def _check_lake(self) -> str:
-        root = self.catalog.lake.path()
-        return "ok" if root.is_dir() and os.access(root, os.R_OK) else f"{root}: no such folder; VP_LAKE_ROOT names it"
+        return self.catalog.lake.problem() or "ok"
 
     def why_not(self, **names: Any) -> str | None:
         """Why a stream of this serving spec or run would be refused; None if it would not."""

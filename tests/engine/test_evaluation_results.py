@@ -47,12 +47,12 @@ def test_a_committed_sweep_is_never_rewritten(world):
     assert not [path for path in lake.root.rglob(".tmp-*")]
 
 
-def test_a_sweep_without_its_meta_file_does_not_exist(world, tmp_path):
+def test_a_sweep_without_its_manifest_does_not_exist(world, tmp_path):
     from vp_engine.lake import Lake
 
     db = ResultsDB(Lake(tmp_path))
     db.write(SWEEP, *world[3])
-    db.lake.path(paths.results_paths(SWEEP)[0]).unlink()
+    db.lake.path(paths.results_manifest(SWEEP)).unlink()
     assert not db.exists(SWEEP)
     assert db.sweeps() == []
     assert db.query_runs().num_rows == 0

@@ -28,6 +28,7 @@ from lake_kit import (
 from vp_engine.errors import ConfigError, DataError, LakeError, NotFoundError
 from vp_engine.lake import Lake, find_dataset, list_datasets, open_dataset, write_dataset
 from vp_engine.lake.blocks import ROW_GROUP_BINS, regrouped
+from vp_engine.lake.manifests import sealed
 from vp_engine.schema import BIN_FIELDS, GRID_F32_NAMES, GRID_STORED, BinBlock, arrow_schema, empty_block
 from vp_engine.specs import build_config_with_overrides
 
@@ -136,7 +137,7 @@ def test_the_manifest_says_what_it_is(stored):
     assert stored.config == CONFIG
     assert stored.capture == CAPTURE
     sums = json.loads((stored.path / "checksums.json").read_text())
-    assert set(sums) == {*FILES, "manifest.json"}
+    assert sums == {name: manifest["files"][name]["sha256"] for name in FILES}
 
 
 def test_mid_ticks(lake):
@@ -231,7 +232,7 @@ def test_a_flipped_byte_is_found_by_verify_and_mostly_by_reading(lake, name):
     content[len(content) // 3] ^= 0x10
     path.write_bytes(content)
     open_dataset(lake, NAME)  # sizes still agree
-    with pytest.raises(LakeError, match=f"{name}: differs from checksums"):
+    with pytest.raises(LakeError, match=f"{name}: differs from its manifest"):
         open_dataset(lake, NAME, verify=True)
     with pytest.raises(LakeError, match="damaged"):
         list(open_dataset(lake, NAME).blocks())
@@ -248,8 +249,8 @@ def test_a_cut_file_is_found_on_opening(lake):
 @pytest.mark.parametrize("change", [{"schema_version": 999}, {"kind": "raw"}, {"rows": {"bins": 1}}, {"bytes": None}])
 def test_a_foreign_manifest_is_one_line(lake, change):
     path = write_random(lake).path / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(LakeError, match=r"manifest|schema version") as caught:
+    path.write_bytes(sealed({**json.loads(path.read_text()), **change}))
+    with pytest.raises(LakeError, match=r"not the manifest of a dataset|schema version") as caught:
         open_dataset(lake, NAME)
     assert "\n" not in str(caught.value)
 

@@ -1,7 +1,5 @@
 """What was made of what, from manifests; deleting one thing leaves the rest whole."""
 
-import json
-
 import pytest
 from lake_kit import dbn_file, small_capture, small_config, write_random
 
@@ -19,11 +17,11 @@ def lake(tmp_path):
     """A raw day, a book, two datasets of which one knows both, and a campaign over the first."""
     lake = Lake(tmp_path / "lake")
     raw = import_raw(lake, load_instrument(), dbn_file(tmp_path / "a.dbn")).manifest
-    write_book(lake, small_capture(small_config()), "b" * 64, BookCheckpoint.of(new_book(64)))
+    write_book(lake, small_capture(small_config()), "b" * 64, BookCheckpoint.of(new_book(64)), [raw.address])
     write_random(lake, inputs={"book": "b" * 64, "raw": [raw.address]})
     write_random(lake, seed=2, address="f" * 64, inputs={"book": "c" * 64, "raw": ["d" * 64]})
     index = {"address": "e" * 64, "datasets": [{"dataset_address": list_datasets(lake)[0].address}]}
-    lake.commit_bytes(lake.path(paths.campaign_path("gold", "e" * 64)), json.dumps(index).encode())
+    lake.commit_document(lake.path(paths.campaign_path("gold", "e" * 64)), index)
     return lake
 
 
@@ -39,7 +37,7 @@ def test_inputs_lead_down_and_users_up(lake):
     raw, book, known, orphan, campaign = held.things
     assert held.find(raw.address[:12]) is raw
     assert held.users(book) == [known]
-    assert held.dependents(raw) == [known, campaign]
+    assert held.dependents(raw) == [book, known, campaign]
     assert held.users(campaign) == []
     assert held.missing(known) == []
     assert held.missing(orphan) == ["c" * 64, "d" * 64]

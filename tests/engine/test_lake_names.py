@@ -148,7 +148,7 @@ def test_sql_over_days_datasets_and_specs(tmp_path):
         assert "a" not in catalog.sql("SELECT * FROM grid LIMIT 1").column_names
         assert catalog.sql("SELECT day, kept FROM days").to_pylist() == [{"day": DAY, "kept": 100}]
         names = catalog.sql("SELECT name FROM serving_specs ORDER BY name").column("name").to_pylist()
-        assert names == ["derivative_baseline", "derivative_demo"]
+        assert {"derivative_baseline", "derivative_demo"} <= set(names)
         assert catalog.sql("CREATE TABLE mine AS SELECT 1 AS x").num_columns <= 1
 
 

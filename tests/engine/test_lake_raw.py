@@ -45,7 +45,7 @@ def test_a_day_comes_in_under_its_name_with_a_manifest(lake, tmp_path, suffix):
     assert manifest.has_snapshot
     assert manifest.instrument_ids == (42,)
     assert json.loads(done.path.with_name(done.path.name + ".manifest.json").read_text())["source"] == "databento"
-    assert find_raw(lake, LOCK, DAY) == (done.path, manifest)
+    assert find_raw(lake, LOCK, DAY)[:2] == (done.path, manifest)
     assert list_raw(lake) == list_raw(lake, LOCK) == [find_raw(lake, LOCK, DAY)]
     assert find_raw(lake, LOCK, DAY + dt.timedelta(days=1)) is None
     verify_raw(find_raw(lake, LOCK, DAY))

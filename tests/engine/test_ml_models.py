@@ -13,6 +13,7 @@ from ml_kit import CONFIG, FIRST, NAMES, QUICK, STEP, learn, ml_block, speak
 
 from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake import Lake
+from vp_engine.lake.manifests import sealed
 from vp_engine.lake.models import models_address, models_dir, open_models, writing_models
 from vp_engine.signals import get_signal, make_signal
 from vp_engine.signals.ml import Refits
@@ -190,7 +191,7 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, change):
     lake = Lake(tmp_path)
     address = kept(lake, "svm_sp", learn("svm_sp", ml_block(31))[1])
     path = lake.path(models_dir(address)) / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    path.write_bytes(sealed({**lake.read_manifest(path), **change}))
     with pytest.raises(LakeError, match="not the manifest of models"):
         open_models(lake, address, "svm_sp")
 

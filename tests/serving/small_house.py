@@ -11,7 +11,7 @@ from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.evaluation.sweep import evaluate
 from vp_engine.evaluation.trials import expand, experiment_address
 from vp_engine.lake import Dataset, Lake, book_address, dataset_address, import_raw, write_dataset
-from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.lake.promoted import commit_promoted
 from vp_engine.lake.results import ResultsDB
 from vp_engine.sample import SampleSpec, write_sample
 from vp_engine.specs import SpecBook, dump_yaml, load_instrument
@@ -101,7 +101,7 @@ def build_house(folder: Path) -> House:
     promoted = promoted_spec(
         serving_spec, results.detail(run_ids[0]), results.best_row(run_ids[0], "n_signals"), experiment
     )
-    lake.commit_bytes(promoted_serving_path(lake, promoted.name), dump_yaml(promoted).encode())
+    commit_promoted(lake, promoted.name, dump_yaml(promoted))
     return House(lake.path(), configs, lake, dataset.dataset_id, run_ids, promoted.name)
 
 

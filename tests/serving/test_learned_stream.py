@@ -15,7 +15,7 @@ from vp_engine.evaluation import evaluate, expand, keep_models, promoted_spec, s
 from vp_engine.evaluation.sweep import replay_trades, signal_values, sweep_input
 from vp_engine.lake import Lake, open_dataset
 from vp_engine.lake.models import models_dir
-from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.lake.promoted import commit_promoted
 from vp_engine.signals.ml import WalkForwardSignal
 from vp_engine.specs import ExperimentSpec, SpecBook, dump_yaml, load_instrument
 
@@ -47,7 +47,7 @@ def test_the_stream_says_what_the_sweep_judged(
     spec = promoted_spec(base, meta, run, experiment)
     assert spec.promoted is not None
     assert keep_models(lake, dataset, name, trials[0].parameters) == spec.promoted.models
-    lake.commit_bytes(promoted_serving_path(lake, spec.name), dump_yaml(spec).encode())
+    commit_promoted(lake, spec.name, dump_yaml(spec))
     values = signal_values(sweep_input(dataset, [name]), trials[0])
     trades, _ = replay_trades(dataset, name, trials[0].parameters, spec.promoted.eval, run["threshold"])
     assert trades.fire_bin.size

@@ -28,7 +28,6 @@ from vp_assets.preview import table_markdown
 from vp_assets.promotion import differences, read_promoted, replay
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import DataError, VPError
-from vp_engine.hashing import sha256_file
 from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
 from vp_engine.lake.admission import NoSession
 from vp_engine.lake.results import ResultsDB
@@ -115,7 +114,7 @@ def raw(key: dg.AssetKey, day: RawDay | NoSession) -> Iterator[dg.AssetCheckResu
         yield from (result(check.name, True, no_session=day.reason) for check in RAW)
         return
     facts = day.manifest
-    digest = sha256_file(day.path)
+    digest = day.lake.digest(day.path)
     yield result("hash", digest == facts.sha256, sha256=digest)
     said = {"condition": facts.condition, "quarantine": facts.quarantine, "admitted": facts.admitted}
     yield result("condition", facts.quarantine is None, **{name: word for name, word in said.items() if word})

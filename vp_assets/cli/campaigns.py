@@ -128,7 +128,7 @@ def _warm_kernels(chain: Chain, pipeline: str, day: str) -> int:
     request = chain.bins(pipeline, day)
     book = chain.stored_book(request.book)
     config = request.config
-    events = stream_events([raw.path for raw in request.raws], config, request.capture, book, block_bins=50)
+    events = stream_events([raw.file() for raw in request.raws], config, request.capture, book, block_bins=50)
     block = next(iter(events))
     scores = SpectrumScorer(config).update(block)
     names = [info.name for info in list_signals() if info.kind == "statistical"]

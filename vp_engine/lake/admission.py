@@ -7,12 +7,11 @@ manifest: the day stays absent to whoever looks for records.
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake import paths
-from vp_engine.lake.raw import RawDay, find_raw
-from vp_engine.lake.store import Lake, json_bytes
+from vp_engine.lake.raw import RawDay, find_raw, rewrite_manifest
+from vp_engine.lake.store import Lake, LakePath
 from vp_engine.schema import SCHEMA_VERSION
 from vp_engine.specs.base import SpecModel
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -33,7 +32,7 @@ class NoSession(SpecModel):
     condition: str | None = None
 
 
-def _path(lake: Lake, config: VPRuntimeConfig, day: dt.date, source: str) -> Path:
+def _path(lake: Lake, config: VPRuntimeConfig, day: dt.date, source: str) -> LakePath:
     raw = lake.path(paths.raw_path(config, day, source))
     return raw.with_name(raw.name.removesuffix(".dbn.zst") + _SUFFIX)
 
@@ -52,7 +51,7 @@ def write_no_session(
     made = NoSession(
         source=source, dataset=config.dataset, symbol=config.symbol, day=day, reason=reason, condition=condition
     )
-    lake.commit_bytes(_path(lake, config, day, source), json_bytes(made.model_dump(mode="json")))
+    lake.commit_document(_path(lake, config, day, source), made.model_dump(mode="json"))
     return made
 
 
@@ -62,7 +61,7 @@ def find_no_session(lake: Lake, config: VPRuntimeConfig, day: dt.date, source: s
     if not lake.exists(where) or find_raw(lake, config, day, source) is not None:
         return None
     try:
-        return NoSession.parse(lake.read_json(where), str(where))
+        return NoSession.parse(lake.read_manifest(where), str(where))
     except ConfigError as error:
         raise LakeError(str(error)) from None
 
@@ -72,7 +71,7 @@ def list_no_session(lake: Lake, config: VPRuntimeConfig, source: str = "databent
     folder = lake.path(paths.raw_folder(config, source))
     found = []
     for where in lake.entries(folder, f"*.{config.symbol}.mbo{_SUFFIX}"):
-        note = NoSession.parse(lake.read_json(where), str(where))
+        note = NoSession.parse(lake.read_manifest(where), str(where))
         if find_raw(lake, config, note.day, source) is None:
             found.append(note)
     return sorted(found, key=lambda note: note.day)
@@ -92,5 +91,4 @@ def admit_raw(lake: Lake, config: VPRuntimeConfig, day: dt.date, note: str) -> R
         update={"quarantine": None, "admitted": f"{note} ({found.manifest.quarantine})"}
     )
     with lake.locked(found.path.parent):
-        lake.commit_bytes(paths.manifest_path(found.path), json_bytes(manifest.model_dump(mode="json")))
-    return RawDay(found.path, manifest)
+        return rewrite_manifest(found, manifest)

@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 
 from vp_engine.arrow import arrow_array, numpy_array
 from vp_engine.errors import DataError, LakeError
+from vp_engine.lake.objects import open_source, said
 from vp_engine.lake.paths import BINS_FILE, GRID_FILE
+from vp_engine.lake.store import LakePath
 from vp_engine.schema import (
     BIN_FIELDS,
     GRID_F32_NAMES,
@@ -160,22 +162,31 @@ class BlockWriter:
         self.volume += int(bins["buy_volume"].sum() + bins["sell_volume"].sum())
 
 
-def open_parquet(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
-    """A stored file to read from, pages checked as they are read; LakeError if it is no Parquet file."""
+def open_parquet(path: LakePath, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """A stored file to read from, pages checked as they are read; LakeError if it is no Parquet file.
+
+    A local file is mapped; of an object the ranges that hold the wanted columns are fetched.
+    """
     try:
-        return pq.ParquetFile(
-            path, metadata=metadata, memory_map=True, pre_buffer=False, page_checksum_verification=True
-        )
+        with said(path, OSError, pa.ArrowException):
+            return pq.ParquetFile(
+                open_source(path),
+                metadata=metadata,
+                memory_map=True,
+                pre_buffer=not isinstance(path, Path),
+                page_checksum_verification=True,
+            )
     except (OSError, pa.ArrowInvalid) as error:
         raise LakeError(f"{path}: cannot be read as Parquet ({_one_line(error)})") from None
 
 
-def read_group(file: pq.ParquetFile, path: Path, group: int | None, names: Sequence[str]) -> dict[str, np.ndarray]:
+def read_group(file: pq.ParquetFile, path: LakePath, group: int | None, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Columns of one row group, or of all if it is None, as flat arrays; LakeError if a page does not match its
     checksum."""
     columns = list(names)
     try:
-        table = file.read(columns) if group is None else file.read_row_group(group, columns)
+        with said(path, OSError, pa.ArrowException):
+            table = file.read(columns) if group is None else file.read_row_group(group, columns)
     except (OSError, pa.ArrowInvalid, pa.ArrowException) as error:
         which = "a row group" if group is None else f"row group {group}"
         raise LakeError(f"{path}: {which} is damaged ({_one_line(error)}); compute it again") from None

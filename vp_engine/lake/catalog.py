@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -20,7 +19,7 @@ from vp_engine.lake import paths
 from vp_engine.lake.datasets import DatasetInfo, list_datasets
 from vp_engine.lake.raw import RawDay, list_raw
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA, ResultsDB
-from vp_engine.lake.store import Lake
+from vp_engine.lake.store import Lake, LakePath
 from vp_engine.schema import BIN_FIELDS, GRID_STORED, arrow_schema
 from vp_engine.specs.book import SpecBook
 
@@ -62,6 +61,8 @@ class Catalog:
         self.specs = specs
         self.connection = duckdb.connect(":memory:")
         self.connection.execute("SET TimeZone = 'UTC'")
+        if not lake.is_local:  # DuckDB reads through the lake's own file system: one way to credentials and endpoint
+            self.connection.register_filesystem(lake.root.fs)
         self.refresh()
 
     def __enter__(self) -> Catalog:
@@ -79,14 +80,15 @@ class Catalog:
     def refresh(self) -> None:
         """Read anew what is committed."""
         datasets = list_datasets(self.lake)
-        sweeps = [paths.results_paths(sweep) for sweep in ResultsDB(self.lake).sweeps()]
+        results = ResultsDB(self.lake)
+        sweeps = [results.files(sweep) for sweep in results.sweeps()]
         self._table("days", _DAYS, (_day_row(day) for day in list_raw(self.lake)))
         self._table("datasets", _DATASETS, (_dataset_row(info) for info in datasets))
         self._table("serving_specs", _SERVING, self._serving_rows())
-        self._files("bins", arrow_schema(BIN_FIELDS), [info.path / paths.BINS_FILE for info in datasets], by_id=True)
-        self._files("grid", arrow_schema(GRID_STORED), [info.path / paths.GRID_FILE for info in datasets], by_id=True)
-        self._files("runs_meta", RUNS_META_SCHEMA, [self.lake.path(meta) for meta, _ in sweeps])
-        self._files("runs", RUNS_SCHEMA, [self.lake.path(runs) for _, runs in sweeps])
+        self._files("bins", arrow_schema(BIN_FIELDS), [info.file(paths.BINS_FILE) for info in datasets], by_id=True)
+        self._files("grid", arrow_schema(GRID_STORED), [info.file(paths.GRID_FILE) for info in datasets], by_id=True)
+        self._files("runs_meta", RUNS_META_SCHEMA, [meta for meta, _ in sweeps])
+        self._files("runs", RUNS_SCHEMA, [runs for _, runs in sweeps])
         self.connection.execute(_BEST)
 
     def sql(self, query: str) -> pa.Table:
@@ -102,7 +104,7 @@ class Catalog:
         self.connection.register(f"{name}_rows", pa.Table.from_pylist(list(rows), schema))
         self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {name}_rows")
 
-    def _files(self, name: str, schema: pa.Schema, files: Sequence[Path], by_id: bool = False) -> None:
+    def _files(self, name: str, schema: pa.Schema, files: Sequence[LakePath], by_id: bool = False) -> None:
         """A view of Parquet files; with `by_id` the folder's name is a column `dataset_id` in front."""
         if not files:
             columns = [pa.field("dataset_id", _TEXT), *schema] if by_id else [*schema]

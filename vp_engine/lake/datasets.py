@@ -8,8 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +18,9 @@ from vp_engine.errors import ConfigError, DataError, LakeError, NotFoundError
 from vp_engine.hashing import SHORT
 from vp_engine.lake import paths
 from vp_engine.lake.blocks import BLOCK_FIELDS, ROW_GROUP_BINS, BlockWriter, open_parquet, read_group, regrouped
+from vp_engine.lake.manifests import unsealed
 from vp_engine.lake.paths import BINS_FILE, GRID_FILE
-from vp_engine.lake.store import MANIFEST, Lake, write_json
+from vp_engine.lake.store import MANIFEST, Entry, Lake, LakePath, stored_file, write_json
 from vp_engine.schema import (
     BIN_DTYPE,
     BIN_FIELDS,
@@ -44,8 +44,12 @@ class DatasetInfo(NamedTuple):
 
     dataset_id: str
     address: str
-    path: Path
+    path: LakePath
     manifest: dict[str, Any]
+
+    def file(self, name: str) -> LakePath:
+        """Where one of its files is (`bins.parquet`, `grid_clean.parquet`)."""
+        return stored_file(self.path, self.manifest, name)
 
     @property
     def n_bins(self) -> int:
@@ -81,10 +85,12 @@ def write_dataset(
     address: str,
     inputs: Mapping[str, Any],
     counters: Callable[[], Mapping[str, int]],
+    code_version: str | None = None,
 ) -> DatasetInfo:
     """Write every bin of a capture and commit, or leave nothing. Memory does not grow with the capture.
 
-    `inputs`: addresses of raw files and book, for the manifest; `counters` is asked once the stream has ended.
+    `inputs`: addresses of raw files and book, for the manifest, as is the stage's `code_version`; `counters` is asked
+    once the stream has ended.
     DataError if the stream is not exactly the capture's bins. If the address is committed meanwhile by another
     writer, that one stays and is returned.
     """
@@ -102,6 +108,7 @@ def write_dataset(
             "kind": "dataset",
             "dataset_id": name,
             "address": address,
+            "code_version": code_version,
             "pipeline": pipeline,
             "params": config.parameters(),
             "capture": {**capture._asdict(), "dt": capture.dt.isoformat(), "n_bins": capture.n_bins},
@@ -115,7 +122,7 @@ def write_dataset(
             },
             "rows": {"bins": writer.n_bins, "grid": writer.n_bins * config.rows},
             "row_group_bins": ROW_GROUP_BINS,
-            "bytes": {file: lake.size(folder / file) for file in (BINS_FILE, GRID_FILE)},
+            "bytes": {file: (folder / file).stat().st_size for file in (BINS_FILE, GRID_FILE)},
             "written": {
                 "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
                 "seconds": round(seconds, 3),
@@ -125,9 +132,16 @@ def write_dataset(
     return read_info(lake, target)
 
 
-def read_info(lake: Lake, folder: Path) -> DatasetInfo:
+def read_info(lake: Lake, folder: LakePath) -> DatasetInfo:
     """What a committed folder's manifest says, sizes checked; LakeError if it does not hold."""
-    manifest = lake.read_json(folder / MANIFEST)
+    info = _info(folder, lake.read_bytes(folder / MANIFEST))
+    _check_sizes(info, lake.size)
+    return info
+
+
+def _info(folder: LakePath, content: bytes) -> DatasetInfo:
+    """What the bytes of a dataset's manifest say."""
+    manifest = unsealed(content, folder / MANIFEST)
     try:
         version, address, sizes = manifest["schema_version"], manifest["address"], manifest["bytes"]
         sound = (
@@ -142,10 +156,14 @@ def read_info(lake: Lake, folder: Path) -> DatasetInfo:
         raise LakeError(f"{folder / MANIFEST}: not the manifest of a dataset")
     if version != SCHEMA_VERSION:
         raise LakeError(f"{folder.name}: schema version is {version}, needed is {SCHEMA_VERSION}; compute it again")
-    for name, expected in sizes.items():
-        if lake.size(folder / name) != expected:
-            raise LakeError(f"{folder / name}: its size is not the {expected} bytes of the manifest; compute it again")
     return DatasetInfo(folder.name, address, folder, manifest)
+
+
+def _check_sizes(info: DatasetInfo, size: Callable[[LakePath], int]) -> None:
+    for name, expected in info.manifest["bytes"].items():
+        path = info.file(name)
+        if size(path) != expected:
+            raise LakeError(f"{path}: its size is not the {expected} bytes of the manifest; compute it again")
 
 
 def find_dataset(lake: Lake, address: str) -> DatasetInfo | None:
@@ -162,11 +180,30 @@ def find_dataset(lake: Lake, address: str) -> DatasetInfo | None:
 
 def list_datasets(lake: Lake) -> list[DatasetInfo]:
     """Every committed dataset by id; LakeError for one whose files are not what its manifest says."""
-    folders = lake.entries(lake.path(paths.DATASETS))
-    return [read_info(lake, folder) for folder in folders if lake.exists(folder)]
+    return list(iter_datasets(lake))
 
 
-def open_dataset(lake: Lake | str | Path, name: str, verify: bool = False) -> Dataset:
+def iter_datasets(lake: Lake, on_damage: Callable[[LakePath, LakeError], None] | None = None) -> Iterator[DatasetInfo]:
+    """The same one by one; with `on_damage` a damaged one is told to it and left out. Opens manifests alone."""
+    for folder, content, files in lake.folders(lake.path(paths.DATASETS)):
+        try:
+            info = _info(folder, content)
+            _check_sizes(info, partial(_listed_size, files))
+        except LakeError as error:
+            if on_damage is None:
+                raise
+            on_damage(folder, error)
+            continue
+        yield info
+
+
+def _listed_size(files: Mapping[str, Entry], path: LakePath) -> int:
+    if path.name not in files:
+        raise LakeError(f"{path}: missing, though the manifest lists it")
+    return files[path.name].bytes
+
+
+def open_dataset(lake: Lake | str | LakePath, name: str, verify: bool = False) -> Dataset:
     """A dataset by id or address (12 to 64 hex digits); `verify` hashes every byte again.
 
     NotFoundError if there is none, LakeError if it is not what its manifest says.
@@ -279,7 +316,7 @@ class Dataset:
 
     def of_bins(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Some columns of all bins, each (n_bins,): without the rest, in a tenth of the time of `bins`."""
-        path = self.path / BINS_FILE
+        path = self.info.file(BINS_FILE)
         with open_parquet(path, self._footers[BINS_FILE]) as file:
             return read_group(file, path, None, names)
 
@@ -293,14 +330,14 @@ class Dataset:
     @cached_property
     def _footers(self) -> dict[str, pq.FileMetaData]:
         """Parquet metadata, read once."""
-        return {name: open_parquet(self.path / name).metadata for name in (BINS_FILE, GRID_FILE)}
+        return {name: open_parquet(self.info.file(name)).metadata for name in (BINS_FILE, GRID_FILE)}
 
     def _groups(
         self, name: str, columns: tuple[str, ...], groups: Iterable[int] | None = None
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """(first bin, flat columns) of row groups of one file, all of them if `groups` is None."""
         footer = self._footers[name]
-        path = self.path / name
+        path = self.info.file(name)
         per_bin = 1 if name == BINS_FILE else self.rows
         if footer.num_rows != self.n_bins * per_bin:
             raise LakeError(f"{path}: {footer.num_rows} rows where the manifest says {self.n_bins * per_bin}")

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple
-
-import pyarrow.parquet as pq
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
 
 from vp_engine.errors import ConfigError, LakeError
-from vp_engine.hashing import SHORT, sha256_bytes
+from vp_engine.hashing import SHORT, sha256_text
 from vp_engine.lake import paths
 from vp_engine.lake.datasets import list_datasets
-from vp_engine.lake.raw import list_raw
-from vp_engine.lake.results import ResultsDB
-from vp_engine.lake.store import MANIFEST, Lake
+from vp_engine.lake.manifests import listed, unsealed
+from vp_engine.lake.promoted import read_promoted
+from vp_engine.lake.store import MANIFEST, Entry, Lake, LakePath, beside
 from vp_engine.specs.base import load_yaml_spec
 from vp_engine.specs.serving import ServingSpec
 
@@ -30,16 +29,18 @@ KINDS = (RAW, BOOK, DATASET, RESULTS, MODELS, PROMOTED, CAMPAIGN)  # inputs befo
 
 class Thing(NamedTuple):
     """One committed thing. address: 64 hex digits. paths: what goes when it is deleted, the part that makes it visible
-    first. day: UTC day of raw data, Eastern date of the rest, None where it has none. written: UTC."""
+    first. day: UTC day of raw data, Eastern date of the rest, None where it has none. written: UTC. code_versions: of
+    the stage that made it, as its manifest says."""
 
     kind: str
     name: str
     address: str
     inputs: tuple[str, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[LakePath, ...]
     bytes: int
     day: dt.date | None
     written: dt.datetime
+    code_versions: tuple[str, ...]
 
 
 class Lineage:
@@ -124,23 +125,58 @@ def _agree(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _written(*files: Path) -> dt.datetime:
-    return dt.datetime.fromtimestamp(max(path.stat().st_mtime for path in files), dt.UTC)
+def _utc(entry: Entry) -> dt.datetime:
+    return dt.datetime.fromtimestamp(entry.mtime_s, dt.UTC)
+
+
+def _entry(lake: Lake, path: LakePath) -> Entry:
+    """Size and time of a file that was listed just now."""
+    return lake.entry(path) or Entry(0, 0.0)
+
+
+def _loose(lake: Lake, folder: PurePosixPath, pattern: str) -> Iterator[tuple[LakePath, dict[str, Any]]]:
+    """(path, document) of every manifest that stands beside its files."""
+    for where, content in lake.read_many(lake.entries(lake.path(folder), f"{pattern}{paths.MANIFEST_SUFFIX}")).items():
+        yield where, unsealed(content, where)
+
+
+def _loose_thing(
+    lake: Lake, where: LakePath, document: dict[str, Any], kind: str, address: str, name: str, inputs: Iterable[str],
+    day: dt.date | None, code_versions: Iterable[str],
+) -> Thing:  # fmt: skip
+    """A thing whose manifest stands beside its files."""
+    held = listed(document, where)
+    files = tuple(beside(where, at) for at, _ in held.values())
+    entry = _entry(lake, where)
+    size = entry.bytes + sum(one.bytes for _, one in held.values())
+    return Thing(kind, name, address, tuple(inputs), (where, *files), size, day, _utc(entry), tuple(code_versions))
 
 
 def _raws(lake: Lake) -> Iterator[Thing]:
-    for day in list_raw(lake):
-        manifest = paths.manifest_path(day.path)
-        size = day.manifest.bytes + lake.size(manifest)
-        held, address = day.manifest.day, day.manifest.address
-        yield Thing(RAW, day.path.name, address, (), (manifest, day.path), size, held, _written(day.path))
+    for where, document in _loose(lake, paths.RAW, "*/*/*/*/*"):
+        with _as_manifest_of(where, "a raw day"):
+            address, name = document["sha256"], document["file"]
+            day = dt.date.fromisoformat(document["day"])
+        yield _loose_thing(lake, where, document, RAW, address, name, (), day, ())
 
 
 def _books(lake: Lake) -> Iterator[Thing]:
-    for path in lake.entries(lake.path(paths.BOOKS), "*.arrow"):
-        symbol_day, _, address = path.stem.rpartition("_")
-        day = dt.date.fromisoformat(symbol_day.rpartition("_")[2])
-        yield Thing(BOOK, path.stem, address, (), (path,), lake.size(path), day, _written(path))
+    for where, document in _loose(lake, paths.BOOKS, "*"):
+        with _as_manifest_of(where, "a book cache"):
+            address, version = document["address"], document["code_version"]
+            day, inputs = dt.date.fromisoformat(document["dt"]), document["inputs"]["raw"]
+        name = where.name.removesuffix(f".arrow{paths.MANIFEST_SUFFIX}")
+        yield _loose_thing(lake, where, document, BOOK, address, name, inputs, day, (version,))
+
+
+def _results(lake: Lake) -> Iterator[Thing]:
+    for where, document in _loose(lake, paths.RUNS_META, "*"):
+        with _as_manifest_of(where, "a sweep"):
+            address, inputs = document["address"], document["inputs"]["datasets"]
+            name = "__".join([*document["experiments"][:1], address[:SHORT]])
+            day = dt.date.fromisoformat(document["days"][-1]) if document["days"] else None
+            versions = document["code_versions"]
+        yield _loose_thing(lake, where, document, RESULTS, address, name, inputs, day, versions)
 
 
 def _datasets(lake: Lake) -> Iterator[Thing]:
@@ -148,47 +184,46 @@ def _datasets(lake: Lake) -> Iterator[Thing]:
         inputs = info.manifest["inputs"]
         size = sum(info.manifest["bytes"].values())
         held = tuple(address for address in (inputs.get("book"), *inputs.get("raw", ())) if address)
-        written = _written(info.path / MANIFEST)
-        yield Thing(DATASET, info.dataset_id, info.address, held, (info.path,), size, info.capture.dt, written)
-
-
-def _results(lake: Lake) -> Iterator[Thing]:
-    for address in ResultsDB(lake).sweeps():
-        files = tuple(lake.path(part) for part in paths.results_paths(address))
-        rows = pq.read_table(files[0], columns=["dataset_address", "dt", "experiment"]).to_pylist()
-        inputs = tuple(dict.fromkeys(row["dataset_address"] for row in rows))
-        day = dt.date.fromisoformat(rows[0]["dt"]) if rows else None
-        name = f"{rows[0]['experiment']}__{address[:SHORT]}" if rows else address[:SHORT]
-        yield Thing(RESULTS, name, address, inputs, files, sum(map(lake.size, files)), day, _written(*files))
+        written = _utc(_entry(lake, info.path / MANIFEST))
+        versions = (info.manifest["code_version"],) if info.manifest.get("code_version") else ()
+        yield Thing(
+            DATASET, info.dataset_id, info.address, held, (info.path,), size, info.capture.dt, written, versions
+        )
 
 
 def _models(lake: Lake) -> Iterator[Thing]:
-    for folder in lake.entries(lake.path(paths.MODELS)):
-        if not lake.exists(folder):
-            continue
-        manifest = lake.read_json(folder / MANIFEST)
-        try:
-            size = sum(refit["bytes"] for refit in manifest["refits"])
+    for folder, content, files in lake.folders(lake.path(paths.MODELS)):
+        manifest = unsealed(content, folder / MANIFEST)
+        with _as_manifest_of(folder / MANIFEST, "models"):
             name, inputs = f"{manifest['signal']}__{folder.name[:SHORT]}", (manifest["dataset_address"],)
-        except (KeyError, TypeError):
-            raise LakeError(f"{folder / MANIFEST}: not the manifest of models") from None
-        yield Thing(MODELS, name, folder.name, inputs, (folder,), size, None, _written(folder / MANIFEST))
+            versions = (manifest["code_version"],)
+        size = sum(entry.bytes for entry in files.values())
+        yield Thing(MODELS, name, folder.name, inputs, (folder,), size, None, _utc(files[MANIFEST]), versions)
 
 
 def _promoted(lake: Lake) -> Iterator[Thing]:
     for path in lake.entries(paths.promoted_serving_dir(lake), "*.yaml"):
+        text = read_promoted(lake, path)
         record = load_yaml_spec(path, ServingSpec).promoted
         inputs = () if record is None else (record.dataset_address, *([record.models] if record.models else []))
-        address = sha256_bytes(lake.read_bytes(path))
-        yield Thing(PROMOTED, path.stem, address, inputs, (path,), lake.size(path), None, _written(path))
+        entry = _entry(lake, path)
+        yield Thing(PROMOTED, path.stem, sha256_text(text), inputs, (path,), entry.bytes, None, _utc(entry), ())
 
 
 def _campaigns(lake: Lake) -> Iterator[Thing]:
     for path in lake.entries(lake.path(paths.CAMPAIGNS), "*.json"):
-        document = lake.read_json(path)
-        try:
+        document = lake.read_manifest(path)
+        with _as_manifest_of(path, "a campaign"):
             inputs = tuple(dict.fromkeys(row["dataset_address"] for row in document["datasets"]))
             address = str(document["address"])
-        except (KeyError, TypeError):
-            raise LakeError(f"{path}: not the index of a campaign") from None
-        yield Thing(CAMPAIGN, path.stem, address, inputs, (path,), lake.size(path), None, _written(path))
+        entry = _entry(lake, path)
+        yield Thing(CAMPAIGN, path.stem, address, inputs, (path,), entry.bytes, None, _utc(entry), ())
+
+
+@contextmanager
+def _as_manifest_of(where: LakePath, what: str) -> Iterator[None]:
+    """A document without what it must say is a LakeError in one line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError):
+        raise LakeError(f"{where}: not the manifest of {what}; delete it and make it again") from None

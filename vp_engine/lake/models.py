@@ -21,7 +21,7 @@ from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.hashing import address as address_of
 from vp_engine.hashing import sha256_bytes
 from vp_engine.lake import paths
-from vp_engine.lake.store import MANIFEST, Lake, write_json
+from vp_engine.lake.store import MANIFEST, Lake, LakePath, stored_file, write_json
 from vp_engine.signals import get_signal
 from vp_engine.signals.ml import Refit, WalkForwardSignal
 from vp_engine.signals.ml.models import Model
@@ -74,7 +74,7 @@ def writing_models(
             refits.append({**told, "file": name, "bytes": len(content), "sha256": sha256_bytes(content)})
 
         def read() -> StoredModels:
-            return StoredModels(lake, folder, kind, refits)
+            return StoredModels(folder, kind, {"refits": refits})
 
         yield keep, read
         manifest = {
@@ -101,7 +101,7 @@ def open_models(lake: Lake, address: str, signal: str) -> StoredModels:
     folder = lake.path(models_dir(address))
     if not lake.exists(folder):
         raise NotFoundError(f"no models `{address[:12]}` in {lake.root}; promote the run again")
-    manifest = lake.read_json(folder / MANIFEST)
+    manifest = lake.read_manifest(folder / MANIFEST)
     try:
         versions = (manifest["schema_version"], manifest["code_version"])
         sound = manifest["kind"] == "models" and manifest["address"] == address
@@ -117,14 +117,19 @@ def open_models(lake: Lake, address: str, signal: str) -> StoredModels:
         raise ConfigError(f"models `{address[:12]}` are of signal `{of}`, not `{signal}`")
     if versions != (MODELS_VERSION, kind.code_version):
         raise LakeError(f"models `{address[:12]}` are of another version of `{signal}`; promote the run again")
-    return StoredModels(lake, folder, kind, refits)
+    return StoredModels(folder, kind, manifest, lake)
 
 
 class StoredModels:
     """Models in a folder, decoded when their time comes. since_ns: int64 (models,), rising."""
 
-    def __init__(self, lake: Lake, folder: Path, kind: type[WalkForwardSignal], refits: list[dict[str, Any]]) -> None:
-        self._lake, self._folder, self._kind, self._refits = lake, folder, kind, refits
+    def __init__(
+        self, folder: LakePath, kind: type[WalkForwardSignal], manifest: Mapping[str, Any], lake: Lake | None = None
+    ) -> None:
+        """`lake` None: the folder is being written, on this machine."""
+        self._lake, self._folder, self._kind, self._manifest = lake, folder, kind, manifest
+        refits: list[dict[str, Any]] = manifest["refits"]
+        self._refits = refits
         self.since_ns = np.array([refit["since_ns"] for refit in refits], np.int64)
         if np.any(np.diff(self.since_ns) <= 0):
             raise LakeError(f"{folder}: models are not in order of time")
@@ -139,8 +144,8 @@ class StoredModels:
         return self._decoded(at)
 
     def _decode(self, at: int) -> Model:
-        path = self._folder / self._refits[at]["file"]
-        content = self._lake.read_bytes(path)
+        path = stored_file(self._folder, self._manifest, self._refits[at]["file"])
+        content = path.read_bytes() if self._lake is None else self._lake.read_bytes(path)
         if sha256_bytes(content) != self._refits[at]["sha256"]:
             raise LakeError(f"{path}: differs from its manifest; delete the folder and promote the run again")
         try:

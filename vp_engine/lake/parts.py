@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vp_engine.lake import paths
+from vp_engine.lake.objects import open_source
 from vp_engine.lake.store import Lake
 
 EVERY_S = 2.0  # at most this much work is lost
@@ -32,7 +33,7 @@ class SweepParts:
         found: list[pa.Table] = []
         for path in self._lake.entries(self._folder, "*.parquet"):
             try:
-                table = pq.read_table(path)
+                table = pq.read_table(open_source(path))
             except (OSError, pa.ArrowInvalid):
                 continue
             if not found or table.schema.equals(found[0].schema):

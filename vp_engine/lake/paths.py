@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from vp_engine.errors import ConfigError
 from vp_engine.hashing import SHORT
-from vp_engine.lake.store import Lake
+from vp_engine.lake.store import Lake, LakePath
 from vp_engine.specs.base import NAME_PATTERN
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -26,6 +26,7 @@ PROMOTED_SERVING = HARNESS / "configs/serving"
 
 BINS_FILE = "bins.parquet"
 GRID_FILE = "grid_clean.parquet"
+MANIFEST_SUFFIX = ".manifest.json"
 BOOK_SHORT = 16  # hex digits of an address in a book cache's name
 
 _NAME = re.compile(NAME_PATTERN)
@@ -68,9 +69,9 @@ def raw_path(config: VPRuntimeConfig, utc_day: dt.date, source: str, compressed:
     return raw_folder(config, source) / f"{dataset}-{utc_day:%Y%m%d}.{config.symbol}.mbo.{suffix}"
 
 
-def manifest_path(raw: Path) -> Path:
-    """The manifest beside a raw file."""
-    return raw.with_name(raw.name + ".manifest.json")
+def manifest_path(file: LakePath) -> LakePath:
+    """The manifest beside a loose file, named after what the file is called before its bytes are known."""
+    return file.with_name(file.name + MANIFEST_SUFFIX)
 
 
 def book_path(capture: Capture, address: str) -> PurePosixPath:
@@ -90,6 +91,11 @@ def dataset_dir(name: str) -> PurePosixPath:
     return DATASETS / name
 
 
+def results_manifest(sweep_address: str) -> PurePosixPath:
+    """The manifest of one sweep's files: it is there when they are."""
+    return RUNS_META / f"{sweep_address}{MANIFEST_SUFFIX}"
+
+
 def results_paths(sweep_address: str) -> tuple[PurePosixPath, PurePosixPath]:
     """(runs_meta, runs) files of one sweep."""
     return RUNS_META / f"{sweep_address}.parquet", RUNS / f"{sweep_address}.parquet"
@@ -105,11 +111,11 @@ def campaign_path(name: str, address: str) -> PurePosixPath:
     return CAMPAIGNS / f"{check_name(name, 'campaign')}__{address[:SHORT]}.json"
 
 
-def promoted_serving_dir(lake: Lake) -> Path:
+def promoted_serving_dir(lake: Lake) -> LakePath:
     """Folder of promoted serving specs, in full."""
     return lake.path(PROMOTED_SERVING)
 
 
-def promoted_serving_path(lake: Lake, name: str) -> Path:
+def promoted_serving_path(lake: Lake, name: str) -> LakePath:
     """File of one promoted serving spec, in full."""
     return promoted_serving_dir(lake) / f"{check_name(name, 'serving')}.yaml"

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from vp_engine.errors import ConfigError, DataError, LakeError, VPError
 from vp_engine.feed import scan
-from vp_engine.hashing import sha256_file
 from vp_engine.lake import paths
-from vp_engine.lake.store import Lake, json_bytes, temporary_name
+from vp_engine.lake.manifests import FILES, FileSum, files_entry, listed, unsealed
+from vp_engine.lake.store import Lake, LakePath, beside
 from vp_engine.schema import SCHEMA_VERSION
 from vp_engine.specs.base import SpecModel
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -61,16 +61,26 @@ class RawManifest(SpecModel):
 
 
 class RawDay(NamedTuple):
-    """A raw file in the lake."""
+    """A raw file in the lake. `path` may lie on an object store: readers take `file()`."""
 
-    path: Path
+    path: LakePath
     manifest: RawManifest
+    lake: Lake
+
+    @property
+    def where(self) -> LakePath:
+        """Its manifest."""
+        return paths.manifest_path(self.path.with_name(self.manifest.file))
+
+    def file(self) -> Path:
+        """The day as a file of this machine; from a remote lake it is fetched once and its sha256 checked."""
+        return self.lake.local_copy(self.path, FileSum(self.manifest.bytes, self.manifest.sha256))
 
 
 class Imported(NamedTuple):
     """Outcome of an import; `hit` if these very bytes were there already."""
 
-    path: Path
+    path: LakePath
     manifest: RawManifest
     hit: bool
 
@@ -98,30 +108,27 @@ def import_raw(
     if not file.is_file():
         raise DataError(f"{file}: no such file; give the path of a .dbn or .dbn.zst file")
     folder = lake.path(paths.raw_folder(config, source))
-    lake.make_folder(folder)
-    temporary = folder / temporary_name("import")
-    try:
+    with lake.staged(folder / "import") as staged:
         if on_progress is not None:
             on_progress("copy")
-        shutil.copyfile(file, temporary)
+        shutil.copyfile(file, staged)
         if on_progress is not None:
             on_progress("scan")
-        manifest = _admit(temporary, file.name, config, source, day, condition)
+        manifest = _admit(staged, file.name, config, source, day, condition)
         manifest = manifest.model_copy(update={"quarantine": quarantine})
         target = folder / manifest.file
-        with lake.locked(folder):
-            present = None if replace else _read(lake, target)  # what is replaced may be damaged
-            if present is not None and present.manifest.sha256 == manifest.sha256:
-                return Imported(present.path, present.manifest, True)
-            if present is not None:
-                raise LakeError(
-                    f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
-                    f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); replace it on purpose only"
-                )
-            _commit(lake, temporary, target, manifest)
-        return Imported(target, manifest, False)
-    finally:
-        temporary.unlink(missing_ok=True)
+        if replace:  # what is replaced may be damaged
+            _remove(lake, target)
+        present = _read(lake, target)
+        if present is None and _commit(lake, staged, target, manifest):
+            return Imported(_present(lake, target).path, manifest, False)
+        present = present or _present(lake, target)  # another writer was first
+        if present.manifest.sha256 != manifest.sha256:
+            raise LakeError(
+                f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
+                f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); replace it on purpose only"
+            )
+        return Imported(present.path, present.manifest, True)
 
 
 def _admit(
@@ -164,33 +171,64 @@ def _admit(
     )
 
 
-def _commit(lake: Lake, temporary: Path, target: Path, manifest: RawManifest) -> None:
-    """File first, manifest last; a replaced day, compressed or not, is invisible in between."""
+def rewrite_manifest(day: RawDay, manifest: RawManifest) -> RawDay:
+    """Say something else of a day whose bytes stay."""
+    held = FileSum(manifest.bytes, manifest.sha256)
+    files = files_entry({manifest.file: (day.path.name, held)})
+    day.lake.commit_document(day.where, {**manifest.model_dump(mode="json"), FILES: files})
+    return day._replace(manifest=manifest)
+
+
+def _commit(lake: Lake, staged: Path, target: LakePath, manifest: RawManifest) -> bool:
+    """File first, manifest last; False if a manifest is there."""
+    document = manifest.model_dump(mode="json")
+    return lake.commit_loose(paths.manifest_path(target), document, {manifest.file: (staged, target)})
+
+
+def _candidates(target: LakePath) -> tuple[LakePath, LakePath]:
+    """What the day's file may be called: compressed or plain."""
     plain = target.with_name(target.name.removesuffix(".zst"))
-    for old in (plain, plain.with_name(plain.name + ".zst")):
-        lake.remove(paths.manifest_path(old))
-        if old != target:
-            lake.remove(old)
-    with lake.commit_file(target) as place:
-        temporary.replace(place)
-    lake.commit_bytes(paths.manifest_path(target), json_bytes(manifest.model_dump(mode="json")))
+    return plain.with_name(plain.name + ".zst"), plain
 
 
-def _read(lake: Lake, path: Path) -> RawDay | None:
-    """The day at this path, or its compressed or plain brother; None if no manifest is there."""
-    plain = path.with_name(path.name.removesuffix(".zst"))
-    for candidate in (plain.with_name(plain.name + ".zst"), plain):
-        where = paths.manifest_path(candidate)
-        if not lake.exists(where):
-            continue
-        try:
-            manifest = RawManifest.parse(lake.read_json(where), str(where))
-        except ConfigError as error:
-            raise LakeError(str(error)) from None
-        if lake.size(candidate) != manifest.bytes:
-            raise LakeError(f"{candidate}: its size is not the {manifest.bytes} bytes of the manifest; import it again")
-        return RawDay(candidate, manifest)
+def _remove(lake: Lake, target: LakePath) -> None:
+    """Make a day invisible, compressed or not, then delete its file."""
+    compressed, plain = _candidates(target)
+    for name in (compressed, plain):
+        lake.remove(paths.manifest_path(name))
+    for stored in lake.entries(target.parent, f"{plain.name.removesuffix('.dbn')}*.dbn*"):
+        lake.remove(stored)
+
+
+def _present(lake: Lake, target: LakePath) -> RawDay:
+    """The day that is known to be there."""
+    found = _read(lake, target)
+    if found is None:
+        raise LakeError(f"{target}: was deleted while it was written; import it again")
+    return found
+
+
+def _read(lake: Lake, target: LakePath) -> RawDay | None:
+    """The day of this name, or its compressed or plain brother; None if no manifest is there."""
+    for name in _candidates(target):
+        where = paths.manifest_path(name)
+        if lake.entry(where) is not None:
+            return _parsed(lake, where, lake.read_bytes(where))
     return None
+
+
+def _parsed(lake: Lake, where: LakePath, content: bytes) -> RawDay:
+    """A day by its manifest's bytes, the file's size checked."""
+    document = unsealed(content, where)
+    (at, held) = next(iter(listed(document, where).values()))
+    try:
+        manifest = RawManifest.parse({key: value for key, value in document.items() if key != FILES}, str(where))
+    except ConfigError as error:
+        raise LakeError(str(error)) from None
+    path = beside(where, at)
+    if held != (manifest.bytes, manifest.sha256) or lake.size(path) != manifest.bytes:
+        raise LakeError(f"{path}: its size is not the {manifest.bytes} bytes of the manifest; import it again")
+    return RawDay(path, manifest, lake)
 
 
 def find_raw(lake: Lake, config: VPRuntimeConfig, utc_day: dt.date, source: str | None = None) -> RawDay | None:
@@ -211,15 +249,12 @@ def _sources(lake: Lake) -> list[str]:
 
 def list_raw(lake: Lake, config: VPRuntimeConfig | None = None) -> list[RawDay]:
     """Every raw day in the lake, of one contract if `config` is given."""
-    found = []
-    for where in lake.entries(lake.path(paths.RAW), "*/*/*/*/*.manifest.json"):
-        day = _read(lake, where.with_name(where.name.removesuffix(".manifest.json")))
-        if day is not None and (config is None or day.manifest.symbol == config.symbol):
-            found.append(day)
-    return found
+    found = lake.read_many(lake.entries(lake.path(paths.RAW), f"*/*/*/*/*{paths.MANIFEST_SUFFIX}"))
+    days = [_parsed(lake, where, content) for where, content in found.items()]
+    return [day for day in days if config is None or day.manifest.symbol == config.symbol]
 
 
 def verify_raw(day: RawDay) -> None:
     """Hash a raw file again; LakeError if its bytes are not those that were admitted."""
-    if sha256_file(day.path) != day.manifest.sha256:
+    if day.lake.digest(day.path) != day.manifest.sha256:
         raise LakeError(f"{day.path}: bytes differ from the manifest; import the day again")

@@ -1,7 +1,7 @@
 """Results of sweeps: what was run (`runs_meta`, one row per run) and how it went (`runs`, one per run and threshold).
 
-One Parquet file of each per sweep, named by its address, written once and never again; the meta file comes last, and
-a sweep exists when it is there. A run is the same run in every sweep that holds it (`run_id`), but corrections for
+One Parquet file of each per sweep, named by its address, written once and never again; a manifest comes last, and a
+sweep exists when it is there. A run is the same run in every sweep that holds it (`run_id`), but corrections for
 many trials belong to a sweep: of the same row in several sweeps the one among the most trials is shown.
 Floats are NaN where a figure is not defined. Pnl in ticks, rates as shares of the kept trades.
 """
@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 
 from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake import paths
-from vp_engine.lake.store import Lake
+from vp_engine.lake.manifests import listed
+from vp_engine.lake.objects import open_source, said
+from vp_engine.lake.store import Lake, LakePath, beside
 from vp_engine.schema import Field
 
 RUNS_META_FIELDS: tuple[Field, ...] = (
@@ -101,6 +103,7 @@ LESS_IS_BETTER = frozenset(
 )  # fmt: skip
 SORTABLE = tuple(field.name for field in RUNS_FIELDS if field.dtype in ("f8", "i8"))
 _ARROW = {"str": pa.string(), "f8": pa.float64(), "i8": pa.int64()}
+META_FILE, RUNS_FILE = "runs_meta.parquet", "runs.parquet"  # their names in a sweep's manifest
 _JSON = ("parameters", "evaluation", "serving_spec")
 
 
@@ -156,7 +159,7 @@ class ResultsDB:
 
     def exists(self, sweep_address: str) -> bool:
         """Whether the sweep's results are committed."""
-        return self.lake.exists(self.lake.path(paths.results_paths(sweep_address)[0]))
+        return self.lake.entry(self.lake.path(paths.results_manifest(sweep_address))) is not None
 
     def write(self, sweep_address: str, meta: pa.Table, runs: pa.Table) -> None:
         """Commit one sweep, and drop what was kept of it on the way; a sweep that is there stays as it is. LakeError
@@ -169,25 +172,47 @@ class ResultsDB:
         if set(runs["run_id"].to_pylist()) - set(ids):
             raise LakeError(f"sweep {sweep_address[:12]}: runs names a run that runs_meta lacks")
         if not self.exists(sweep_address):
-            meta_path, runs_path = (self.lake.path(part) for part in paths.results_paths(sweep_address))
-            for table, target in ((runs, runs_path), (meta, meta_path)):
-                with self.lake.commit_file(target) as temporary:
-                    pq.write_table(table, temporary, compression="zstd")
+            self._commit(sweep_address, meta, runs)
         self.lake.remove(self.lake.path(paths.parts_dir(sweep_address)))
+
+    def _commit(self, sweep_address: str, meta: pa.Table, runs: pa.Table) -> None:
+        meta_path, runs_path = (self.lake.path(part) for part in paths.results_paths(sweep_address))
+        where = self.lake.path(paths.results_manifest(sweep_address))
+        with self.lake.staged(runs_path) as staged_runs, self.lake.staged(meta_path) as staged_meta:
+            for table, staged in ((runs, staged_runs), (meta, staged_meta)):
+                pq.write_table(table, staged, compression="zstd")
+            files = {RUNS_FILE: (staged_runs, runs_path), META_FILE: (staged_meta, meta_path)}
+            self.lake.commit_loose(where, _manifest(sweep_address, meta), files)
 
     def sweeps(self) -> list[str]:
         """Addresses of the committed sweeps."""
-        return [path.stem for path in self.lake.entries(self.lake.path(paths.RUNS_META), "*.parquet")]
+        found = self.lake.entries(self.lake.path(paths.RUNS_META), f"*{paths.MANIFEST_SUFFIX}")
+        return [path.name.removesuffix(paths.MANIFEST_SUFFIX) for path in found]
+
+    def files(self, sweep_address: str) -> tuple[LakePath, LakePath]:
+        """Where (runs_meta, runs) of a sweep are; NotFoundError if there is none."""
+        where = self.lake.path(paths.results_manifest(sweep_address))
+        if self.lake.entry(where) is None:
+            raise NotFoundError(f"no results of sweep {sweep_address[:12]}; run the experiment first")
+        held = listed(self.lake.read_manifest(where), where)
+        try:
+            return beside(where, held[META_FILE][0]), beside(where, held[RUNS_FILE][0])
+        except KeyError:
+            raise LakeError(f"{where}: not the manifest of a sweep; delete it and run the experiment again") from None
+
+    def _table(self, path: LakePath, **options: Any) -> pa.Table:
+        """A file of results."""
+        try:
+            with said(path, OSError, pa.ArrowException):
+                return pq.read_table(open_source(path), **options)
+        except (OSError, pa.ArrowException) as error:
+            reason = " ".join(str(error).split())
+            raise LakeError(f"{path}: cannot be read ({reason}); run the experiment again") from None
 
     def read(self, sweep_address: str) -> tuple[pa.Table, pa.Table]:
         """(runs_meta, runs) of one sweep; NotFoundError if there is none, LakeError if it cannot be read."""
-        if not self.exists(sweep_address):
-            raise NotFoundError(f"no results of sweep {sweep_address[:12]}; run the experiment first")
-        try:
-            tables = [pq.read_table(self.lake.path(part)) for part in paths.results_paths(sweep_address)]
-        except (OSError, pa.ArrowInvalid) as error:
-            raise LakeError(f"results of sweep {sweep_address[:12]} cannot be read ({error}); run it again") from None
-        return tables[0], tables[1]
+        meta, runs = self.files(sweep_address)
+        return self._table(meta), self._table(runs)
 
     def _joined(self, sweeps: Iterable[str] | None = None) -> pa.Table:
         """Rows of `runs` with their meta columns, each (run_id, threshold) once."""
@@ -243,13 +268,10 @@ class ResultsDB:
         threshold; undefined figures are None. NotFoundError if no sweep holds the run."""
         best: tuple[dict[str, Any], pa.Table] | None = None
         for address in self.sweeps():
-            path = self.lake.path(paths.results_paths(address)[0])
-            found = pq.read_table(path, filters=[("run_id", "=", run_id)]).to_pylist()
+            meta, runs = self.files(address)
+            found = self._table(meta, filters=[("run_id", "=", run_id)]).to_pylist()
             if found and (best is None or found[0]["n_trials"] > best[0]["n_trials"]):
-                best = (
-                    found[0],
-                    pq.read_table(self.lake.path(paths.results_paths(address)[1]), filters=[("run_id", "=", run_id)]),
-                )
+                best = found[0], self._table(runs, filters=[("run_id", "=", run_id)])
         if best is None:
             raise NotFoundError(f"no run `{run_id}` in the results; `vp compare` lists what there is")
         rows = best[1].sort_by("threshold").to_pylist()
@@ -263,6 +285,21 @@ class ResultsDB:
         if not ranked:
             raise NotFoundError(f"no threshold of run `{run_id}` has {min_signals} signals; name one by `threshold`")
         return plain(ranked[0])
+
+
+def _manifest(sweep_address: str, meta: pa.Table) -> dict[str, Any]:
+    """What a sweep's manifest says besides its files: what it was made of, and by which code."""
+    columns = ("dataset_address", "experiment", "dt", "code_version")
+    told = {name: sorted(set(meta[name].to_pylist())) for name in columns}
+    return {
+        "schema_version": 1,
+        "kind": "results",
+        "address": sweep_address,
+        "inputs": {"datasets": told["dataset_address"]},
+        "experiments": told["experiment"],
+        "days": told["dt"],
+        "code_versions": told["code_version"],
+    }
 
 
 def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,283 +1,293 @@
 """The one place that writes to a lake: all or nothing, and every file access goes through here.
 
-A thing is written under a temporary name beside its target, fsynced, renamed, and its folder fsynced. The temporary
-name says who writes (process, its start, host), so that what a dead writer left behind can be swept.
-A committed folder holds `manifest.json` (exists: the folder is whole) and `checksums.json` (sha256 per file).
+A root is a path or a URL that fsspec knows (`s3://bucket/prefix`). What is being written has a temporary name that
+says who writes; it appears whole (`local`: renamed, `objects`: its manifest comes last) or not at all. A folder holds
+`manifest.json` (exists: the folder is whole) and `checksums.json`; a loose file has its manifest beside it. A manifest
+vouches for the bytes of its files and for its own.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
+import errno
 import os
-import re
-import secrets
-import shutil
-import socket
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
-from vp_engine.errors import ConfigError, LakeError, NotFoundError
+from vp_engine.errors import LakeError, NotFoundError
 from vp_engine.hashing import sha256_file
+from vp_engine.lake.local import Entry, LocalRoom
+from vp_engine.lake.manifests import (
+    CHECKSUMS,
+    MANIFEST,
+    FileSum,
+    files_entry,
+    json_bytes,
+    listed,
+    parse_json,
+    sealed,
+    sum_file,
+    unsealed,
+    write_json,
+)
+from vp_engine.lake.objects import ObjectRoom, open_root
+from vp_engine.lake.temporary import discard, temporary_name
 
-MANIFEST = "manifest.json"
-CHECKSUMS = "checksums.json"
-FOREIGN_LEFTOVER_S = 24 * 3600  # a writer on another host cannot be asked whether it lives
+__all__ = ["CHECKSUMS", "MANIFEST", "Entry", "Lake", "LakePath", "json_bytes", "temporary_name", "write_json"]
 
-# `.tmp-<pid>-<start of the process>-<host digest>-<random>-<target's name>`
-_TEMPORARY = re.compile(r"\.tmp-(\d+)-(\d+)-([0-9a-f]{8})-[0-9a-f]{8}-.+", re.DOTALL)
-
-
-def _host() -> str:
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-
-
-def _process_start(pid: int) -> int:
-    """Start of a process in clock ticks since boot, 0 where the system does not tell; -1 if there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except FileNotFoundError:
-        return -1 if Path("/proc/self/stat").exists() else _probe(pid)
-    except OSError:
-        return 0
-    fields = stat[stat.rindex(b")") + 2 :].split()  # the name before it may hold blanks and brackets
-    return -1 if fields[0] == b"Z" else int(fields[19])
-
-
-def _probe(pid: int) -> int:
-    """0 if a process lives, -1 if not, without /proc."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return -1
-    except OSError:
-        return 0
-    return 0
+LakePath: TypeAlias = Any  # pathlib.Path below a local root, upath.UPath below a URL: the same methods, no common type
+_UNWRITABLE = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the quota is used up; free some space",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "not permitted",
+    errno.EFBIG: "the file would be larger than is allowed",
+}
 
 
-def temporary_name(name: str) -> str:
-    """A hidden name beside `name` that says who writes it."""
-    pid = os.getpid()
-    return f".tmp-{pid}-{max(_process_start(pid), 0)}-{_host()}-{secrets.token_hex(4)}-{name}"
-
-
-def _is_dead(path: Path, match: re.Match[str]) -> bool:
-    """Whether the writer of a temporary name is gone."""
-    pid, start, host = int(match[1]), int(match[2]), match[3]
-    if host != _host():
-        try:
-            return time.time() - _newest_mtime(path) > FOREIGN_LEFTOVER_S
-        except OSError:  # gone or changing under our eyes: somebody is at work
-            return False
-    now = _process_start(pid)
-    return now < 0 or (start > 0 and now > 0 and now != start)
-
-
-def _newest_mtime(path: Path) -> float:
-    inside = path.rglob("*") if path.is_dir() else ()
-    return max(float(item.stat().st_mtime) for item in (path, *inside))
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def json_bytes(value: Mapping[str, Any]) -> bytes:
-    """JSON for people: sorted, indented, one newline at the end."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON into a place that is not visible yet (a temporary name)."""
-    path.write_bytes(json_bytes(value))
+def default_cache() -> Path:
+    """Where files of a remote lake are kept on this machine unless settings name another place."""
+    return Path.home() / ".cache" / "spymaster"
 
 
 class Lake:
-    """A folder of raw and derived files. Names below it come from `paths`."""
+    """A folder of raw and derived files, here or on an object store. Names below it come from `paths`.
 
-    def __init__(self, root: str | Path) -> None:
-        if "://" in str(root):
-            raise ConfigError(f"the lake root must be a path on this machine, was {root}")
-        self.root = Path(root).expanduser().absolute()
+    `cache_dir`: local folder for what is made before it is sent, and for raw days fetched from a remote lake; it may be
+    deleted whenever nothing runs.
+    """
+
+    def __init__(self, root: str | LakePath, cache_dir: Path | None = None) -> None:
+        self.cache_dir = cache_dir if cache_dir is not None else default_cache()
+        self.is_local = "://" not in str(root)
+        self._room: Any
+        if self.is_local:
+            self._room = LocalRoom(Path(root).expanduser().absolute())
+        else:
+            self._room = ObjectRoom(open_root(str(root)), self.cache_dir / "scratch")
+        self.root: LakePath = self._room.root
+        self._fetched: set[Path] = set()  # local copies whose bytes this process has checked
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"
 
-    def path(self, *parts: str | PurePosixPath) -> Path:
+    def __reduce__(self) -> tuple[Callable[..., Lake], tuple[Any, ...]]:
+        return Lake, (str(self.root), self.cache_dir)
+
+    def path(self, *parts: str | PurePosixPath) -> LakePath:
         """Full path of something in the lake."""
-        return self.root.joinpath(*parts)
+        return self.root.joinpath(*map(str, parts)) if parts else self.root
 
-    def exists(self, target: Path) -> bool:
+    def exists(self, target: LakePath) -> bool:
         """Whether a file, or a folder with its manifest, is committed."""
-        return target.is_file() or (target / MANIFEST).is_file()
+        return bool(self._room.is_file(target) or self._room.is_file(target / MANIFEST))
 
-    def make_folder(self, folder: Path) -> None:
-        """Create a folder and its parents durably."""
-        missing = []
-        at = folder
-        while not at.is_dir():
-            missing.append(at)
-            if at == at.parent:
-                break
-            at = at.parent
-        try:
-            for path in reversed(missing):
-                path.mkdir(exist_ok=True)
-                _fsync(path.parent)
-        except OSError as error:
-            raise LakeError(f"{folder}: cannot be created ({error.strerror}); is the lake root writable?") from error
+    def problem(self) -> str | None:
+        """Why the lake cannot be read, in one line; None if it can."""
+        return str(found) if (found := self._room.problem()) else None
+
+    # Writing
+
+    def make_folder(self, folder: LakePath) -> None:
+        """Create a folder and its parents durably, where there are folders."""
+        self._room.make_folder(folder)
 
     @contextmanager
-    def commit_dir(self, target: Path) -> Iterator[Path]:
-        """A temporary folder to write into, `manifest.json` included; whole and visible as `target` afterwards.
+    def staged(self, target: LakePath) -> Iterator[Path]:
+        """A free local temporary name for what will become `target`; whatever is left under it is deleted."""
+        with _writable(target):
+            place: Path = self._room.staging(target)
+            try:
+                yield place
+            finally:
+                discard(place)
+
+    @contextmanager
+    def commit_dir(self, target: LakePath) -> Iterator[Path]:
+        """A local folder to write into, `manifest.json` included; whole and visible as `target` afterwards.
 
         If the body raises, nothing is left. If another writer was first, its folder stays and ours is dropped.
         """
-        self.make_folder(target.parent)
-        temporary = target.parent / temporary_name(target.name)
-        temporary.mkdir()
-        try:
-            yield temporary
-            self._seal(temporary)
-            self._publish(temporary, target)
-        finally:
-            _remove(temporary)
+        with self.staged(target) as folder:
+            folder.mkdir()
+            yield folder
+            self._room.publish(folder, target, self._seal(folder))
 
     @contextmanager
-    def commit_file(self, target: Path) -> Iterator[Path]:
-        """A temporary name to write one file under; renamed to `target` afterwards, over what was there."""
-        self.make_folder(target.parent)
-        temporary = target.parent / temporary_name(target.name)
-        try:
-            yield temporary
-            _fsync(temporary)
-            os.replace(temporary, target)
-            _fsync(target.parent)
-        finally:
-            _remove(temporary)
+    def commit_file(self, target: LakePath) -> Iterator[Path]:
+        """A temporary name to write one file under; put in place of `target` afterwards, over what was there."""
+        with self.staged(target) as place:
+            yield place
+            self._room.replace(place, target)
 
-    @contextmanager
-    def locked(self, folder: Path) -> Iterator[None]:
-        """Alone among the processes of this host that ask for the same folder; for things of more than one file."""
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def commit_bytes(self, target: LakePath, content: bytes) -> None:
+        """One small file, all or nothing, over what was there."""
+        with self.commit_file(target) as place:
+            place.write_bytes(content)
 
-    def commit_bytes(self, target: Path, content: bytes) -> None:
-        """One small file, all or nothing."""
-        with self.commit_file(target) as temporary:
-            temporary.write_bytes(content)
+    def commit_document(self, target: LakePath, document: Mapping[str, Any]) -> None:
+        """A JSON document with its own digest, over what was there."""
+        self.commit_bytes(target, sealed(document))
 
-    def _seal(self, folder: Path) -> None:
-        """Checksums over every file, then everything to disk."""
+    def commit_loose(
+        self, manifest: LakePath, document: Mapping[str, Any], files: Mapping[str, tuple[Path, LakePath]]
+    ) -> bool:
+        """Commit files, each (staged, target), by the manifest that vouches for them; False if one is there already,
+        which stays. `document` gets its `files`."""
+        with _writable(manifest), self.locked(manifest.parent):
+            if self._room.is_file(manifest):
+                return False
+            placed: dict[str, tuple[str, FileSum]] = {}
+            for name, (staged, target) in files.items():
+                held = sum_file(staged)
+                stored = target.with_name(self._room.stored_name(target.name, held))
+                self._room.replace(staged, stored)
+                placed[name] = (posixpath.relpath(str(stored), str(manifest.parent)), held)
+            return bool(self._room.put_new(sealed({**document, "files": files_entry(placed)}), manifest))
+
+    def locked(self, folder: LakePath) -> AbstractContextManager[None]:
+        """Alone among the local processes that write loose files into a folder; nothing on an object store."""
+        room: AbstractContextManager[None] = self._room.locked(folder)
+        return room
+
+    def _seal(self, folder: Path) -> list[tuple[str, str]]:
+        """Complete a staged folder's manifest and checksums; (name, stored name) of its files but the manifest."""
         if not (folder / MANIFEST).is_file():
             raise LakeError(f"{folder.name}: a folder without {MANIFEST} cannot be committed")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        sums = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
-        write_json(folder / CHECKSUMS, sums)
-        for path in (*files, folder / CHECKSUMS):
-            _fsync(path)
-        for path in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
-            _fsync(path)
+        document = parse_json((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        placed = {name: self._placed(folder, name) for name in names if name != MANIFEST}
+        write_json(folder / CHECKSUMS, {at: held.sha256 for at, held in placed.values()})
+        placed[CHECKSUMS] = self._placed(folder, CHECKSUMS)
+        (folder / MANIFEST).write_bytes(sealed({**document, "files": files_entry(placed)}))
+        return [(name, at) for name, (at, _) in placed.items()]
 
-    def _publish(self, temporary: Path, target: Path) -> None:
-        """Rename into place; a whole folder that is already there wins, a broken one is replaced."""
-        for _ in range(3):
-            try:
-                os.rename(temporary, target)
-                break
-            except OSError as error:
-                if not target.exists():
-                    raise LakeError(f"{target}: cannot be committed ({error.strerror})") from error
-                if self.exists(target):
-                    break
-                self.remove(target)
-        else:
-            raise LakeError(f"{target}: a folder without {MANIFEST} stands there and comes back; remove it")
-        _fsync(target.parent)
+    def _placed(self, folder: Path, name: str) -> tuple[str, FileSum]:
+        held = sum_file(folder / name)
+        return self._room.stored_name(name, held), held
 
-    def remove(self, target: Path) -> None:
+    def remove(self, target: LakePath) -> None:
         """Make a file or folder invisible at once, then delete it."""
-        gone = target.parent / temporary_name(target.name)
-        try:
-            os.rename(target, gone)
-        except FileNotFoundError:
-            return
-        _remove(gone)
-        _fsync(target.parent)
+        with _writable(target):
+            self._room.remove(target)
 
-    def read_bytes(self, path: Path) -> bytes:
+    # Reading
+
+    def read_bytes(self, path: LakePath) -> bytes:
         """A whole small file."""
         try:
-            return path.read_bytes()
+            return bytes(self._room.read(path))
         except FileNotFoundError:
             raise NotFoundError(f"{path}: no such file in the lake") from None
 
-    def read_json(self, path: Path) -> dict[str, Any]:
+    def read_json(self, path: LakePath) -> dict[str, Any]:
         """A JSON object; LakeError if it is none."""
-        try:
-            value = json.loads(self.read_bytes(path))
-        except ValueError as error:
-            raise LakeError(f"{path}: not valid JSON ({error})") from None
-        if not isinstance(value, dict):
-            raise LakeError(f"{path}: expected a JSON object")
-        return value
+        return parse_json(self.read_bytes(path), path)
 
-    def entries(self, folder: Path, pattern: str = "*") -> list[Path]:
-        """Committed entries of a folder by name; hidden ones (temporary names) left out."""
-        if not folder.is_dir():
-            return []
-        return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+    def read_manifest(self, path: LakePath) -> dict[str, Any]:
+        """A JSON document that carries its own digest; LakeError if a byte of it has changed."""
+        return unsealed(self.read_bytes(path), path)
 
-    def size(self, path: Path) -> int:
+    def local_copy(self, path: LakePath, held: FileSum) -> Path:
+        """A file as one of this machine: itself in a local lake, else a copy in the cache, its sha256 checked."""
+        if self.is_local:
+            return Path(path)
+        copy = self.cache_dir / "objects" / held.sha256 / str(path.name)
+        if copy in self._fetched and copy.is_file():
+            return copy
+        if not copy.is_file() or sum_file(copy) != held:
+            LocalRoom(self.cache_dir).make_folder(copy.parent)
+            staged = copy.with_name(temporary_name(copy.name))
+            with _writable(copy):
+                try:
+                    self._room.fetch(path, staged)
+                    if sum_file(staged) != held:
+                        raise LakeError(f"{path}: differs from its manifest; bring it into the lake again")
+                    os.replace(staged, copy)
+                finally:
+                    discard(staged)
+        self._fetched.add(copy)
+        return copy
+
+    def read_many(self, paths: Sequence[LakePath]) -> dict[LakePath, bytes]:
+        """Small files at once, in order; those that are gone by now are left out."""
+        found: dict[LakePath, bytes] = self._room.read_many(paths)
+        return found
+
+    def entries(self, folder: LakePath, pattern: str = "*") -> list[LakePath]:
+        """Entries of a folder by name; hidden ones (temporary names) left out."""
+        return sorted(self._room.glob(folder, pattern))
+
+    def folders(self, folder: LakePath) -> Iterator[tuple[LakePath, bytes, dict[str, Entry]]]:
+        """(folder, bytes of its manifest, its files by name) of every committed folder directly below, by name."""
+        yield from self._room.folders(folder)
+
+    def entry(self, path: LakePath) -> Entry | None:
+        """Size and time of a file; None if it is not there."""
+        found: Entry | None = self._room.entry(path)
+        return found
+
+    def size(self, path: LakePath) -> int:
         """Bytes of a file; LakeError if it is missing."""
-        try:
-            return path.stat().st_size
-        except OSError:
-            raise LakeError(f"{path}: missing, though the manifest lists it") from None
+        if (found := self.entry(path)) is None:
+            raise LakeError(f"{path}: missing, though the manifest lists it")
+        return found.bytes
 
-    def verify_dir(self, folder: Path) -> None:
-        """Hash every file of a committed folder again; LakeError naming the first that differs."""
-        sums = self.read_json(folder / CHECKSUMS)
-        for name, expected in sorted(sums.items()):
-            self.size(folder / name)
-            if sha256_file(folder / name) != expected:
-                raise LakeError(f"{folder / name}: differs from {CHECKSUMS}; delete the folder and compute it again")
-        if MANIFEST not in sums:
-            raise LakeError(f"{folder / CHECKSUMS}: does not cover {MANIFEST}")
+    # Keeping
 
-    def temporaries(self) -> list[Path]:
-        """Temporary names of dead writers, anywhere in the lake."""
-        found = []
-        for folder, folders, files in os.walk(self.root):
-            for name in (*folders, *files):
-                match = _TEMPORARY.fullmatch(name)
-                if match and _is_dead(Path(folder, name), match):
-                    found.append(Path(folder, name))
-            folders[:] = [name for name in folders if not name.startswith(".tmp-")]
-        return sorted(found)
+    def verify_files(self, manifest: LakePath) -> dict[str, Any]:
+        """Hash every file that a manifest vouches for again; LakeError naming the first that differs. The manifest."""
+        document = self.read_manifest(manifest)
+        for _, (at, held) in sorted(listed(document, manifest).items()):
+            path = beside(manifest, at)
+            if self.size(path) != held.bytes or self.digest(path) != held.sha256:
+                raise LakeError(f"{path}: differs from its manifest; delete it and compute it again")
+        return document
 
-    def sweep_temporaries(self) -> list[Path]:
+    def verify_dir(self, folder: LakePath) -> None:
+        """The same for a committed folder."""
+        self.verify_files(folder / MANIFEST)
+
+    def digest(self, path: LakePath) -> str:
+        """Hex sha256 of a stored file's bytes, as they are now."""
+        return sha256_file(path) if self.is_local else self._room.digest(path)
+
+    def temporaries(self) -> list[LakePath]:
+        """What dead writers left behind, anywhere in the lake."""
+        return list(self._room.leftovers())
+
+    def sweep_temporaries(self) -> list[LakePath]:
         """Delete what dead writers left behind; the paths that are gone. Living writers are left alone."""
         found = self.temporaries()
         for path in found:
-            _remove(path)
+            self._room.discard(path)
         return found
+
+
+def beside(manifest: LakePath, at: str) -> LakePath:
+    """The place that a manifest calls `at`."""
+    place = manifest.parent
+    for part in at.split("/"):
+        place = place.parent if part == ".." else place / part
+    return place
+
+
+def stored_file(folder: LakePath, document: Mapping[str, Any], name: str) -> LakePath:
+    """Where a file of a folder is, by the folder's manifest; by its own name while the folder is being written."""
+    held: Sequence[Any] | Mapping[str, Any] = document.get("files", {}).get(name, {})
+    return folder / (held["at"] if isinstance(held, Mapping) and "at" in held else name)
+
+
+@contextmanager
+def _writable(target: LakePath) -> Iterator[None]:
+    """What stops writing as one LakeError that names the target; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        reason = _UNWRITABLE.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise LakeError(f"{target}: cannot be written: {reason}; nothing was changed") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.hashing import signature_holds
 from vp_engine.specs.base import SpecModel, load_yaml_spec
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.pipeline import PipelineSpec
@@ -61,7 +62,7 @@ class SpecBook:
         for path in _yaml_files(config_dir / "serving"):
             book._add_serving(path)
         for path in _yaml_files(promoted_dir) if promoted_dir is not None else ():
-            book._add_serving(path)
+            book._add_promoted(path)
         for path in _yaml_files(config_dir / "experiments"):
             book._add_experiment(path)
         return book
@@ -115,6 +116,14 @@ class SpecBook:
             self.skipped.append(Skipped(spec.name, f"its pipeline `{spec.pipeline}` is gone"))
         else:
             raise ConfigError(f"{path}: `pipeline` names `{spec.pipeline}`, which is no pipeline")
+
+    def _add_promoted(self, path: Path) -> None:
+        """A promoted spec; one whose bytes have changed is skipped, so that it streams nothing it was not judged on."""
+        if signature_holds(path.read_text(encoding="utf-8", errors="replace")) is False:
+            self._register(path.stem, path)
+            self.skipped.append(Skipped(path.stem, "its bytes have changed since it was promoted; promote it again"))
+            return
+        self._add_serving(path)
 
     def _add_experiment(self, path: Path) -> None:
         spec = load_yaml_spec(path, ExperimentSpec)
