@@ -101,4 +101,5 @@ def test_the_watermark_goes_on_with_this_machines_clock() -> None:
     mark.seen(4_500, 20_000)  # a late one changes nothing
     assert mark.now_ns(20_000) == 17_000
     assert mark.closed_ns(20_000) == 17_000 - CLOSE_AFTER_NS
+    assert mark.closed_ns(None) == 4_500 - CLOSE_AFTER_NS  # more is coming: this machine's clock says nothing
     assert mark.lag_ns(20_000) == 12_500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import signal
 import threading
 import time
@@ -55,13 +56,15 @@ def live(
     committer = DayCommitter(session.lake, session.lock)
     folder = recording_folder(settings.lake_root)
     line = LiveSession(feed, folder, config, capture, lambda block: None, on_day=committer)
-    until = time.monotonic() + seconds if seconds is not None else None
+    until: float | None = None
     try:
         with _stopping() as stopped, _shown(session, line.status) as show:
 
             def stop() -> bool:
+                nonlocal until
+                until = until or time.monotonic() + (math.inf if seconds is None else seconds)
                 show()
-                return stopped() or (until is not None and time.monotonic() >= until)
+                return stopped() or time.monotonic() >= until
 
             line.run(stop)
     finally:
@@ -72,7 +75,7 @@ def live(
             {"day": taken.manifest.day, "path": str(taken.path), "address": taken.manifest.address} for taken in days
         ],
     }
-    session.finish(status, lambda console: console.print(f"{_line(line.status)}; file in {folder}"))
+    session.finish(status, lambda console: console.print(f"{_line(line.status, 'stopped')}; file in {folder}"))
 
 
 def recording_folder(lake_root: str) -> Path:
@@ -138,9 +141,9 @@ def _shown(session: Session, status: LiveStatus) -> Iterator[Callable[[], None]]
         yield show
 
 
-def _line(status: LiveStatus) -> str:
+def _line(status: LiveStatus, state: str = "") -> str:
     """The state of things in one line."""
-    state = "live" if status.connected else f"waiting ({status.said or 'connecting'})"
+    state = state or ("live" if status.connected else f"waiting ({status.said or 'connecting'})")
     words = [
         f"{dt.datetime.now(dt.UTC):%H:%M:%S} UTC",
         state,

@@ -34,7 +34,7 @@ class LiveFeed:
         self._key, self._dataset, self._symbol = key, dataset, symbol
         self._gateway, self._port = gateway, port
         self._client: Live | None = None
-        self._parts: deque[bytes] = deque()
+        self._parts: deque[bytes | int] = deque()  # records, and the times of heartbeats between them
         self._clock_ns = 0
         self._error: str | None = None
         self._instrument_id: int | None = None
@@ -68,7 +68,11 @@ class LiveFeed:
         lost = None if alive or parts else (self._error or "the gateway closed the connection")
         if lost is None and self._error is not None and not parts:
             lost = self._error
-        return Received(self._records(parts), self._clock_ns, lost)
+        records = self._records([part for part in parts if isinstance(part, bytes)])
+        times = [part for part in parts if isinstance(part, int)]
+        latest = max([*times, int(records["ts_recv"].max())] if records.size else times, default=0)
+        self._clock_ns = max(self._clock_ns, latest)
+        return Received(records, self._clock_ns, lost)
 
     def close(self) -> None:
         """End the session, if there is one."""
@@ -90,14 +94,13 @@ class LiveFeed:
         """On the client's thread: keep bytes, no more."""
         if isinstance(record, MBOMsg):
             self._parts.append(bytes(record)[:MBO_BYTES])
-            self._clock_ns = max(self._clock_ns, record.ts_recv)
         elif isinstance(record, SymbolMappingMsg):
             if self._symbol in (record.stype_in_symbol, record.stype_out_symbol):
                 self._instrument_id = int(record.instrument_id)
         elif isinstance(record, ErrorMsg):
             self._error = f"the gateway says: {record.err}"
         elif isinstance(record, SystemMsg):
-            self._clock_ns = max(self._clock_ns, record.ts_event)
+            self._parts.append(int(record.ts_event))
 
 
 def parse_gateway(text: str) -> tuple[str, int]:

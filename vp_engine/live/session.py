@@ -101,6 +101,7 @@ class LiveSession:
         self._live = False  # the book is whole and goes on; else a snapshot must come first
         self._publisher = 1
         self._failures = self._unknown = 0
+        self._quiet_ns: int | None = None
         self._retry_ns = self._heard_ns = self._synced_ns = self._since_ns = 0
 
     def run(self, stop: Callable[[], bool]) -> None:
@@ -221,8 +222,10 @@ class LiveSession:
 
     def _listen(self) -> None:
         """One helping of records through resync, gap watch, file and engine."""
+        before = self._clock()
         got = self._feed.take(_TAKE_S)
         here = self._clock()
+        self._quiet_ns = None if got.records.size else before
         if got.clock_ns:
             self._watermark.seen(got.clock_ns, here)
         if got.records.size:
@@ -302,7 +305,7 @@ class LiveSession:
         here = self._clock()
         status, now = self.status, self._watermark.now_ns(here)
         if now and self._resync is None:
-            self.engine.pass_time(self._watermark.closed_ns(here))
+            self.engine.pass_time(self._watermark.closed_ns(self._quiet_ns if status.connected else here))
             if now > self._midnight() + _MIDNIGHT_GRACE_NS:
                 self._roll(utc_date(now))
         status.bins = self.engine.bins

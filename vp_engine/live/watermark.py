@@ -26,9 +26,11 @@ class Watermark:
         """Time at the gateway, 0 before it has shown any."""
         return 0 if self._apart_ns is None else max(self._latest_ns, here_ns - self._apart_ns)
 
-    def closed_ns(self, here_ns: int) -> int:
-        """Everything that ended at or before this may be closed."""
-        return self.now_ns(here_ns) - CLOSE_AFTER_NS
+    def closed_ns(self, quiet_ns: int | None) -> int:
+        """Everything that ended at or before this may be closed. quiet_ns: a time here by which all that had arrived
+        is taken, or None while more is coming: then the records' own times alone count."""
+        now = self._latest_ns if quiet_ns is None else self.now_ns(quiet_ns)
+        return now - CLOSE_AFTER_NS
 
     def lag_ns(self, here_ns: int) -> int:
         """How far behind the newest record is."""
