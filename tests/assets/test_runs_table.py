@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from vp_assets.cli.runs_table import print_choice
+from vp_assets.cli.runs_table import print_choice, print_leaders
 from vp_engine.evaluation.walk_forward import Choice
 
 _DAY = {
@@ -42,3 +42,21 @@ def test_train_and_test_days_are_told_apart(test: list, words: str) -> None:
     assert words in " ".join(said.split())
     assert "2 days" in said
     assert "+1.50" in said
+
+
+@pytest.mark.parametrize(
+    ("nets", "words"), [((-1.5, 0.5), "1 of these 2 earned anything"), ((-1.5, -0.1), "None of these earned anything")]
+)
+def test_leaders_stand_beside_what_became_of_them(nets: tuple[float, float], words: str) -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    meta = {
+        "signal": "ads", "run_id": "ab" * 8, "parameters": '{"zscore_window_bins": 600}', "tp_ticks": 8.0,
+        "sl_ticks": 4.0, "cooldown_bins": 20, "dt": "2026-02-03",
+    }  # fmt: skip
+    choices = [Choice(meta, {"threshold": 0.1}, [*TRAIN, day("2026-02-06", "test", 50, net)]) for net in nets]
+    print_leaders(console, "Best", choices)
+    said = console.export_text()
+    assert words in said
+    assert "zscore_window_bins 600, tp 8, sl 4, cooldown 20" in said
+    assert "+1.50" in said
+    assert "-1.50" in said

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from vp_engine.errors import ConfigError, NotFoundError
-from vp_engine.evaluation.walk_forward import DayResults, choose, pool
+from vp_engine.evaluation.walk_forward import DayResults, choose, leaders, pool
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA
 from vp_engine.specs import ExperimentSpec
 
@@ -119,3 +119,11 @@ def test_days_of_one_role_together() -> None:
     assert train.tp_rate_low < 0.5 < train.tp_rate_high
     assert (test.n_days, test.net_mean_pnl_ticks, test.days_in_profit) == (1, -5.0, 0)
     assert pool(choose(experiment(), {"2026-02-02": DAYS["2026-02-02"]}).by_day, "test") is None
+
+
+def test_leaders_are_ranked_by_the_train_days_and_carry_what_the_test_days_said() -> None:
+    found = leaders(experiment(days=SPLIT), DAYS, 5)
+    assert [choice.meta["trial_id"] for choice in found] == ["a", "b"]  # c has too few trades to be chosen
+    assert [pool(choice.by_day, "train").net_mean_pnl_ticks for choice in found] == [1.0, pytest.approx(-0.25)]
+    assert [pool(choice.by_day, "test").net_mean_pnl_ticks for choice in found] == [-5.0, 50.0]
+    assert leaders(experiment(days=SPLIT), DAYS, 1)[0] == choose(experiment(days=SPLIT), DAYS)

@@ -9,11 +9,11 @@ import typer
 
 from vp_assets.cli.common import Session, command
 from vp_assets.cli.pipelines import generate_day, print_steps, require_raw, steps_data
-from vp_assets.cli.runs_table import best_per_run, print_choice, print_runs
+from vp_assets.cli.runs_table import best_per_run, print_choice, print_leaders, print_runs
 
 if TYPE_CHECKING:
     from vp_assets.chain import Chain
-    from vp_engine.evaluation.walk_forward import Choice
+    from vp_engine.evaluation.walk_forward import Choice, DayResults
 
 _SHOWN = 5  # best runs after a sweep
 
@@ -40,7 +40,7 @@ def run(
     chain = Chain(session.settings, session.lake, session.specs)
     name = spec_by_name_or_path(chain.specs, experiment, "experiment")
     pipeline = chain.specs.pipeline_of(name).name
-    days = [one for asked in day or [None] for one in chain.days(name, asked)]
+    days = [one for asked in day or (None,) for one in chain.days(name, asked)]
     for one in days:
         require_raw(chain, pipeline, one)
     chain.check_experiment(name)
@@ -64,17 +64,21 @@ def run(
         ).to_pylist()
     ]
     best = best_per_run(rows)[:_SHOWN]
-    choice = _days_choice(chain, name)
+    over_days = _over_days(chain, name)
 
     def render(console: Any) -> None:
         print_steps(console, steps)
+        if over_days:
+            print_leaders(console, f"Best trials of {name} over its train days by {selection.sort}", over_days)
+            print_choice(console, over_days[0])
+            console.print(f"Promote the first: vp promote {name}")
+            return
         print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals)
-        if choice is not None:
-            print_choice(console, choice)
         if best:
             console.print(f"Promote one: vp promote {name} --run-id {best[0]['run_id']}")
 
-    data = {"experiment": name, "steps": steps_data(steps), "best": _rows_data(best), "days": _days_data(choice)}
+    days_data = _rows_data(over_days[0].by_day) if over_days else []
+    data = {"experiment": name, "steps": steps_data(steps), "best": _rows_data(best), "days": days_data}
     session.finish(data, render)
 
 
@@ -105,9 +109,10 @@ def compare(
         if experiment is not None:
             from vp_assets.chain import Chain
 
-            choice = _days_choice(Chain(session.settings, session.lake, session.specs), experiment)
-            if choice is not None:
-                print_choice(console, choice)
+            over_days = _over_days(Chain(session.settings, session.lake, session.specs), experiment)
+            if over_days:
+                print_leaders(console, f"Best trials over the train days of {experiment}", over_days)
+                print_choice(console, over_days[0])
 
     session.finish(_rows_data(shown), render)
 
@@ -147,40 +152,43 @@ def promote(
         console.print(f"Stream it: vp-serve, then choose {facts['name']}", soft_wrap=True)
 
     data = {"serving": facts["name"], "path": facts["path"], "run_id": facts["run_id"], "threshold": facts["threshold"]}
-    data |= {"days": _days_data(choice), "steps": steps_data(steps)}
+    data |= {"days": _rows_data(choice.by_day), "steps": steps_data(steps)}
     session.finish({**data, "figures": _rows_data(best)}, render)
 
 
 def _choice(chain: Chain, experiment: str, run_id: str | None = None, threshold: float | None = None) -> Choice:
     """What an experiment's results so far choose, asked before Dagster starts: a wrong id leaves no failed run."""
     from vp_engine.errors import ConfigError
-    from vp_engine.evaluation.walk_forward import DayResults, choose
+    from vp_engine.evaluation.walk_forward import choose
 
     if run_id is not None and not (len(run_id) == 16 and set(run_id) <= set("0123456789abcdef")):
         raise ConfigError(f"`--run-id` must be 16 hex digits, was {run_id!r}; `vp compare` lists them")
+    return choose(chain.specs.experiments[experiment], _day_results(chain, experiment), run_id, threshold)
+
+
+def _day_results(chain: Chain, experiment: str) -> dict[str, DayResults]:
+    """Results by day, as far as there are any."""
+    from vp_engine.evaluation.walk_forward import DayResults
+
     days = {}
     for day in chain.swept_days(experiment):
         request = chain.sweep(experiment, day)
         days[day] = DayResults(day, request.address, *chain.results.read(request.address))
-    return choose(chain.specs.experiments[experiment], days, run_id, threshold)
+    return days
 
 
-def _days_choice(chain: Chain, experiment: str) -> Choice | None:
-    """The choice of an experiment that tells train days from test days; None for others, or without a choice."""
+def _over_days(chain: Chain, experiment: str) -> list[Choice]:
+    """The best trials of an experiment that tells train days from test days; none for others, or without a choice."""
     from vp_engine.errors import VPError
+    from vp_engine.evaluation.walk_forward import leaders
 
     spec = chain.specs.experiments.get(experiment)
     if spec is None or spec.days is None:
-        return None
+        return []
     try:
-        return _choice(chain, experiment)
+        return leaders(spec, _day_results(chain, experiment), _SHOWN)
     except VPError:
-        return None
-
-
-def _days_data(choice: Choice | None) -> list[dict[str, Any]]:
-    """Days of a choice for machines."""
-    return [] if choice is None else _rows_data(choice.by_day)
+        return []
 
 
 def _promoted_rows(chain: Chain, run_id: str, threshold: float) -> list[dict[str, Any]]:

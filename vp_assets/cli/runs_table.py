@@ -137,6 +137,37 @@ def _percent(value: float) -> str:
     return "–" if value != value else f"{100 * value:.1f} %"
 
 
+def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
+    """The best trials over the train days, and what became of each on the test days."""
+    from vp_engine.evaluation.walk_forward import pool
+    from vp_engine.signals.registry import list_signals
+
+    usual = {info.name: info.params for info in list_signals()}
+    numbers = ("θ", "train n", "train net", "test n", "test tp rate", "95 % interval", "break even", "test net")
+    shown = table(title, "signal", "parameters", *numbers, right=numbers, whole=("signal",))
+    kept = []
+    for choice in choices:
+        signal = choice.meta["signal"]
+        own = {name: value for name, value in _own(choice.meta).items() if name != "day"}
+        default = usual.get(signal, {})
+        apart = {name: value for name, value in own.items() if name in _BARRIERS or default.get(name) != value}
+        train, test = (pool(choice.by_day, role) for role in ("train", "test"))
+        assert train is not None
+        cells = [signal, _words(apart) or "–", f"{choice.run['threshold']:g}", count(train.n_signals)]
+        cells.append(number(train.net_mean_pnl_ticks, 2, sign=True))
+        if test is None:
+            shown.add_row(*cells, *("–",) * 5)
+            continue
+        kept.append(test.net_mean_pnl_ticks > 0)
+        interval = _interval(test.tp_rate_low, test.tp_rate_high)
+        rates = (_percent(test.tp_rate), interval, _percent(test.break_even_rate))
+        shown.add_row(*cells, count(test.n_signals), *rates, number(test.net_mean_pnl_ticks, 2, sign=True))
+    console.print(shown)
+    if kept:
+        earned = f"{sum(kept)} of these {len(kept)}" if any(kept) else "None of these"
+        console.print(f"{earned} earned anything on the days that had no say.")
+
+
 def print_choice(console: Any, choice: Choice) -> None:
     """How a choice did, day by day, with its train and its test days together."""
     from vp_engine.evaluation.walk_forward import pool

@@ -76,7 +76,7 @@ def choose(
         home = train[0]
         meta, run = select_row(home.meta, home.runs, experiment, None, threshold)
     else:
-        trial, level = _best_over(experiment, train, threshold)
+        trial, level = _ranked_over(experiment, train, threshold)[0]
         home = [held for held in train if level in levels_of_trial(held, trial)][-1]
         named = levels_of_trial(home, trial)[level]
         meta, run = select_row(home.meta, home.runs, experiment, named["run_id"], named["threshold"])
@@ -150,8 +150,10 @@ def _train_days(experiment: ExperimentSpec, days: Mapping[str, DayResults]) -> l
     return train
 
 
-def _best_over(experiment: ExperimentSpec, train: Sequence[DayResults], threshold: float | None) -> tuple[str, Level]:
-    """(trial_id, level) with the best figure over several days, weighted by trades."""
+def _ranked_over(
+    experiment: ExperimentSpec, train: Sequence[DayResults], threshold: float | None
+) -> list[tuple[str, Level]]:
+    """(trial_id, level) by their figure over several days, weighted by trades, best first."""
     sort = experiment.selection.sort
     if sort not in SORTABLE:
         raise ConfigError(f"`selection.sort` must be one of {', '.join(SORTABLE)}, was {sort!r}")
@@ -171,4 +173,19 @@ def _best_over(experiment: ExperimentSpec, train: Sequence[DayResults], threshol
         raise ConfigError(
             f"experiment `{experiment.name}`: no trial has {experiment.selection.min_signals} signals on its train days"
         )
-    return max(sorted(figures), key=lambda key: figures[key])
+    return sorted(figures, key=lambda key: (-figures[key], key))
+
+
+def leaders(experiment: ExperimentSpec, days: Mapping[str, DayResults], top: int) -> list[Choice]:
+    """The `top` best trials over the train days at their best threshold, best first, each as `choose` would give it.
+    Errors as there."""
+    train = _train_days(experiment, days)
+    best: dict[str, Level] = {}
+    for trial, level in _ranked_over(experiment, train, None):
+        best.setdefault(trial, level)
+    found = []
+    for trial, level in list(best.items())[:top]:
+        home = [held for held in train if level in levels_of_trial(held, trial)][-1]
+        row = levels_of_trial(home, trial)[level]
+        found.append(choose(experiment, days, row["run_id"], row["threshold"]))
+    return found
