@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from tests.assets.conftest import EXPERIMENT, Vp, World
 from vp_assets.tracking import SweepRecord, log_sweep
@@ -63,3 +64,16 @@ def test_a_server_that_is_down_costs_a_warning(
     assert said.code == 0
     assert said.data["steps"][-1]["store_hit"] is False
     assert said.data["best"]
+
+    server = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)  # it is back: what it missed is sent by the next run
+    again = vp("run", spec, "--json")
+    assert again.data["steps"][-1]["store_hit"] is True
+    client = MlflowClient(server)
+    experiment = client.get_experiment_by_name("tracked")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.data.tags["sweep_address"] for run in runs] == [again.data["steps"][-1]["address"]]
+    client.delete_run(runs[0].info.run_id)
+    vp("run", spec, "--json")  # it was taken once: what a person deletes there stays deleted
+    assert client.search_runs([experiment.experiment_id]) == []

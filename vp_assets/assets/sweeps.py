@@ -14,7 +14,9 @@ from vp_assets.resources import MlflowTracking
 from vp_assets.streams import SweepRun
 from vp_engine.evaluation.trials import code_version, experiment_signals
 from vp_engine.evaluation.walk_forward import DayResults
-from vp_engine.lake import Dataset
+from vp_engine.hashing import sha256_text
+from vp_engine.lake import Dataset, paths
+from vp_engine.lake.store import json_bytes
 from vp_engine.specs import dump_yaml
 
 
@@ -52,7 +54,7 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
         made = SweepRun(request, dataset, chain.settings.dask_scheduler, chain.lake)
         value = day_results(chain, stored) if stored is not None else made
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
-        problem = track(chain, tracking, request) if stored is None else None
+        problem = track(chain, tracking, request)
         if problem is not None:
             context.log.warning(problem)
         results = checks.sweep(key, chain.results, request.address, problem)
@@ -67,16 +69,18 @@ def day_results(chain: Chain, request: SweepRequest) -> DayResults:
 
 
 def track(chain: Chain, tracking: MlflowTracking, request: SweepRequest) -> str | None:
-    """Track a sweep just made if its experiment asks for it; what went wrong, or None.
+    """Track a sweep if its experiment asks for it and this server has not taken it yet; what went wrong, or None.
 
-    Results are committed by now: a tracking server that is down costs a warning, not the sweep.
+    Results are committed by now: a tracking server that is down costs a warning, not the sweep, and the next run that
+    finds the results sends them.
     """
-    if request.experiment.tracking.backend == "none":
+    sent = chain.lake.path(paths.tracked_path(request.address, sha256_text(tracking.tracking_uri)))
+    if request.experiment.tracking.backend == "none" or chain.lake.exists(sent):
         return None
     meta, runs = chain.results.read(request.address)
     best = metadata.best_rows(meta, runs, request.experiment)
     try:
-        tracking.log(
+        run_id = tracking.log(
             request.experiment.tracking.experiment_name,
             experiment=request.experiment.name,
             day=request.day,
@@ -89,6 +93,7 @@ def track(chain: Chain, tracking: MlflowTracking, request: SweepRequest) -> str 
             spec_yaml=dump_yaml(request.experiment),
             tags=request.experiment.tracking.tags,
         )
+        chain.lake.commit_bytes(sent, json_bytes({"mlflow_run_id": run_id, "sweep_address": request.address}))
     except Exception as error:  # MLflow's, SQLAlchemy's and HTTP's own types
         return f"MLflow at {tracking.tracking_uri} did not take the sweep: {type(error).__name__}: {error}"
     return None

@@ -1,4 +1,4 @@
-"""Keeping a lake in order: re-hash what is in it, sweep what dead writers left."""
+"""Keeping a lake in order: re-hash what is in it, sweep what dead writers left, drop what can be made again."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, table
+from vp_assets.cli.common import Session, command, size, table
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "verify")(verify)
     command(app, "clean")(clean)
+    command(app, "gc")(gc)
 
 
 def verify(
@@ -69,3 +70,52 @@ def clean(session: Session) -> None:
         console.print(f"{len(gone)} leftover{'' if len(gone) == 1 else 's'} removed from {session.lake.root}.")
 
     session.finish({"removed": [str(path) for path in gone]}, render)
+
+
+def gc(
+    session: Session,
+    keep_days: Annotated[
+        int | None, typer.Option(help="Drop days older than this as well; stale versions alone if left out.", min=0)
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this kind: results, models, dataset, book; repeatable.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Drop them; without it they are only listed.")] = False,
+) -> None:
+    """Drop derived data that can be made again: first versions that no spec asks for any more, then old days.
+
+    Raw days, promoted specs and what those stand on stay.
+    """
+    import datetime as dt
+
+    from vp_assets import collection
+    from vp_assets.chain import Chain
+    from vp_engine.errors import ConfigError
+    from vp_engine.lake.lineage import inventory
+    from vp_engine.units import ET
+
+    kinds = only or list(collection.DROPPED)
+    for kind in kinds:
+        if kind not in collection.DROPPED:
+            raise ConfigError(f"`--only` must be one of {', '.join(collection.DROPPED)}, was {kind!r}")
+    chain = Chain(session.settings, session.lake, session.specs)
+    found = collection.candidates(chain, inventory(session.lake), keep_days, kinds, dt.datetime.now(ET).date())
+    freed = collection.drop(chain, found) if yes else 0
+    total = sum(one.thing.bytes for one in found)
+
+    def render(console: Any) -> None:
+        shown = table("Can be made again", "kind", "name", "", "size", right=("size",))
+        for one in found:
+            shown.add_row(one.thing.kind, one.thing.name, one.reason, size(one.thing.bytes))
+        console.print(shown if found else f"Nothing to drop in {session.lake.root}.")
+        if found and yes:
+            console.print(f"{len(found)} dropped, {size(freed)} free.")
+        elif found:
+            console.print(f"{len(found)} would go, {size(total)}; `--yes` drops them.")
+
+    rows = [
+        {"kind": one.thing.kind, "name": one.thing.name, "address": one.thing.address, "reason": one.reason}
+        | {"bytes": one.thing.bytes, "dropped": yes}
+        for one in found
+    ]
+    session.finish({"things": rows, "bytes": total, "freed": freed}, render)

@@ -20,6 +20,7 @@ HARNESS = PurePosixPath("research/vp_harness")
 RUNS_META = HARNESS / "results/runs_meta"
 RUNS = HARNESS / "results/runs"
 PARTS = HARNESS / "results/parts"
+TRACKED = HARNESS / "results/tracked"
 MODELS = HARNESS / "models"
 CAMPAIGNS = PurePosixPath("research/vp_campaigns")
 PROMOTED_SERVING = HARNESS / "configs/serving"
@@ -104,6 +105,11 @@ def results_paths(sweep_address: str) -> tuple[PurePosixPath, PurePosixPath]:
 def parts_dir(sweep_address: str) -> PurePosixPath:
     """Folder of the rows of a sweep that is not finished."""
     return PARTS / sweep_address
+
+
+def tracked_path(sweep_address: str, server: str) -> PurePosixPath:
+    """Note that a tracking server (the digest of its address) has taken one sweep."""
+    return TRACKED / f"{sweep_address}.{server[:SHORT]}.json"
 
 
 def campaign_path(name: str, address: str) -> PurePosixPath:
