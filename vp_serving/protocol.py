@@ -224,7 +224,7 @@ class Speed(Wire):
     """Replay at `value` times market time, 0 as fast as the client reads."""
 
     type: Literal["speed"] = "speed"
-    value: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    value: float = Field(ge=0, le=1e6, allow_inf_nan=False, strict=True)
 
 
 class Seek(Wire):
