@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.stream_clients import number_after
+from benchmarks.stream_clients import first_message, number_after
 from vp_serving.connection import MAX_MESSAGE, stream_address
 
 RECEIVE_BUFFER = 1 << 17  # bytes
@@ -104,7 +104,7 @@ class Client:
             self._capture = json.loads(message)["capture"]
         elif message.startswith('{"type":"end"'):
             self._end = json.loads(message)
-        else:
+        elif not message.startswith('{"type":"warming"'):
             self._errors += 1
 
     async def _meddle(self) -> None:
@@ -149,7 +149,7 @@ class Crowd:
         until = asyncio.get_running_loop().time() + seconds
         for query in self._queries:
             async with await self._open(query) as link:
-                self._n_bins[query] = json.loads(await link.recv())["capture"]["n_bins"]
+                self._n_bins[query] = json.loads(await first_message(link))["capture"]["n_bins"]
         watch = asyncio.create_task(self._watch())
         await asyncio.gather(*(self._one(random.Random(seed * 1000 + at), until) for at in range(clients)))
         watch.cancel()

@@ -12,7 +12,7 @@ import json
 import sys
 from typing import NamedTuple
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from vp_serving.connection import MAX_MESSAGE, stream_address
@@ -41,6 +41,16 @@ def number_after(text: str, key: str) -> int:
     return int(text[at:end])
 
 
+async def first_message(socket: ClientConnection) -> str:
+    """The `runtime_config` message; what comes before it says what is waited for."""
+    while True:
+        message = await socket.recv()
+        assert isinstance(message, str)
+        if message.startswith('{"type":"runtime_config"'):
+            return message
+        assert message.startswith('{"type":"warming"'), message
+
+
 async def read(url: str, query: str, seconds: float, bins: int) -> Seen:
     """One client, from its first bin."""
     loop = asyncio.get_running_loop()
@@ -49,7 +59,7 @@ async def read(url: str, query: str, seconds: float, bins: int) -> Seen:
     async with connect(
         f"{stream_address(url)}?{query}", compression=None, proxy=None, max_size=MAX_MESSAGE, open_timeout=60
     ) as socket:
-        await socket.recv()
+        await first_message(socket)
         try:
             while not stamps or (len(stamps) < bins and loop.time() - stamps[0][1] < seconds):
                 text = await socket.recv()

@@ -19,6 +19,7 @@ from vp_engine.units import parse_clock, parse_date
 from vp_serving.settings import override_fields
 
 MAX_SPEED = 1e6
+MAX_HORIZONS, MAX_HORIZON_BINS = 16, 6000  # each is a column of every bin that is sent
 NAME = re.compile(r"[a-z0-9_]{1,100}")
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 _INTEGER = re.compile(r"\d{1,18}")
@@ -97,6 +98,10 @@ def _check_together(request: StreamRequest) -> None:
     named = [name for name in ("serving", "run_id") if getattr(request, name) is not None]
     if len(named) > 1:
         raise QueryError("run_id", "`run_id` brings its own serving spec; leave out `serving`")
+    horizons = request.overrides.get("projection_horizons_bins", ())
+    if len(horizons) > MAX_HORIZONS or max(horizons, default=0) > MAX_HORIZON_BINS:
+        name = "projection_horizons_bins"
+        raise QueryError(name, f"`{name}` must be at most {MAX_HORIZONS} numbers of bins up to {MAX_HORIZON_BINS}")
     if request.threshold is not None and request.run_id is None:
         raise QueryError("threshold", "`threshold` chooses a row of a run; give `run_id` with it")
 

@@ -113,6 +113,10 @@ class Session:
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
                 raise result
+        if results[0] is None and sender.cancelled():  # too much that means nothing; nobody else is writing any more
+            with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+                async with asyncio.timeout(FAREWELL_S):  # who does not read may not take this either
+                    await self._socket.close(CLOSE_REFUSED)
 
     async def _pace(self) -> None:
         """Put every frame into the queue at its deadline, then say how the stream ends."""
@@ -196,8 +200,9 @@ class Session:
 
     async def _put(self, item: _Due) -> None:
         """Append; a full queue waits at speed 0 and loses its oldest bin otherwise."""
+        patient = self._clock.speed == 0  # also where the speed changes meanwhile: the reader was not slow
         while len(self._queue) >= self._queue_bins and not self._sought.is_set():
-            if self._clock.speed > 0:
+            if not patient:
                 self._queue.popleft()
                 self._skipped += 1
                 self.dropped += 1
@@ -249,9 +254,6 @@ class Session:
                 self._obey(received.get("text"))
             except VPError as error:
                 self._reply(StreamError(code="bad_message", message=str(error)))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):  # who does not read may not take this either
-                await self._socket.close(CLOSE_REFUSED)
 
     def _obey(self, text: str | None) -> None:
         try:

@@ -21,6 +21,14 @@ class StreamSocket(WebSocketsSansIOProtocol):
 
     timed_out = False
 
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a handshake that cannot be read, as with lines beyond 8 kB, is answered, which uvicorn omits."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.handshake_initiated = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     async def send(self, message: ASGISendEvent) -> None:
         """Pass a message on; after a timeout the client counts as gone, which uvicorn would take for a mistake."""
         if self.timed_out:
