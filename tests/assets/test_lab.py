@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import Vp, World
 
+from vp_assets.cli.lab import projection_verdict
 from vp_assets.plots import PLOTS
+from vp_engine.evaluation.analysis import Horizon, ProjectionTrial
 
 
 def test_an_analysis_leaves_tables_and_plots(world: World, vp: Vp, tmp_path: Path) -> None:
@@ -55,3 +57,26 @@ def test_mistakes_are_one_line(world: World, vp: Vp, argv: tuple[str, ...], word
     said = vp(*argv)
     assert said.code == 2
     assert words in said.err
+
+
+def tried(damping: float, *skills: float) -> ProjectionTrial:
+    """A setting with this skill against a guess of 0 at 100 ms, 200 ms, ..."""
+    horizons = (Horizon(100 * (at + 1), 50, 0.1, 0.2, 0.3, 0.5, 0.1, skill) for at, skill in enumerate(skills))
+    return ProjectionTrial(damping, 0.0, tuple(horizons))
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "words"),
+    [
+        ((-3.98, -7.27), [(0.0, -3.98, -7.27), (16.0, -0.2, -0.01)],
+         ["worse than always guessing 0, at every horizon", "5.0 to 8.3 times as large", "no forecast",
+          "damping 16/s", "does not beat a guess of 0 either"]),
+        ((0.2, -0.1), [(8.0, 0.3, -0.05)], ["beats a guess of 0 at 100 ms only", "damping 8/s"]),
+        ((0.2, 0.1), [(4.0, 0.3, 0.2)], ["a guess of 0 at every horizon", "a guess of 0 at 100 ms, 200 ms"]),
+        ((float("nan"),), [], ["Too little was projected"]),
+    ],
+)  # fmt: skip
+def test_a_projection_that_is_worth_nothing_is_told_so(own: tuple, others: list, words: list[str]) -> None:
+    said = projection_verdict(tried(0.0, *own), [tried(*other) for other in others])
+    for word in words:
+        assert word in said

@@ -61,9 +61,11 @@ def configs(tmp_path):
 
 def test_shipped_specs():
     book = SpecBook.load(CONFIGS, None, LOCK)
-    assert set(book.pipelines) == {"mnq_60m_baseline", "mnq_demo", "mnq_5m"}
-    assert set(book.serving) == {"derivative_baseline", "derivative_demo", "derivative_5m"}
-    assert set(book.experiments) == {"sweep_derivative", "sweep_demo", "sweep_statistical", "sweep_ml", "sweep_5m"}
+    assert set(book.pipelines) == {"mnq_60m_baseline", "mnq_demo", "mnq_5m", "mnq_20m"}
+    assert set(book.serving) == {"derivative_baseline", "derivative_demo", "derivative_5m", "derivative_20m"}
+    assert set(book.experiments) == {
+        "sweep_derivative", "sweep_demo", "sweep_statistical", "sweep_ml", "sweep_5m", "walk_forward",
+    }  # fmt: skip
     assert {name for name, _ in book.skipped} == {
         "es_open", "derivative_es_open", "sweep_es_open", "sweep_es_statistical", "sweep_es_ml",
     }  # fmt: skip
@@ -79,7 +81,7 @@ def test_shipped_specs_under_the_es_lock():
     assert set(book.experiments) == {"sweep_es_open", "sweep_es_statistical", "sweep_es_ml"}
     assert {name for name, _ in book.skipped} == {
         "mnq_60m_baseline", "mnq_demo", "derivative_baseline", "derivative_demo", "sweep_derivative", "sweep_demo",
-        "sweep_statistical", "sweep_ml", "mnq_5m", "derivative_5m", "sweep_5m",
+        "sweep_statistical", "sweep_ml", "mnq_5m", "derivative_5m", "sweep_5m", "mnq_20m", "derivative_20m", "walk_forward",
     }  # fmt: skip
     assert book.pipelines["es_open"].resolve(book.lock).n_bins == 36_000
 

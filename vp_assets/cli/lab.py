@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from vp_assets.cli.common import Session, command, count, number, table
 
 if TYPE_CHECKING:
-    from vp_engine.evaluation.analysis import Analysis
+    from vp_engine.evaluation.analysis import Analysis, ProjectionTrial
     from vp_engine.evaluation.online import OnlineReport, Timing
     from vp_engine.lake import Dataset
 
@@ -147,6 +148,35 @@ def analyze(
     session.finish(data, lambda console: _print_analysis(console, found, files))
 
 
+def projection_verdict(own: ProjectionTrial, tried: Sequence[ProjectionTrial]) -> str:
+    """In words: whether the dataset's own projection is worth more than a guess of 0, and the best of those tried."""
+
+    def beats(trial: ProjectionTrial) -> list[str]:
+        return [f"{horizon.horizon_ms} ms" for horizon in trial.horizons if horizon.skill_zero > 0]
+
+    known = [horizon.skill_zero for horizon in own.horizons if horizon.skill_zero == horizon.skill_zero]
+    if not known:
+        return "Too little was projected to judge the projection."
+    useful = beats(own)
+    if not useful:
+        low, high = 1 - max(known), 1 - min(known)
+        span = f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f}"
+        said = (
+            f"The dataset's own projection (bold) is worse than always guessing 0, at every horizon: its squared error "
+            f"is {span} times as large. It says where the last bins point and is no forecast."
+        )
+    elif len(useful) == len(own.horizons):
+        said = "The dataset's own projection (bold) beats a guess of 0 at every horizon."
+    else:
+        said = f"The dataset's own projection (bold) beats a guess of 0 at {', '.join(useful)} only."
+    best = max(tried, key=lambda trial: sum(horizon.skill_zero for horizon in trial.horizons), default=None)
+    if best is None:
+        return said
+    better = beats(best)
+    end = f"beats a guess of 0 at {', '.join(better)}" if better else "does not beat a guess of 0 either"
+    return f"{said} The best of those tried, damping {best.damping_lambda:g}/s and cubic {best.cubic_scale:.3g}, {end}."
+
+
 def _print_analysis(console: Any, found: Analysis, files: list[str]) -> None:
     from vp_engine.evaluation.analysis import STATE_NAMES
 
@@ -171,12 +201,6 @@ def _print_analysis(console: Any, found: Analysis, files: list[str]) -> None:
             f"{trial.damping_lambda:g}", f"{trial.cubic_scale:.3g}", *cells, style="bold" if at == 0 else None
         )
     console.print(skills)
-    best = max(found.sweep, key=lambda trial: sum(h.skill_zero for h in trial.horizons))
-    useful = [h.horizon_ms for h in found.projection.horizons if h.skill_zero > 0]
-    console.print(
-        f"The dataset's own projection (bold) beats a guess of 0 at {', '.join(map(str, useful)) or 'no'} "
-        f"{'ms' if useful else 'horizon'}. Best of those tried: damping {best.damping_lambda:g}/s, "
-        f"cubic {best.cubic_scale:.3g}."
-    )
+    console.print(projection_verdict(found.projection, found.sweep))
     for file in files:
         console.print(file, soft_wrap=True)

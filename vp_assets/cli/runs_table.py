@@ -94,6 +94,13 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials. {best}"
         )
     none = f"none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials."
+    if len(rows) == 1:
+        held = rows[0]["p_holm"]
+        none = (
+            f"its Holm p is {number(held, 2)} after {tried:,} trials."
+            if held == held
+            else "it is no trial: too few trades."
+        )
     if len({row["sweep_address"] for row in rows}) == 1 and rows[0]["spa_p_value"] <= _SIGNIFICANT:
         return (
             f"No single row is significant: {none} {best} Something in this sweep is unlikely to be luck, but which "
