@@ -109,7 +109,7 @@ class Chain:
         self.settings = settings
         load_signals(settings.signals_path)
         self.lock = specs.lock if specs is not None else load_instrument(settings.instrument)
-        self.lake = lake if lake is not None else Lake(settings.lake_root)
+        self.lake = lake if lake is not None else Lake(settings.lake_root, settings.cache_dir)
         self._specs = specs
 
     @cached_property

@@ -1,7 +1,7 @@
 """The one place of this package that reads the environment. Options of a command line win over variables.
 
-VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START, DAGSTER_HOME,
-MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER, DATABENTO_API_KEY, VP_DATABENTO_GATEWAY, VP_DATABENTO_LIVE_GATEWAY,
+VP_LAKE_ROOT, VP_CACHE_DIR, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START,
+DAGSTER_HOME, MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER, DATABENTO_API_KEY, VP_DATABENTO_GATEWAY, VP_DATABENTO_LIVE_GATEWAY,
 VP_MAX_COST_USD, VP_CATCH_UP_DAYS, VP_ALERT_WEBHOOK.
 """
 
@@ -33,6 +33,7 @@ class Settings:
     mlflow_tracking_uri: str
     mlflow_artifacts: str
     first_day: dt.date
+    cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
     signals_path: tuple[Path, ...] = ()
     dask_scheduler: str | None = None
     databento_key: SecretStr | None = field(default=None, repr=False)  # shows as stars wherever it is printed
@@ -65,6 +66,7 @@ def load_settings(
         mlflow_tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         mlflow_artifacts=str(home / "mlflow" / "artifacts"),
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
+        cache_dir=Path(environ["VP_CACHE_DIR"]).absolute() if environ.get("VP_CACHE_DIR") else None,
         signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),
         dask_scheduler=environ.get("VP_DASK_SCHEDULER") or None,
         databento_key=_secret(environ.get("DATABENTO_API_KEY") or ""),

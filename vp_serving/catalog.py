@@ -45,7 +45,7 @@ class Catalog:
 
     def __init__(self, settings: ServingSettings) -> None:
         self.settings = settings
-        self.lake = Lake(settings.lake_root)
+        self.lake = Lake(settings.lake_root, settings.cache_dir)
 
     @property
     def base(self) -> VPRuntimeConfig:

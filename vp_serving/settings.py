@@ -1,7 +1,7 @@
 """What the service is told: flags and environment, checked once at start. The only place here that reads either.
 
-VP_LAKE_ROOT, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH), VP_API_TOKEN,
-VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_CACHE_MB, VP_FRONTEND_DIST, VP_DAGSTER_URL, VP_MLFLOW_URL
+VP_LAKE_ROOT, VP_CACHE_DIR, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH),
+VP_API_TOKEN, VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_CACHE_MB, VP_FRONTEND_DIST, VP_DAGSTER_URL, VP_MLFLOW_URL
 (without it MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
 """
 
@@ -52,6 +52,7 @@ class ServingSettings(BaseModel):
 
     base: VPRuntimeConfig
     lake_root: str = "./lake"
+    cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
     config_dir: Path = Path("./configs")
     signals_path: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
@@ -109,6 +110,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
     return ServingSettings(
         base=base,
         lake_root=given.get("lake_root") or env.get("VP_LAKE_ROOT") or "./lake",
+        cache_dir=Path(env["VP_CACHE_DIR"]) if env.get("VP_CACHE_DIR") else None,
         config_dir=Path(given.get("config_dir") or env.get("VP_CONFIG_DIR") or "./configs"),
         signals_path=tuple(
             Path(part).expanduser() for part in env.get("VP_SIGNALS_PATH", "").split(os.pathsep) if part

@@ -71,7 +71,7 @@ class Session:
     def lake(self) -> Lake:
         from vp_engine.lake import Lake
 
-        return Lake(self.settings.lake_root)
+        return Lake(self.settings.lake_root, self.settings.cache_dir)
 
     @cached_property
     def specs(self) -> SpecBook:

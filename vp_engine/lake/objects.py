@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,10 @@ from vp_engine.lake.temporary import FOREIGN_LEFTOVER_S, discard, leftovers, tem
 
 TAG = 12  # digits of the sha256 in an object's name
 _OPTIONS: dict[str, Any] = {"use_listings_cache": False}  # what another machine wrote must be seen
+# Checksums of the lake's own go with every object; servers other than Amazon's stumble over the client's newer ones.
+_S3_OPTIONS = {
+    "config_kwargs": {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+}
 _MANIFEST_ENDS = (MANIFEST, ".manifest.json")
 _ATTEMPTS = 6  # at a manifest, while another writer's condition is being decided
 _MULTIPART = (".dbn.zst",)
@@ -37,7 +41,8 @@ _BLOCK = 8 << 20  # bytes a request when an object is read through
 def open_root(url: str) -> UPath:
     """The root of a lake behind a URL; ConfigError for a protocol that nobody knows or that is not installed."""
     try:
-        root: UPath = UPath(url.rstrip("/"), **_OPTIONS)
+        options = {**_OPTIONS, **(_S3_OPTIONS if url.startswith(("s3://", "s3a://")) else {})}
+        root: UPath = UPath(url.rstrip("/"), **options)
         root.fs  # noqa: B018  a protocol without its library is found out here
         return root
     except (ValueError, ImportError, TypeError) as error:
@@ -46,11 +51,11 @@ def open_root(url: str) -> UPath:
 
 @contextmanager
 def said(what: object, *passing: type[Exception]) -> Iterator[None]:
-    """Whatever the store's library raises, as one LakeError that names the object. FileNotFoundError passes, and
-    what else the caller knows how to tell."""
+    """Whatever the store's library raises, as one LakeError that names the object, but for what the caller knows how
+    to tell."""
     try:
         yield
-    except (VPError, FileNotFoundError):
+    except VPError:
         raise
     except Exception as error:  # each file system raises the types of its own library
         if isinstance(error, passing):
@@ -146,7 +151,8 @@ class ObjectRoom:
         """Delete an object, or a folder with its manifest first, so that it is invisible at once."""
         with said(target):
             for key in sorted(self.fs.find(target.path), key=lambda key: not key.endswith(f"/{MANIFEST}")):
-                self.fs.rm_file(key)
+                with suppress(FileNotFoundError):
+                    self.fs.rm_file(key)
 
     def is_file(self, path: UPath) -> bool:
         """Whether an object is there."""
@@ -155,7 +161,7 @@ class ObjectRoom:
     def entry(self, path: UPath) -> Entry | None:
         """Size and time of an object, or None."""
         try:
-            with said(path):
+            with said(path, FileNotFoundError):
                 facts = self.fs.info(path.path)
         except FileNotFoundError:
             return None
@@ -163,7 +169,7 @@ class ObjectRoom:
 
     def read(self, path: UPath) -> bytes:
         """A whole object; FileNotFoundError if it is not there."""
-        with said(path):
+        with said(path, FileNotFoundError):
             return bytes(self.fs.cat_file(path.path))
 
     def fetch(self, path: UPath, place: Path) -> None:
@@ -218,7 +224,7 @@ class ObjectRoom:
     def problem(self) -> str | None:
         """Why the lake cannot be read, None if it can; a lake without objects yet can."""
         try:
-            with said(self.root):
+            with said(self.root, FileNotFoundError):
                 bucket = self.root.path.lstrip("/").partition("/")[0]
                 self.fs.ls(bucket) if bucket else None
         except FileNotFoundError:
@@ -260,7 +266,7 @@ class ObjectRoom:
     def _tree(self, folder: UPath) -> dict[str, Entry]:
         """Every object below a folder by its relative key, in order."""
         try:
-            with said(folder):
+            with said(folder, FileNotFoundError):
                 below = self.fs.find(folder.path, detail=True)
         except FileNotFoundError:
             return {}
