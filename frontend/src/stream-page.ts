@@ -35,6 +35,8 @@ const RETRY_MS = 4000;
 /** Bins put before a place that was sought, so that the map there is not empty: as many as fit, up to this. */
 const LEAD_BINS = 1500;
 const KEY_ZOOM = 1.25;
+/** Between frames while a seek fetches its past. */
+const FETCHING_REST_MS = 150;
 
 class StreamPage {
   readonly #prefs = loadPrefs();
@@ -366,6 +368,7 @@ class StreamPage {
     plot.paused = paused || ended;
     setHidden(this.#panel, !this.#prefs.show.panel);
     this.#speech.render(now, { paused, speed, seeking: this.#seeker.target, lost: plot.lost }, plot.camera);
+    this.#frames.restMs = this.#seeker.target === null ? 0 : FETCHING_REST_MS;
     const moving = plot.render(now);
     setHidden(this.#corner, plot.camera.follow || model.last < 0);
     this.#top.render(model);

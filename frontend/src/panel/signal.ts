@@ -118,6 +118,11 @@ export class SignalPanel {
       text = `cooldown ${age(((cooldown - bins) * model.binMs) / 1000)}`;
       up = 0;
     }
+    const behind = model.update?.signal?.behind ?? 0;
+    if (behind > 0) {
+      text = `catching up, ${count(behind)} bins behind`;
+      up = 0;
+    }
     setText(this.#tag, text);
     this.#tag.className = `tag ${up > 0 ? "fired-up" : up < 0 ? "fired-down" : ""}`;
     setHidden(this.#tag, text === "");

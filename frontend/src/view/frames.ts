@@ -12,6 +12,8 @@ const KEPT = 600;
 export class Frames {
   readonly #render: (now: number) => boolean;
   readonly #costs: number[] = [];
+  /** Least rest between frames, ms: while many bins are fetched at once, drawing each would only hold them up. */
+  restMs = 0;
   #waiting = false;
   #next = 0;
 
@@ -44,7 +46,7 @@ export class Frames {
       // The next task runs once the frame is handed over, which without a graphics card takes longer than drawing.
       window.setTimeout(() => {
         const cost = performance.now() - start;
-        this.#next = performance.now() + (cost > FRAME_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
+        this.#next = performance.now() + Math.max(this.restMs, cost > FRAME_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
       });
       if (moving) this.wake();
     });
