@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import email.utils
 import logging
 import os
 import threading
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databento.common.error import BentoClientError
 from pydantic import SecretStr
 
 from tests.assets.gateway.server import KEY, Fault, Gateway
 from vp_assets.databento import DatabentoSource, Polling, Terms
 from vp_assets.databento.ledger import FOLDER, Ledger
-from vp_assets.databento.patience import Patience
+from vp_assets.databento.patience import Patience, is_passing, retry_after
 from vp_assets.databento.vendor import Days, Vendor
 from vp_engine.errors import ConfigError, DataError, LakeError
 from vp_engine.feed import DbnFile
@@ -290,8 +292,6 @@ def test_a_key_in_the_services_own_words_is_hidden(gateway: Gateway, lake: Lake)
     gateway.faults.append(Fault("get_dataset_range", "status", 1, 422))
     gateway_says = f"nobody knows {KEY}"
     vendor = Vendor(SecretStr(KEY), LOCK, gateway.url, Patience(sleep=lambda s: None))
-    from databento.common.error import BentoClientError
-
     told = vendor._plain("it", BentoClientError(422, message=gateway_says))
     assert str(told) == "Databento refuses to send it of MNQH6: 422 nobody knows [key]"
     with pytest.raises(DataError, match="refuses to send range"):
@@ -321,8 +321,42 @@ def test_the_key_goes_nowhere_in_the_clear(given: str) -> None:
 def test_the_key_goes_to_no_strange_host(source: DatabentoSource, gateway: Gateway) -> None:
     source.bring(WEEK[:2], TERMS)
     file = source.vendor.files(gateway.jobs[0]["id"])[MONDAY]
-    with pytest.raises(DataError, match=r"at files\.example\.com, where no key is sent"):
-        source.vendor.fetch(file._replace(url="https://files.example.com/day"), Path("nowhere"))
+    for url in (
+        "https://files.example.com/day",
+        "http://files.databento.com/day",
+        "https://databento.com.example.com/",
+    ):
+        with pytest.raises(DataError, match=r"its address is https?://.*, where no key is sent"):
+            source.vendor.fetch(file._replace(url=url), Path("nowhere"))
+
+
+def test_a_gateway_that_is_not_there_is_asked_a_few_times(lake: Lake, slept: list[float]) -> None:
+    gone = Gateway()
+    gone.close()
+    vendor = Vendor(SecretStr(KEY), LOCK, gone.url, Patience(attempts=4, first_s=1.0, sleep=slept.append))
+    with pytest.raises(DataError, match="did not send conditions of MNQH6") as caught:
+        DatabentoSource(lake, LOCK, vendor).bring([MONDAY], TERMS)
+    assert "\n" not in str(caught.value)
+    assert [0 <= pause <= 2**n for n, pause in enumerate(slept)] == [True] * 3
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    def asked(**headers: str) -> float | None:
+        return retry_after(
+            BentoClientError(429, headers={name.replace("_", "-"): text for name, text in headers.items()})
+        )
+
+    soon = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30), usegmt=True)
+    said = asked(Retry_After=soon)
+    assert said is not None
+    assert 28 <= said <= 30
+    assert [asked(), asked(Retry_After="9"), asked(Retry_After="-1"), asked(Retry_After="soon")] == [
+        None,
+        9.0,
+        0.0,
+        None,
+    ]
+    assert [is_passing(BentoClientError(status)) for status in (408, 429, 400, 404)] == [True, True, False, False]
 
 
 def test_a_submission_that_got_through_unheard_is_not_repeated(source: DatabentoSource, gateway: Gateway) -> None:

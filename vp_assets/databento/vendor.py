@@ -174,9 +174,11 @@ class Vendor:
 
     def fetch(self, file: JobFile, target: Path) -> None:
         """A job's file into `target`; a cut connection goes on where it was."""
-        host = urlsplit(file.url).hostname or ""
-        if host != self._host and not host.endswith(".databento.com"):
-            raise DataError(f"{file.name}: its address is at {host}, where no key is sent")
+        where = urlsplit(file.url)
+        host = where.hostname or ""
+        known = host == self._host or host.endswith(".databento.com")
+        if not known or (where.scheme != "https" and host not in _LOOPBACK):
+            raise DataError(f"{file.name}: its address is {where.scheme}://{host}, where no key is sent")
 
         def once() -> None:
             there = target.stat().st_size if target.exists() else 0
