@@ -215,6 +215,8 @@ class StreamClient:
         connection = await Connection.open(f"{self._address}?{query}", self._protocols)
         try:
             message = await connection.receive()
+            while isinstance(message, dict) and message["type"] == "warming":
+                message = await connection.receive()
             if not isinstance(message, dict) or message["type"] != "runtime_config":
                 raise told(message if isinstance(message, dict) else {})
             self._begin(message, at)

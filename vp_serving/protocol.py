@@ -199,6 +199,13 @@ class StreamError(Wire):
     parameter: str | None = None
 
 
+class Warming(Wire):
+    """Before `runtime_config`, where the stream has to wait for something to be made ready; `what` says for what."""
+
+    type: Literal["warming"] = "warming"
+    what: str
+
+
 class End(Wire):
     """The last message: the capture is over. `bins` were sent, `dropped` were skipped for this client."""
 
@@ -261,6 +268,6 @@ GridUpdate: type[Wire] = create_model(
     },
 )
 
-ServerMessage = (RuntimeConfig, GridUpdate, End, StreamError)
+ServerMessage = (Warming, RuntimeConfig, GridUpdate, End, StreamError)
 ClientMessage = Annotated[Pause | Resume | Speed | Seek, Field(discriminator="type")]
 CLIENT_MESSAGE: TypeAdapter[Pause | Resume | Speed | Seek] = TypeAdapter(ClientMessage)

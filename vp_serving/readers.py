@@ -29,6 +29,13 @@ class Replay(Protocol):
     bin_s: float
     n_bins: int
 
+    def prepare(self) -> None:
+        """Make ready what the first bin would wait for. May take seconds, nothing the second time; runs in the pool."""
+
+    @property
+    def needs(self) -> str:
+        """What `prepare` makes ready, in words."""
+
     def runtime_config(self, speed: float, from_bin: int) -> Wire:
         """The first message."""
 

@@ -34,6 +34,7 @@ from vp_serving.protocol import (
     Wire,
 )
 from vp_serving.readers import Ahead, Reader
+from vp_serving.warm import Warmth
 
 
 class Plan(NamedTuple):
@@ -62,9 +63,10 @@ class Plan(NamedTuple):
 class Replay:
     """A plan, ready to be streamed."""
 
-    def __init__(self, plan: Plan, hub: Hub) -> None:
+    def __init__(self, plan: Plan, hub: Hub, warmth: Warmth) -> None:
         """ConfigError or NotFoundError for what is wrong with a signal's parameters."""
         self.plan = plan
+        self._warmth = warmth
         self.name = plan.dataset_id or f"{plan.capture.symbol}_{plan.capture.label()}"
         self.bin_s = plan.capture.bin_ns / NS_PER_S
         self.n_bins = plan.capture.n_bins
@@ -77,6 +79,20 @@ class Replay:
         if plan.dataset is not None:
             said = _said(plan, self._first_firing)
             self._feed = hub.feed(Request(plan.dataset, plan.config, self._encoder, self._speaker, said))
+
+    def prepare(self) -> None:
+        """Load the signal's kernels and models; LakeError for models that cannot be read."""
+        serving = self.plan.serving
+        if serving is not None and serving.signal is not None:
+            self._warmth.signal(serving.signal.name)
+            if self.plan.models is not None:
+                self._warmth.models(serving.signal.name, self.plan.models)
+
+    @property
+    def needs(self) -> str:
+        """What `prepare` loads."""
+        signal = self.plan.serving.signal if self.plan.serving is not None else None
+        return "kernels" if signal is None else f"kernels and models of signal `{signal.name}`"
 
     def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Reader:
         """Frames from a bin on, with the same bytes wherever it begins, but for a signal that is behind."""

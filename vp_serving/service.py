@@ -92,10 +92,4 @@ class Service:
         return self.why_not(run_id=run_id)
 
     def _resolve(self, request: StreamRequest) -> ReplayLike:
-        plan = resolve(self.catalog, request)
-        replay = Replay(plan, self.hub)
-        if plan.serving is not None and plan.serving.signal is not None:
-            self.warmth.signal(plan.serving.signal.name)
-            if plan.models is not None:
-                self.warmth.models(plan.serving.signal.name, plan.models)
-        return replay
+        return Replay(resolve(self.catalog, request), self.hub, self.warmth)

@@ -13,12 +13,13 @@ from vp_engine.errors import VPError
 from vp_serving.guard import socket_token, token_matches
 from vp_serving.latency import LatencyWriter
 from vp_serving.metrics import Metrics
-from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError
+from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError, Warming
 from vp_serving.query import StreamRequest, parse_query
 from vp_serving.readers import Replay
 from vp_serving.session import Session, error_message
 from vp_serving.settings import ServingSettings
 
+WARMING_AFTER_S = 0.5
 log = structlog.get_logger("vp_serving")
 
 
@@ -79,6 +80,17 @@ class Streams:
             log.exception("request failed", query=str(socket.query_params))
             await self._refuse(socket, error_message(error), CLOSE_INTERNAL)
             return
+        try:
+            await self._prepare(socket, replay)
+        except VPError as error:
+            await self._refuse(socket, error_message(error), CLOSE_REFUSED)
+            return
+        except WebSocketDisconnect:
+            raise
+        except Exception as error:
+            log.exception("stream cannot be prepared", replay=replay.name)
+            await self._refuse(socket, error_message(error), CLOSE_INTERNAL)
+            return
         session = Session(
             socket,
             replay,
@@ -97,6 +109,14 @@ class Streams:
         finally:
             seconds = round(loop.time() - began, 3)
             said.info("stream closed", sent=session.sent, dropped=session.dropped, seconds=seconds)
+
+    async def _prepare(self, socket: WebSocket, replay: Replay) -> None:
+        """Have the replay make itself ready, and tell the client if that takes a while."""
+        ready = asyncio.get_running_loop().run_in_executor(self._pool, replay.prepare)
+        done, _ = await asyncio.wait([ready], timeout=WARMING_AFTER_S)
+        if not done:
+            await socket.send_text(Warming(what=replay.needs).model_dump_json())
+        await ready
 
     async def _refuse(self, socket: WebSocket, message: StreamError, close_code: int) -> None:
         self._metrics.streams_refused.labels(message.code).inc()

@@ -96,7 +96,7 @@ def generate() -> str:
     lines += [f"export type ErrorCode = {_type(codes)};", ""]
     for name, schema in sorted(definitions.items()):
         lines += _interface(name, schema)
-    lines.append("export type ServerMessage = RuntimeConfig | GridUpdate | End | StreamError;")
+    lines.append("export type ServerMessage = Warming | RuntimeConfig | GridUpdate | End | StreamError;")
     lines.append("export type ClientMessage = Pause | Resume | Speed | Seek;")
     return "\n".join(lines) + "\n"
 

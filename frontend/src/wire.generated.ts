@@ -884,6 +884,12 @@ export interface ThresholdRow {
   streaming_url: string;
 }
 
+/** Before `runtime_config`, where the stream has to wait for something to be made ready; `what` says for what. */
+export interface Warming {
+  type: "warming";
+  what: string;
+}
+
 /** Warm-up of each value on the stream; `signal` is null when none is active. */
 export interface Warmup {
   state_model: Needed;
@@ -891,5 +897,5 @@ export interface Warmup {
   signal: Needed | null;
 }
 
-export type ServerMessage = RuntimeConfig | GridUpdate | End | StreamError;
+export type ServerMessage = Warming | RuntimeConfig | GridUpdate | End | StreamError;
 export type ClientMessage = Pause | Resume | Speed | Seek;

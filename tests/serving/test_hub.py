@@ -29,6 +29,7 @@ from vp_serving.hub import BLOCK_BINS, Hub, OpenDataset
 from vp_serving.protocol import Addresses
 from vp_serving.replay import Plan, Replay
 from vp_serving.track import Track, Tracks, begin_late
+from vp_serving.warm import Warmth
 
 SIGNALS: dict[str, dict[str, Any]] = {
     "derivative": {"zscore_window_bins": 60, "zscore_min_periods": 30},
@@ -68,7 +69,8 @@ def spec_of(name: str | None, threshold: float = 0.05, cooldown: int = 5) -> Ser
 def replay_of(hub: Hub, dataset: Dataset, name: str | None) -> Replay:
     serving = spec_of(name)
     addresses = Addresses(dataset=dataset.address, book=None, raw=[])
-    return Replay(Plan(dataset.config, dataset.capture, serving, None, addresses, dataset), hub)
+    plan = Plan(dataset.config, dataset.capture, serving, None, addresses, dataset)
+    return Replay(plan, hub, Warmth(dataset.config))
 
 
 async def read(replay: Replay, hub: Hub, first: int, count: int, patient: bool = True) -> list[Frame]:

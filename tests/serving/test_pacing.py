@@ -16,6 +16,7 @@ from small_house import House
 from wire_client import Server, read_stream, serving
 
 from vp_engine.errors import ConfigError, DataError
+from vp_serving import streams
 from vp_serving.clock import Clock
 from vp_serving.frames import Frame
 from vp_serving.protocol import End
@@ -30,6 +31,8 @@ class Bins:
     """A replay of `n_bins` bins; `fails_at` raises `error` there, `stall_s` is spent before bin 100."""
 
     name = "stand-in"
+    needs = "a moment"
+    prepare_s = 0.0
     bin_s = BIN_S
 
     def __init__(
@@ -49,6 +52,10 @@ class Bins:
         return SimpleNamespace(
             model_dump_json=lambda: json.dumps({"type": "runtime_config", "speed": speed}).replace(": ", ":")
         )
+
+    def prepare(self) -> None:
+        if self.prepare_s:
+            time.sleep(self.prepare_s)
 
     def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Ahead:
         return Ahead(pool, self.frames(from_bin))
@@ -294,3 +301,16 @@ def test_a_request_reaches_the_resolver(house: House) -> None:
     with serving(house.settings(), resolver) as server:
         server.stream("speed=0&serving=abc&from_bin=2")
     assert (asked[0].serving, asked[0].from_bin, asked[0].speed) == ("abc", 2, 0.0)
+
+
+def test_a_stream_that_must_be_made_ready_says_what_it_waits_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "WARMING_AFTER_S", 0.05)
+    bins = Bins(20)
+    with serving(house.settings(), lambda request: bins) as server:
+        with server.connect("speed=0") as ready:
+            assert json.loads(ready.recv(timeout=5))["type"] == "runtime_config"
+        bins.prepare_s = 0.3
+        with server.connect("speed=0") as held:
+            assert json.loads(held.recv(timeout=5)) == {"type": "warming", "what": "a moment"}
+            assert json.loads(held.recv(timeout=5))["type"] == "runtime_config"
+            assert len(read_stream(held).bins) == 20

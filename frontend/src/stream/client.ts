@@ -177,6 +177,8 @@ export class StreamClient {
   #text(data: string): void {
     const message = decodeText(data);
     switch (message.type) {
+      case "warming": // the page says that it is connecting until bins can come
+        break;
       case "runtime_config":
         this.#reader = new GridReader(message.grid_rows);
         this.#backoff.succeed();

@@ -10,7 +10,7 @@ import type { GridUpdate, RuntimeConfig, ServerMessage } from "../wire.generated
 
 export class WireError extends Error {}
 
-const TYPES = new Set(["runtime_config", "grid_update", "end", "error"]);
+const TYPES = new Set(["warming", "runtime_config", "grid_update", "end", "error"]);
 
 /** One text message. */
 export function decodeText(text: string): ServerMessage {
