@@ -1,8 +1,8 @@
 """What the service is told: flags and environment, checked once at start. The only place here that reads either.
 
 VP_LAKE_ROOT, VP_CACHE_DIR, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH),
-VP_API_TOKEN, VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_CACHE_MB, VP_FRONTEND_DIST, VP_DAGSTER_URL, VP_MLFLOW_URL
-(without it MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
+VP_API_TOKEN, VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_CACHE_MB, VP_FRONTEND_DIST, VP_DAGSTER_URL,
+VP_MLFLOW_URL (without it MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
 """
 
 from __future__ import annotations

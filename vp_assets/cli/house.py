@@ -18,35 +18,26 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     session: Session,
-    dataset: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A dataset's id or address; all by default.")
+    wanted: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="A name, or 12 to 64 digits of an address; all there is by default."),
     ] = None,
 ) -> None:
-    """Hash stored bytes again and compare them with their manifests; exit 2 if anything differs."""
-    from vp_engine.errors import LakeError, VPError
-    from vp_engine.lake.datasets import list_datasets, open_dataset
-    from vp_engine.lake.raw import list_raw, verify_raw
+    """Hash every stored byte again: raw days, books, datasets, results, models, promoted specs, campaigns.
+
+    Exit 2 if anything differs from what vouches for it.
+    """
+    from vp_engine.errors import LakeError
+    from vp_engine.lake.verify import jobs, verify
 
     lake = session.lake
-    jobs: list[tuple[str, str, Any]] = []
-    if dataset is None:
-        jobs += [("raw", day.path.name, lambda day=day: verify_raw(day)) for day in list_raw(lake)]
-        names = [info.dataset_id for info in list_datasets(lake)]
-    else:
-        names = [dataset]
-    jobs += [("dataset", name, lambda name=name: open_dataset(lake, name, verify=True)) for name in names]
+    ahead = jobs(lake, wanted)
     found: list[dict[str, Any]] = []
     with session.progress("verifying") as report:
-        for position, (kind, name, check) in enumerate(jobs):
-            problem = None
-            try:
-                check()
-            except VPError as error:
-                if dataset is not None:
-                    raise
-                problem = str(error)
+        for position, job in enumerate(ahead):
+            kind, name, problem = verify(job)
             found.append({"kind": kind, "name": name, "ok": problem is None, "problem": problem})
-            report("files and folders", position + 1, len(jobs))
+            report("files and folders", position + 1, len(ahead))
 
     def render(console: Any) -> None:
         shown = table("Verified", "kind", "name", "state")
@@ -56,8 +47,10 @@ def verify(
 
     session.finish(found, render)
     broken = [row for row in found if not row["ok"]]
+    if len(found) == 1 and broken:
+        raise LakeError(broken[0]["problem"])
     if broken:
-        raise LakeError(f"{len(broken)} of {len(found)} stored things differ from their manifests")
+        raise LakeError(f"{len(broken)} of {len(found)} stored things differ from what vouches for them")
 
 
 def clean(session: Session) -> None:

@@ -53,7 +53,7 @@ def jobs(lake: Lake, wanted: str | None = None) -> list[Job]:
     return named
 
 
-def verify(lake: Lake, job: Job) -> Verdict:
+def verify(job: Job) -> Verdict:
     """Run one job."""
     try:
         job.run()
@@ -65,7 +65,7 @@ def verify(lake: Lake, job: Job) -> Verdict:
 def verify_all(lake: Lake, wanted: str | None = None) -> Iterator[Verdict]:
     """The verdict on each, as it is reached."""
     for job in jobs(lake, wanted):
-        yield verify(lake, job)
+        yield verify(job)
 
 
 def _all(lake: Lake) -> Iterator[Job]:
