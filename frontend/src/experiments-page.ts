@@ -16,7 +16,7 @@ import { RunTable, spanText } from "./experiments/table";
 import { el, setHidden, setText } from "./lib/dom";
 import { count } from "./lib/format";
 import { type Sort, byVerdict, filterRows, rowKey, sortRows } from "./lib/runs";
-import type { Standing } from "./lib/standing";
+import { type Standing, standing } from "./lib/standing";
 import { onTheme } from "./lib/theme";
 import { themeButton } from "./view/themeButton";
 import { brandAndTabs } from "./view/topbar";
@@ -92,6 +92,7 @@ class ExperimentsPage {
     });
     this.#say(READING);
     setHidden(this.#detail.root, true);
+    setHidden(this.#sweep, true);
     void this.#load(view.runId, view.threshold);
   }
 
@@ -137,8 +138,10 @@ class ExperimentsPage {
 
   #renderHead(rows: readonly RunRow[], all: Standing): void {
     const [label] = this.#sweep.children;
+    const { experiment } = this.#filters.filter;
+    const asked = standing(this.#rows.filter((row) => !experiment || row.experiment === experiment)); // other filters leave the correction as it is
     setHidden(this.#sweep, this.#rows.length === 0);
-    setText(label, all.sweeps > 1 ? `Corrected each for up to ${count(all.trials)} trials` : `Sweep of ${count(all.trials)} trials`);
+    setText(label, asked.sweeps > 1 ? `Corrected each for up to ${count(asked.trials)} trials` : `Sweep of ${count(asked.trials)} trials`);
     const more = this.#total > this.#rows.length ? ` The best ${count(this.#rows.length)} of ${count(this.#total)} rows were read.` : "";
     this.#reading.replaceChildren(
       "Bars: Wilson 95 %, ", el("i", { class: "bar clears" }), " clears break-even ", el("b", {}, "before"),

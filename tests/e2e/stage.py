@@ -135,6 +135,12 @@ def service(lake: Lake, port: int | None = None) -> Iterator[str]:
         yield url
 
 
+def promoted(url: str) -> str:
+    """Name of the promoted spec of the lake behind a service."""
+    specs = httpx.get(f"{url}/v1/serving", trust_env=False, timeout=60).json()["serving"]
+    return str(next(spec["name"] for spec in specs if spec["origin"] == "promoted"))
+
+
 def keep(page: Page, name: str) -> None:
     """Keep what the page shows as test-results/screens/<name>.png, for eyes."""
     KEPT.mkdir(parents=True, exist_ok=True)

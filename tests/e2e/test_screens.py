@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import re
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from stage import Lake, free_port, service
+from stage import Lake, free_port, promoted, service
 
 pytestmark = pytest.mark.e2e
 
@@ -23,12 +22,6 @@ OVERFLOWING = """() => {
 }"""
 OPENS = (9 * 60 + 30) * 600  # the capture's start, in tenths of a second of the day
 CLOCK = re.compile(r"\d\d:\d\d:\d\d")
-
-
-def promoted(url: str) -> str:
-    """Name of the promoted spec."""
-    specs = httpx.get(f"{url}/v1/serving", trust_env=False, timeout=30).json()["serving"]
-    return str(next(spec["name"] for spec in specs if spec["origin"] == "promoted"))
 
 
 def tenths(page: Page) -> int:

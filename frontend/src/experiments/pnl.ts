@@ -116,12 +116,12 @@ export class PnlChart {
     const bare = { width: 0, points: { show: false } };
     this.#plot = new uPlot(
       {
-        width: Math.max(200, this.#host.clientWidth), height: HEIGHT, padding: [6, 8, 0, 0],
+        width: Math.max(200, this.#host.clientWidth), height: HEIGHT, padding: [6, 22, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 7, fill: () => INK.text, width: 0 }, drag: { x: false, y: false } },
         scales: { x: { time: true }, y: { range: (_, low, high) => spread(low, high) } },
         axes: [
-          { ...axis, grid: { show: false }, size: 22, gap: 4, space: 64, values: (_, times) => times.map((time) => etMinute(time * 1000)) },
+          { ...axis, grid: { show: false }, size: 22, gap: 4, space: 72, values: (_, times) => times.map((time) => timeLabel(time, times)) },
           { ...axis, grid, size: 46, gap: 6, space: 26, values: (_, levels) => levels.map((level) => signed(level, Math.abs(levels[1] - levels[0]) < 1 ? 1 : 0)) },
         ],
         series: [
@@ -171,6 +171,11 @@ export class PnlChart {
     const trade = this.#trade(idx);
     if (trade !== null && this.#trades) this.#onTrade(this.#trades.fire_bin[trade]);
   }
+}
+
+/** "09:45", with seconds where labels stand less than a minute apart. */
+function timeLabel(time: number, all: readonly number[]): string {
+  return all.length > 1 && all[1] - all[0] < 60 ? etTime(time * 1000) : etMinute(time * 1000);
 }
 
 /** Room above and below, zero always in sight. */

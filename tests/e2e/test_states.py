@@ -1,0 +1,95 @@
+"""The states a stream page can be in, each reached for real and kept as a picture in test-results/screens."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+from stage import keep, promoted
+
+pytestmark = pytest.mark.e2e
+
+STREAM = re.compile(r"/v1/vacuum-pressure/stream")
+
+
+def open_stream(page: Page, url: str, query: str) -> None:
+    """The promoted spec's stream with this query."""
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&{query}")
+
+
+def test_connecting(page: Page, url: str) -> None:
+    page.route_web_socket(STREAM, lambda _: None)  # accepted, and never a word
+    open_stream(page, url, "speed=1")
+    expect(page.locator(".card")).to_contain_text("Connecting")
+    keep(page, "stream-connecting")
+
+
+def test_warming_up(page: Page, url: str) -> None:
+    open_stream(page, url, "speed=4")
+    warming = page.locator(".warming")
+    expect(warming).to_contain_text(re.compile(r"\d+ of \d+"))
+    expect(page.locator(".clock")).to_contain_text(re.compile(r"09:30:(0[3-9]|[12]\d)"))
+    keep(page, "stream-warming")
+
+
+def test_live_then_paused_in_both_themes(page: Page, url: str) -> None:
+    open_stream(page, url, "speed=20")
+    expect(page.locator(".clock")).to_contain_text(re.compile(r"09:31:[2-5]"), timeout=60_000)
+    box = page.locator(".field").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.42 * box["width"], box["y"] + 0.3 * box["height"])
+    expect(page.locator(".tooltip")).to_be_visible()
+    keep(page, "stream")
+    page.keyboard.press("Space")
+    expect(page.locator(".notice")).to_contain_text("Paused")
+    keep(page, "stream-paused")
+    page.keyboard.press("4")
+    expect(page.locator(".legend")).to_contain_text("Resting depth")
+    keep(page, "stream-depth")
+    page.keyboard.press("1")
+    page.keyboard.press("t")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    expect(page.locator(".legend")).to_contain_text("Pressure")
+    keep(page, "stream-light")
+
+
+def test_lagging_shows_the_gap(page: Page, url: str) -> None:
+    lost, last = 12, 700
+    bins = {"seen": 0, "left_out": 0}
+
+    def through(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            """Every bin but a dozen, which the next one counts, as a service does whose client lags; then silence."""
+            if isinstance(message, str) and '"grid_update"' in message:
+                bins["seen"] += 1
+            if bins["seen"] > last:
+                return
+            gone = 200 < bins["seen"] <= 200 + lost
+            if gone:
+                bins["left_out"] += isinstance(message, str)
+                return
+            if isinstance(message, str) and bins["seen"] == 201 + lost:
+                message = json.dumps({**json.loads(message), "dropped": lost})
+            socket.send(message)
+
+        server.on_message(pass_on)
+
+    page.route_web_socket(STREAM, through)
+    open_stream(page, url, "speed=0")  # at this speed the service itself drops nothing
+    expect(page.locator(".notice")).to_contain_text(f"{lost} bins dropped", timeout=60_000)
+    expect(page.locator(".health")).to_contain_text(f"{lost} bins")
+    keep(page, "stream-lagging")
+    assert bins["left_out"] == lost
+
+
+def test_ended_and_refused(page: Page, url: str) -> None:
+    open_stream(page, url, "speed=0")
+    expect(page.locator(".notice")).to_contain_text("Replay ended", timeout=60_000)
+    keep(page, "stream-ended")
+    page.goto(f"{url}/vacuum-pressure.html?dt=2026-02-09&start_time=09:30")
+    expect(page.get_by_role("alert")).to_contain_text("no raw data", ignore_case=True)
+    keep(page, "stream-refused")
