@@ -6,6 +6,9 @@ import datetime as dt
 import email.utils
 import logging
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -369,22 +372,32 @@ class _Killed(BaseException):
     """The process dies here."""
 
 
-def test_a_crash_between_submission_and_ledger_adopts_the_job(
-    source: DatabentoSource, gateway: Gateway, lake: Lake, monkeypatch: pytest.MonkeyPatch
+def test_kill_9_between_submission_and_ledger_adopts_the_job(
+    source: DatabentoSource, gateway: Gateway, lake: Lake
 ) -> None:
-    submit = Vendor.find_or_submit
-
-    def dies(self: Vendor, *given: Any) -> Any:
-        submit(self, *given)
-        raise _Killed
-
-    monkeypatch.setattr(Vendor, "find_or_submit", dies)
-    with pytest.raises(_Killed):
-        source.bring(WEEK, TERMS)
+    """A real process dies once the vendor has the job and before it hears so."""
+    argv = [sys.executable, "-m", "vp_assets.cli", "download", "--from", str(WEEK[0]), "--to", str(WEEK[2])]
+    environ = os.environ | {
+        "DATABENTO_API_KEY": KEY,
+        "VP_DATABENTO_GATEWAY": gateway.url,
+        "VP_LAKE_ROOT": str(lake.root),
+    }
+    dying: list[subprocess.Popen[bytes]] = []
+    gateway.faults.append(Fault("submit_job", "drop", act=lambda: dying[0].kill()))
+    dying.append(subprocess.Popen(argv, env=environ))
+    assert dying[0].wait(120) == -signal.SIGKILL
     (entry,) = Ledger(lake, LOCK).open_entries()
     assert (entry.state, entry.job_id, len(gateway.jobs)) == ("asking", None, 1)
-    monkeypatch.undo()
     assert states(source.bring(WEEK, TERMS)) == ["new"] * 3
+    assert len(gateway.jobs) == 1
+
+
+def test_a_lake_elsewhere_takes_days_too(gateway: Gateway) -> None:
+    lake = Lake("memory://days-from-the-vendor")
+    far = DatabentoSource(lake, LOCK, Vendor(SecretStr(KEY), LOCK, gateway.url), Polling(sleep=lambda s: None))
+    saturday = dt.date(2026, 2, 7)
+    assert states(far.bring([*WEEK, saturday], TERMS)) == ["new", "new", "new", "no session"]
+    assert states(far.bring([*WEEK, saturday], TERMS)) == ["was there"] * 3 + ["no session"]
     assert len(gateway.jobs) == 1
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +23,7 @@ from vp_assets.settings import Settings
 from vp_engine.errors import ConfigError, DataError, LakeError
 from vp_engine.lake import Lake, RawManifest, find_raw, import_raw
 from vp_engine.lake.admission import admit_raw, find_no_session, write_no_session
-from vp_engine.lake.store import temporary_name
+from vp_engine.lake.store import LakePath
 from vp_engine.specs import VPRuntimeConfig
 
 SOURCE = "databento"
@@ -40,7 +38,7 @@ class Arrival(NamedTuple):
     state: str
     note: str = ""
     manifest: RawManifest | None = None
-    path: Path | None = None
+    path: LakePath | None = None
 
 
 class Polling(NamedTuple):
@@ -210,7 +208,8 @@ class DatabentoSource:
         verdict = wanted.verdict
         doubted = verdict.reason if verdict.act == admission.QUARANTINE and not terms.admit else None
         try:
-            with self._folder() as folder:
+            with self.lake.staged(self.lake.path("databento")) as folder:  # swept later if this process dies
+                folder.mkdir()
                 file = folder / f"{self.config.dataset.lower().replace('.', '-')}-{day:%Y%m%d}.mbo.dbn.zst"
                 Patience(_FETCH_ATTEMPTS, 0.0).call(functools.partial(_sound, file, wanted.records, fetch))
                 taken = import_raw(
@@ -224,16 +223,6 @@ class DatabentoSource:
         reason = taken.manifest.quarantine
         state = "quarantined" if reason else ("was there" if taken.hit else "new")
         return Arrival(day, state, reason or "", taken.manifest, taken.path)
-
-    @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """A place for one file on its way, swept later if this process dies."""
-        folder = self.lake.path(temporary_name("databento"))
-        self.lake.make_folder(folder)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sound(file: Path, records: int, fetch: Callable[[Path], None]) -> None:

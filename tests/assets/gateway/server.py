@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,13 +25,14 @@ KEY = "db-0123456789abcdefghijklmnopqrs"
 @dataclass
 class Fault:
     """status: answer with it. cut: announce the length, send half, close. truncate: announce none, send half, close.
-    drop: do what is asked, answer nothing."""
+    drop: do what is asked, then `act`, and answer nothing."""
 
     path: str
     kind: str
     times: int = 1
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
+    act: Callable[[], None] = lambda: None
 
 
 class Gateway:
@@ -145,6 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         made = self._made(path, form)
         if fault is not None and fault.kind == "drop":
+            fault.act()
             self.close_connection = True
         elif isinstance(made, bytes):
             self._bytes(made, fault.kind if fault is not None else "")
