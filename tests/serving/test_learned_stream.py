@@ -63,8 +63,14 @@ def test_the_stream_says_what_the_sweep_judged(
         assert {entry["name"] for entry in said} == {name}
         streamed = np.array([math.nan if entry["value"] is None else entry["value"] for entry in said])
         assert streamed.tobytes() == np.where(np.isnan(values), math.nan, values).tobytes()
+        assert {entry["behind"] for entry in said} == {0}
         fired = [at for at, entry in enumerate(said) if entry["fired"]]
-        assert set(trades.fire_bin.tolist()) <= set(fired)
+        judged = trades.fire_bin.tolist()
+        assert [at for at in fired if at <= judged[-1]] == judged  # a later entry would have no room for its trade
+        direction = {at: int(way) for at, way in zip(judged, trades.direction, strict=True)}
+        assert all(said[at]["fired"] == way for at, way in direction.items())
+        late = running.stream(f"serving={spec.name}&speed=0&from_bin=373")
+        assert late.bins == got.bins[373:]
 
         shutil.rmtree(lake.path(models_dir(spec.promoted.models or "")))
         refused = running.stream(f"serving={spec.name}&speed=0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,12 @@ import pytest
 from small_house import House
 from wire_client import Server, Stream, serving
 
+from vp_engine.evaluation import Detector, expand
+from vp_engine.evaluation.sweep import signal_values, sweep_input
+from vp_engine.evaluation.trials import run_id
 from vp_engine.lake import open_dataset
 from vp_engine.schema import GRID_WIRE, arrow_schema, wire_fields
+from vp_engine.specs import SpecBook, load_instrument
 from vp_engine.spectrum.scoring import SpectrumScorer
 from vp_engine.spectrum.state5 import DerivativeRuntime, StateModelParams
 from vp_serving.protocol import GridUpdate, RuntimeConfig
@@ -30,6 +35,11 @@ FIXED = [
 STRINGS = {
     "ts_ns", "bin_start_ns", "bin_end_ns", "event_id", "spot_ref_price_int", "best_bid_price_int", "best_ask_price_int",
 }  # fmt: skip
+LIVE_SIGNALS = {
+    "ads_pfp_svac": "params: {zscore_window_ms: 6000, warmup_ms: 3000}, threshold: 0.05",
+    "jad": "params: {zscore_window_bins: 60}, threshold: 0.05",
+    "svm_sp": "params: {first_bins: 150, refit_bins: 100}, threshold: 0.2",
+}
 NUMBERS = {"bin_seq", "bin_event_count", "trade_count", "buy_volume", "sell_volume", "dropped"}
 
 
@@ -131,6 +141,51 @@ def test_dataset_and_engine_send_the_same_bytes(house: House, whole: Stream, tmp
     assert sorted(path.name for path in bare.iterdir()) == ["raw"]  # the service writes nothing
 
 
+@pytest.fixture(scope="module")
+def engine_only(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Services over the same raw day and results: without the dataset, and with it."""
+    bare = tmp_path_factory.mktemp("bare") / "lake"
+    (bare / "research").mkdir(parents=True)
+    (bare / "raw").symlink_to(house.root / "raw")
+    (bare / "research" / "vp_harness").symlink_to(house.root / "research" / "vp_harness")
+    configs = tmp_path_factory.mktemp("specs")
+    shutil.copytree(house.configs, configs, dirs_exist_ok=True)
+    for name, signal in LIVE_SIGNALS.items():
+        text = f"name: short_{name}\npipeline: short\nsignal: {{name: {name}, {signal}, cooldown_bins: 5}}\n"
+        (configs / "serving" / f"short_{name}.yaml").write_text(text)
+    with (
+        serving(house.settings({"VP_LAKE_ROOT": str(bare), "VP_CONFIG_DIR": str(configs)})) as engine,
+        serving(house.settings({"VP_CONFIG_DIR": str(configs)})) as dataset,
+    ):
+        yield engine, dataset
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "serving=short_plain",
+        "serving=short_plain&projection_horizons_bins=3,9&projection_use_cubic=true&projection_damping_lambda=0.5",
+        "serving=short_derivative&state_model_zscore_window_bins=50&state_model_spatial_decay_power=1&from_bin=203",
+        "serving={promoted}",
+        "run_id={run}&from_bin=411",
+        *(f"serving=short_{name}&from_bin={at}" for name, at in zip(LIVE_SIGNALS, (0, 377, 260), strict=True)),
+    ],
+)
+def test_every_spec_has_the_same_bytes_from_dataset_and_engine(
+    engine_only: tuple[Server, Server], house: House, query: str
+) -> None:
+    asked = query.format(promoted=house.promoted, run=house.run_ids[0])
+    if "run_id" in asked or "promoted" in asked:
+        asked += "&dt=2026-02-06&start_time=09:30&end_time=09:31"
+    engine, dataset = (one.stream(f"{asked}&speed=0") for one in engine_only)
+    assert (engine.config["source"], dataset.config["source"]) == ("engine", "dataset")
+    assert engine.bins == dataset.bins
+    assert engine.last == dataset.last
+    assert len(engine.bins) == 600 - engine.config["from_bin"]
+    if "short_plain" not in query:
+        assert any(update["signal"]["fired"] for update in dataset.updates)
+
+
 def test_a_capture_without_dataset_streams_from_the_engine(server: Server) -> None:
     got = server.stream("serving=unstored_derivative&speed=0")
     assert got.config["source"] == "engine"
@@ -208,6 +263,28 @@ def test_a_run_streams_its_dataset_though_its_specs_are_gone(house: House, whole
 
 
 def test_firings_on_the_stream_are_those_that_were_judged(server: Server, house: House) -> None:
+    """The stream fires where the offline evaluation does, in the same bins and directions, wherever it begins; and as
+    often as the result row says."""
+    dataset = open_dataset(house.lake, house.dataset_id)
+    specs = SpecBook.load(house.configs, None, load_instrument())
+    experiment, spec = specs.experiments["short_sweep"], specs.serving["short_derivative"]
+    valid = np.ascontiguousarray(dataset.bins["book_valid"])
+    for trial in expand(experiment, spec, specs.serving_config("short_derivative")):
+        run = run_id(trial, dataset.address)
+        values = signal_values(sweep_input(dataset, [trial.signal]), trial)
+        for row in server.get(f"/v1/experiments/runs/{run}/detail").json()["rows"][::2]:
+            evaluation = trial.evaluation
+            detector = Detector(row["threshold"], evaluation.cooldown_bins, evaluation.first_bin(dataset.n_bins))
+            offline = detector.update(values, valid, np.arange(dataset.n_bins))
+            query = f"run_id={run}&threshold={row['threshold']}&speed=0"
+            fired = [update["signal"]["fired"] for update in server.stream(query).updates]
+            assert fired == offline.tolist()
+            late = [update["signal"]["fired"] for update in server.stream(f"{query}&from_bin=333").updates]
+            assert late == fired[333:]
+            assert sum(value != 0 for value in fired) == row["n_signals"] + row["n_dropped"] > 0
+
+
+def test_firings_are_as_many_as_the_result_rows_say(server: Server, house: House) -> None:
     """Kept and dropped signals of the result row are the stream's firings, but for entries past the end."""
     run = house.run_ids[0]
     for row in server.get(f"/v1/experiments/runs/{run}/detail").json()["rows"]:
