@@ -87,7 +87,7 @@ def test_missing_fills_stop_the_chain_and_fail_the_check(checkpoint: BookCheckpo
     broken.counters["traded_sided"] = 5_000
     with pytest.raises(DataError, match="disagree by 99"):
         gates.require_sound_book(broken, "day")
-    assert failed(checks.book(KEY, broken)) == {"volume": dg.AssetCheckSeverity.ERROR}
+    assert failed(checks.book(KEY, broken, "not asked")) == {"volume": dg.AssetCheckSeverity.ERROR}
 
 
 def test_orders_without_size_stop_the_chain(checkpoint: BookCheckpoint) -> None:
@@ -97,13 +97,13 @@ def test_orders_without_size_stop_the_chain(checkpoint: BookCheckpoint) -> None:
     broken = BookCheckpoint(orders, checkpoint.scalars, checkpoint.counters)
     with pytest.raises(BookError, match="2 resting orders"):
         gates.require_sound_book(broken, "day")
-    assert failed(checks.book(KEY, broken)) == {"depth": dg.AssetCheckSeverity.ERROR}
+    assert failed(checks.book(KEY, broken, "not asked")) == {"depth": dg.AssetCheckSeverity.ERROR}
 
 
 def test_a_crossed_book_only_warns(checkpoint: BookCheckpoint) -> None:
     crossed = BookCheckpoint(checkpoint.orders, checkpoint.scalars, {**checkpoint.counters, "crossed_events": 3})
     assert gates.require_sound_book(crossed, "day") is crossed
-    assert failed(checks.book(KEY, crossed)) == {"crossed": dg.AssetCheckSeverity.WARN}
+    assert failed(checks.book(KEY, crossed, "not asked")) == {"crossed": dg.AssetCheckSeverity.WARN}
 
 
 def test_blocks_must_follow_each_other_and_be_finite(chain: Chain, checkpoint: BookCheckpoint) -> None:

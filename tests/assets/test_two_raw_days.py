@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
 import databento_dbn
 import numpy as np
 import pytest
 
 from tests.assets.conftest import say
+from vp_assets.assets import checks
+from vp_assets.carried import carried
 from vp_assets.chain import Chain
 from vp_assets.settings import load_settings
 from vp_engine.feed import F_LAST, F_SNAPSHOT, MBO_DTYPE
@@ -89,6 +92,18 @@ def test_the_bins_asset_reads_every_raw_day_it_touches(tmp_path: Path, capsys: p
     assert counters["events_kept"] == 8
 
     chain = Chain(load_settings(lake, configs, environ={}))
+    assert carried(chain, chain.book("evening", None)) == "no raw day of the 4 days before is in the lake"
+    morning_book = chain.book("night", "2026-02-06")._replace(raw=chain.raw(DAYS[1]))
+    assert carried(chain, morning_book) == (2, 1, 1)
+    notes = list(lake.glob("cache/vp_book/carried_*.json"))
+    assert json.loads(notes[0].read_text()) == {"changed": 1, "extra": 1, "missing": 2}
+    notes[0].write_text('{"changed": 0, "extra": 7, "missing": 0}')  # found once, it is read ever after
+    checkpoint = chain.stored_book(chain.book("evening", None))
+    results = checks.book(dg.AssetKey("b"), checkpoint, carried(chain, morning_book))
+    found = {one.check_name: one for one in results}
+    assert not found["carried"].passed
+    assert found["carried"].severity == dg.AssetCheckSeverity.WARN
+    assert found["carried"].metadata["extra"].value == 7
     night = chain.bins("night", "2026-02-05")  # its window lies in the second day, its warm-up in the first
     assert [raw.manifest.day for raw in night.raws] == DAYS
     assert night.book.raw.manifest.day == DAYS[0]

@@ -6,6 +6,7 @@ import dagster as dg
 
 from vp_assets.assets import checks, raw
 from vp_assets.assets.common import ENGINE_POOL, OWNERS, Built, Events
+from vp_assets.carried import carried
 from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import BookReplay
@@ -41,8 +42,7 @@ def build_book_cache(chain: Chain, pipeline: str) -> Built:
         stored = find_book(chain.lake, request.capture, request.address)
         value = stored if stored is not None else BookReplay(request)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
-        yield from checks.gated(
-            checks.book(key, chain.stored_book(request)), "delete the book cache and generate again"
-        )
+        results = checks.book(key, chain.stored_book(request), carried(chain, request))
+        yield from checks.gated(results, "delete the book cache and generate again")
 
     return book_cache

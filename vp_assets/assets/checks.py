@@ -27,6 +27,7 @@ from vp_assets.gates import (
 from vp_assets.preview import table_markdown
 from vp_assets.promotion import differences, read_promoted, replay
 from vp_engine.book.checkpoint import BookCheckpoint
+from vp_engine.book.snapshots import SnapshotDifferences
 from vp_engine.errors import DataError, VPError
 from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
 from vp_engine.lake.admission import NoSession
@@ -54,6 +55,9 @@ BOOK = (
     Check("depth", "No resting order has a size below one contract, and none stands twice."),
     Check("volume", f"Contracts filled equal contracts traded, within {MAX_VOLUME_GAP:.1%}."),
     Check("crossed", "No book was left crossed at the end of an event.", blocking=False),
+    Check(
+        "carried", "The raw day before, replayed to its end, leaves the book that this opens with.", blocking=False
+    ),
 )
 BINS = (
     Check("count", "One bin for every bin width of the window."),
@@ -125,13 +129,19 @@ def raw(key: dg.AssetKey, day: RawDay | NoSession) -> Iterator[dg.AssetCheckResu
     yield result("bad_flags", share <= MAX_BAD_FLAG_SHARE, records=facts.n_bad_flags, share=share)
 
 
-def book(key: dg.AssetKey, checkpoint: BookCheckpoint) -> Iterator[dg.AssetCheckResult]:
-    """Checks of one book cache."""
+def book(
+    key: dg.AssetKey, checkpoint: BookCheckpoint, carried: SnapshotDifferences | str
+) -> Iterator[dg.AssetCheckResult]:
+    """Checks of one book cache. `carried`: how its day's snapshot differs from the day before, or why none can say."""
     result = _Results(key, BOOK)
     yield result("depth", bad_orders(checkpoint) == 0, orders=checkpoint.n_orders, bad=bad_orders(checkpoint))
     yield _volume(result, checkpoint.counters)
     crossed = checkpoint.counters["crossed_events"]
     yield result("crossed", crossed == 0, events=crossed)
+    if isinstance(carried, str):
+        yield result("carried", True, note=carried)
+    else:
+        yield result("carried", not any(carried), **carried._asdict())
 
 
 def bins(key: dg.AssetKey, lake: Lake, stored: DatasetInfo) -> Iterator[dg.AssetCheckResult]:

@@ -80,6 +80,11 @@ def book_path(capture: Capture, address: str) -> PurePosixPath:
     return BOOKS / f"{capture.symbol}_{capture.dt.isoformat()}_{address[:BOOK_SHORT]}.arrow"
 
 
+def carried_path(address: str) -> PurePosixPath:
+    """Note of how one day's snapshot differs from the book of the day before."""
+    return BOOKS / f"carried_{address[:BOOK_SHORT]}.json"
+
+
 def dataset_id(capture: Capture, pipeline: str, address: str) -> str:
     """Name of a dataset and of its folder."""
     return f"{capture.symbol}_{capture.label()}__{check_name(pipeline, 'pipeline')}__{address[:SHORT]}"
