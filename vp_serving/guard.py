@@ -6,6 +6,7 @@ wanted by everything but the screens, `/health` and `/ready`.
 from __future__ import annotations
 
 import hmac
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,10 +18,13 @@ from vp_serving.protocol import SUBPROTOCOL, TOKEN_SUBPROTOCOL
 from vp_serving.settings import LOOPBACK_NAMES, VITE_ORIGINS, ServingSettings
 
 _GUARDED = ("/v1/", "/metrics")
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
 def _host_name(netloc: str) -> str:
-    return (urlsplit(f"//{netloc}").hostname or "").lower()
+    """The name in a Host header or an address, in lower case; empty for what is neither."""
+    found = _HOST.fullmatch(netloc)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 class Guard:
@@ -48,7 +52,8 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
         """(status, code, detail) of a refusal. A WebSocket's token is checked after accept, where it can be told."""
-        host = headers.get("host", "")
+        named = headers.getlist("host")
+        host = named[0] if len(named) == 1 else ""
         if self._settings.loopback and _host_name(host) not in self._hosts:
             return 421, "bad_host", "this service answers under the names of this machine only; see VP_ALLOWED_ORIGINS"
         origin = headers.get("origin")
@@ -66,7 +71,10 @@ class Guard:
         """Listed origins, the development server, and the service's own pages."""
         if origin in self._settings.allowed_origins or origin in VITE_ORIGINS:
             return True
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == host.lower()
 
 

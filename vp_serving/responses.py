@@ -195,14 +195,14 @@ class RunsQuery(BaseModel):
     experiment: str | None = Field(None, pattern=NAME_PATTERN, max_length=100)
     serving: str | None = Field(None, pattern=NAME_PATTERN, max_length=100, description="serving spec it was judged on")
     signal_kind: Literal["statistical", "ml"] | None = None
-    dt: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$", description="Eastern date of the capture")
+    dt: str | None = Field(None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="Eastern date of the capture")
     max_p_holm: float | None = Field(None, ge=0, le=1, description="corrected p at most this; 0.05 for the significant")
     max_spa_p_value: float | None = Field(None, ge=0, le=1, description="rows of sweeps whose SPA p is at most this")
     min_deflated_sharpe: float | None = Field(None, ge=0, le=1)
     sort: Literal[SORTABLE] = "tp_rate"  # type: ignore[valid-type]
-    min_signals: int = Field(5, ge=0)
+    min_signals: int = Field(5, ge=0, le=10**9)
     top_n: int = Field(50, ge=1, le=10_000, description="rows of a page")
-    offset: int = Field(0, ge=0, description="rows to leave out before the page")
+    offset: int = Field(0, ge=0, le=10**9, description="rows to leave out before the page")
     best_per_run: bool = Field(False, description="only the best threshold of each run")
 
 

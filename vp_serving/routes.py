@@ -94,7 +94,7 @@ def signals() -> responses.Signals:
 @api.get("/datasets", response_model=responses.Datasets)
 def datasets(
     service: Shared,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> responses.Datasets:
     """Every dataset of the lake, newest capture first."""

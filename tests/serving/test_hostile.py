@@ -146,6 +146,30 @@ def test_files_outside_the_screens_are_out_of_reach(house: House, tmp_path: Path
                 assert raw.response()[0] in (400, 404), path
 
 
+def test_hosts_and_origins_that_are_none(server: Server) -> None:
+    """None of them is taken for this machine, and none breaks the guard."""
+    hosts = (b"[::1", b"127.0.0.1:x", b"127.0.0.1#evil.example", b"user@127.0.0.1", b"127.0.0.1.evil.example", b"\xff",
+             b"127.0.0.1, evil.example", b"", b"127.0.0.1\r\nHost: evil.example")  # fmt: skip
+    for host in hosts:
+        with RawSocket(server.port) as raw:
+            raw.send(b"GET /v1/instrument HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            assert raw.response()[0] in (400, 421), host
+    for origin in ("http://[::1", "null", "", "file://", "http://user@127.0.0.1", f"{server.url}, http://evil.example"):
+        with RawSocket(server.port) as raw:
+            raw.send(handshake(server.port, f"{PATH}?serving=short_plain", Origin=origin))
+            assert raw.response()[0] == 403, origin
+    for host in (b"[::1]:8002", b"LOCALHOST"):
+        with RawSocket(server.port) as raw:
+            raw.send(b"GET /v1/instrument HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            assert raw.response()[0] == 200
+
+
+def test_numbers_beyond_64_bits(server: Server) -> None:
+    for name in ("min_signals", "top_n", "offset"):
+        assert server.get(f"/v1/experiments/runs?{name}={'9' * 25}").status_code == 400
+    assert server.get(f"/v1/datasets?offset={'9' * 25}").status_code == 400
+
+
 def test_other_methods_change_nothing(server: Server) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"):
         for path in ("/v1/serving", "/v1/datasets", "/health", PATH):
