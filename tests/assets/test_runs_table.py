@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from vp_assets.cli.runs_table import print_choice, print_leaders
+from vp_assets.cli.runs_table import _verdict, print_choice, print_leaders
 from vp_engine.evaluation.walk_forward import Choice
 
 _DAY = {
@@ -60,3 +60,35 @@ def test_leaders_stand_beside_what_became_of_them(nets: tuple[float, float], wor
     assert "zscore_window_bins 600, tp 8, sl 4, cooldown 20" in said
     assert "+1.50" in said
     assert "-1.50" in said
+
+
+def judged(p_holm: float, spa: float, sweep: str = "ab", n_trials: int = 40) -> dict:
+    return {
+        "p_holm": p_holm, "spa_p_value": spa, "sweep_address": sweep, "n_trials": n_trials,
+        "experiment": f"sweep_{sweep}", "dt": "2026-02-06",
+    }  # fmt: skip
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "not_said"),
+    [
+        ([judged(1.0, 0.6)] * 3, ["Nothing here is significant: none of 3 rows", "p 0.600", "may be luck"], "unlikely"),
+        ([judged(0.2, 0.01)] * 2, ["No single row", "Something in this sweep is unlikely to be luck"], "Nothing"),
+        ([judged(0.2, 0.011), judged(1.0, 0.9, "cd")],
+         ["p by sweep: sweep_ab 2026-02-06 0.011, sweep_cd 2026-02-06 0.900", "in sweep_ab 2026-02-06 is"], "all"),
+        ([judged(0.2, 0.03), judged(1.0, 0.9, "cd")], ["Nothing here is significant"], "unlikely to be luck"),
+        ([judged(0.01, 0.0001), judged(1.0, 0.0001)], ["1 of 2 rows is significant", "p <0.001"], "Nothing"),
+        ([judged(0.01, NAN), judged(0.02, NAN)], ["2 of 2 rows are significant", "too short"], "Nothing"),
+        ([judged(0.4, 0.5)], ["its Holm p is 0.400 of 40 trials"], "none of"),
+        ([judged(NAN, 0.5)], ["too few trades to be judged"], "none of"),
+        ([judged(1.0, 0.5, str(at)) for at in range(6)], ["2 more above"], "unlikely"),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_what_is_proved_and_what_is_not(rows: list, words: list[str], not_said: str) -> None:
+    said = _verdict(rows)
+    for word in words:
+        assert word in said
+    assert not_said not in said

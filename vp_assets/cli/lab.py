@@ -183,8 +183,9 @@ def _print_analysis(console: Any, found: Analysis, files: list[str]) -> None:
     radius = found.state_shares.shape[1] // 2
     zones = {"below": slice(0, radius), "at spot": slice(radius, radius + 1), "above": slice(radius + 1, None)}
     numbers = ("below", "at spot", "above", "dominant", "runs", "mean s", "median s", "longest s")
-    shown = table(f"States and regimes of {found.dataset_id}, {found.n_valid:,} valid bins", "state", *numbers,
+    shown = table(f"States and regimes, {found.n_valid:,} valid bins", "state", *numbers,
                   right=numbers)  # fmt: skip
+    console.print(found.dataset_id)
     for at, (name, regime) in enumerate(zip(STATE_NAMES, found.regimes, strict=True)):
         shares = (f"{100 * found.state_shares[at, zone].mean():.1f} %" for zone in zones.values())
         times = (number(value, 2) for value in (regime.mean_s, regime.median_s, regime.longest_s))
@@ -192,10 +193,12 @@ def _print_analysis(console: Any, found: Analysis, files: list[str]) -> None:
     console.print(shown)
     horizons = [f"{horizon.horizon_ms} ms" for horizon in found.projection.horizons]
     skills = table(
-        "Projection: root mean square error, and skill against a guess of 0 (above 0 is better)",
+        "Projection: root mean square error, skill against a guess of 0",
         "damping /s", "cubic", *horizons, right=("damping /s", "cubic", *horizons),
     )  # fmt: skip
-    for at, trial in enumerate((found.projection, *found.sweep)):
+    own = found.projection
+    others = [trial for trial in found.sweep if trial[:2] != own[:2]]  # its own setting is among those tried
+    for at, trial in enumerate((own, *others)):
         cells = (f"{number(h.rmse)}  {number(h.skill_zero, 2, sign=True)}" for h in trial.horizons)
         skills.add_row(
             f"{trial.damping_lambda:g}", f"{trial.cubic_scale:.3g}", *cells, style="bold" if at == 0 else None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("θ", "n", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
 _SIGNIFICANT = 0.05
+_SWEEPS_TOLD = 4
 _BARRIERS = {"tp": "tp_ticks", "sl": "sl_ticks", "cooldown": "cooldown_bins", "day": "dt"}
 _DAY_NUMBERS = ("n", "tp rate", "95 % interval", "break even", "net pnl", "p", "SPA p")
 
@@ -61,7 +62,7 @@ def print_runs(
                 "95 % interval": _interval(row["tp_rate_low"], row["tp_rate_high"]),
                 "break even": _percent(row["break_even_rate"]),
                 "net pnl": number(row["net_mean_pnl_ticks"], 2, sign=True),
-                "p": number(row["p_value"]),
+                "p": _p(row["p_value"]),
                 "Holm p": number(row["p_holm"], 2),
             },
             console,
@@ -88,37 +89,47 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     """What the table proves, in a sentence or two."""
     winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
     tried = max(row["n_trials"] for row in rows)
-    best = _best_of_sweeps(rows)
+    sweeps = _sweeps(rows)
+    told = _spa_words(sweeps)
     if winners:
-        return (
-            f"{winners} of {len(rows):,} rows significant at 5 % after Holm's correction for {tried:,} trials. {best}"
-        )
+        are = "is" if winners == 1 else "are"
+        said = f"{winners} of {len(rows):,} rows {are} significant at 5 % after Holm's correction for {tried:,} trials."
+        return f"{said} {told}"
     none = f"none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials."
     if len(rows) == 1:
         held = rows[0]["p_holm"]
         none = (
-            f"its Holm p is {number(held, 2)} after {tried:,} trials."
-            if held == held
-            else "it is no trial: too few trades."
+            f"its Holm p is {_p(held)} of {tried:,} trials." if held == held else "it has too few trades to be judged."
         )
-    if len({row["sweep_address"] for row in rows}) == 1 and rows[0]["spa_p_value"] <= _SIGNIFICANT:
+    if sweeps and sweeps[0][1] * len(sweeps) <= _SIGNIFICANT:  # Bonferroni over the sweeps looked at
+        where = "this sweep" if len(sweeps) == 1 else sweeps[0][0]
         return (
-            f"No single row is significant: {none} {best} Something in this sweep is unlikely to be luck, but which "
-            f"row is not said; other days must tell."
+            f"No single row is significant: {none} {told} Something in {where} is unlikely to be luck, but which "
+            "row is not said; other days must tell."
         )
-    return f"Nothing here is significant: {none} {best} These runs may be luck."
+    return f"Nothing here is significant: {none} {told} These runs may be luck."
 
 
-def _best_of_sweeps(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Hansen's SPA of the sweeps behind these rows, in words."""
-    found = {row["sweep_address"]: row["spa_p_value"] for row in rows}
-    known = sorted(p for p in found.values() if p == p)
-    if not known:
+def _sweeps(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """(experiment and day, Hansen's SPA p) of the sweeps behind these rows that have one, least p first."""
+    found = {row["sweep_address"]: (f"{row['experiment']} {row['dt']}", row["spa_p_value"]) for row in rows}
+    return sorted((held for held in found.values() if held[1] == held[1]), key=lambda held: held[1])
+
+
+def _spa_words(sweeps: Sequence[tuple[str, float]]) -> str:
+    """Hansen's SPA in words."""
+    if not sweeps:
         return "Hansen's SPA: the datasets are too short for it (under 20 holding times)."
-    if len(found) == 1:
-        return f"Hansen's SPA over the whole sweep: p {number(known[0])}."
-    span = number(known[0]) if len(known) == 1 else f"{number(known[0])} to {number(known[-1])}"
-    return f"Hansen's SPA over {len(known)} of {len(found)} sweeps: p {span}."
+    if len(sweeps) == 1:
+        return f"Hansen's SPA over the whole sweep: p {_p(sweeps[0][1])}."
+    told = ", ".join(f"{name} {_p(p)}" for name, p in sweeps[:_SWEEPS_TOLD])
+    more = f", {len(sweeps) - _SWEEPS_TOLD} more above" if len(sweeps) > _SWEEPS_TOLD else ""
+    return f"Hansen's SPA, p by sweep: {told}{more}."
+
+
+def _p(value: float) -> str:
+    """A p-value; one that rounds to nothing is told to be small, not 0."""
+    return "<0.001" if value < 0.0005 else number(value)
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +195,7 @@ def print_choice(console: Any, choice: Choice) -> None:
         "day", "role", *_DAY_NUMBERS, right=_DAY_NUMBERS,
     )  # fmt: skip
     for row in choice.by_day:
-        shown.add_row(row["day"], row["role"], *_day_cells(row), number(row["p_value"]), number(row["spa_p_value"]))
+        shown.add_row(row["day"], row["role"], *_day_cells(row), _p(row["p_value"]), _p(row["spa_p_value"]))
     totals = {role: pool(choice.by_day, role) for role in ("train", "test")}
     for role, total in totals.items():
         if total is not None and total.n_days > 1:
