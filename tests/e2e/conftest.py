@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from stage import Lake, check_built, chromium, service, small_lake
+
+expect.set_options(timeout=20_000)  # a machine that does other things too
 
 
 @pytest.fixture(scope="session")
