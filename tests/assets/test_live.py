@@ -161,6 +161,7 @@ def test_vp_live_says_what_is_wrong(vp: Vp, monkeypatch: pytest.MonkeyPatch) -> 
     refused(vp("live"), "no Databento key")
     monkeypatch.setenv("DATABENTO_API_KEY", KEY)
     refused(vp("live", "nothing"), "no pipeline named `nothing`")
+    refused(vp("live", "mnq_60m_baseline"), "`mnq_60m_baseline` ended at 2026-02-06", "window is to come")
     monkeypatch.setenv("VP_DATABENTO_LIVE_GATEWAY", "here")
     refused(vp("live"), "must be host:port")
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import SMALL, capture_of, engine_config, join
+from harness import SMALL, capture_of, engine_config, join, real_file
 from live_kit import Gathered, Script, book_after, in_chunks, same_bits
-from streams import BASE_NS, SYMBOL, Stream, play, random_moves
+from streams import BASE_NS, SYMBOL, Stream, kind_number, play, random_moves
 
 from vp_engine.errors import DataError
 from vp_engine.feed import F_LAST, F_SNAPSHOT, DbnFile
 from vp_engine.feed.day_file import DayFile, day_of, mend
 from vp_engine.feed.gaps import F_MAYBE_BAD_BOOK, GapWatch
 from vp_engine.live import Backoff, LiveSession
-from vp_engine.specs import Capture
+from vp_engine.specs import Capture, load_instrument, resolve_capture
 from vp_engine.stream import stream_events
 
 CONFIG = engine_config(**SMALL)
@@ -27,8 +27,6 @@ SECOND = 10**9
 
 def market(seed: int = 1, n: int = 400) -> Stream:
     """A stream that opens with a whole snapshot and shows nothing that no exchange sends."""
-    from streams import kind_number
-
     strange = ("unknown_cancel", "unknown_modify", "unknown_fill", "snapshot", "clear", "late", "duplicate_add")
     numbers = {kind_number(kind) for kind in strange}
     moves = [(kind_number("quotes"), 0, 1, 3)] + [move for move in random_moves(seed, n) if move[0] not in numbers]
@@ -288,3 +286,21 @@ def test_another_number_for_the_symbol_is_refused(tmp_path: Path) -> None:
     capture = capture_of(stream, CONFIG)
     with pytest.raises(DataError, match="holds instrument 17077, the gateway now sends 5"):
         played(tmp_path, Script(BASE_NS, stream.records, "lost", other), capture)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not real_file().exists(), reason="the real capture is not here")
+def test_real_records_give_the_bins_of_the_vendors_file(tmp_path: Path) -> None:
+    """Received in helpings of 20 ms, recorded, computed: the same bits as the file that was bought."""
+    lock = load_instrument(Path(__file__).parents[2] / "configs" / "instruments" / "esh4.yaml")
+    records = np.concatenate(list(DbnFile(real_file()).batches()))
+    capture = resolve_capture(lock, "2023-12-25", "18:00", "18:03")
+    received = records["ts_recv"].astype(np.int64)
+    helpings = np.split(records, np.flatnonzero(np.diff(received // 20_000_000)) + 1)
+    script, bins = Script(int(received[0]), *helpings), Gathered()
+    session = LiveSession(script, tmp_path, lock, capture, bins, clock=script.clock)
+    session.run(lambda: script.over or session.engine.bins == capture.n_bins)
+    assert (session.status.gaps, session.status.late) == (0, 0)
+    same_bits(join(bins.blocks), join(list(stream_events([real_file()], lock, capture))))
+    held = recorded(tmp_path)
+    assert held.tobytes() == records[: held.size].tobytes()
