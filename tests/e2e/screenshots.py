@@ -16,21 +16,22 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.stage import ROOT, Lake, check_built, chromium, free_port, running, service, small_lake
 
-SIZES = ((1440, 900), (1280, 720))
+SIZES = ((1440, 900), (1280, 720), (1920, 1080))
 GRAPH_SIZE = (1920, 900)
 HISTORY_S = 75  # market time to wait for, so that the map is full
 SPEED = 10
 
 
-def open_page(browser: Browser, address: str, size: tuple[int, int]) -> Page:
-    """A page of that size."""
+def open_page(browser: Browser, address: str, size: tuple[int, int], theme: str = "dark") -> Page:
+    """A page of that size and theme."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.set_default_timeout(60_000)
+    page.add_init_script(f"localStorage.setItem('vp_theme', '{theme}')")
     page.goto(address)
     return page
 
 
-def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: str) -> Path:
+def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: str, theme: str = "dark") -> Path:
     """The stream page with a full map and the crosshair on a cell."""
     specs = httpx.get(f"{url}/v1/serving", trust_env=False, timeout=30).json()["serving"]
     names = [spec["name"] for spec in specs if spec["can_stream"]]
@@ -38,25 +39,25 @@ def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: 
     if not names:
         raise RuntimeError("the lake has nothing to stream: run `vp run` and `vp promote` first")
     query = f"serving={(promoted or names)[-1]}&speed={SPEED}&layer={layer}"
-    page = open_page(browser, f"{url}/vacuum-pressure.html?{query}", size)
+    page = open_page(browser, f"{url}/vacuum-pressure.html?{query}", size, theme)
     expect(page.locator(".clock")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
     page.wait_for_timeout(1000 * HISTORY_S / SPEED)
     box = page.locator("canvas.gl").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.27 * box["height"])
     page.wait_for_timeout(1200)
-    path = out / f"stream-{layer}-{size[0]}x{size[1]}.png"
-    page.screenshot(path=path)
-    page.close()
-    return path
+    return _kept(page, out / f"stream-{layer}-{theme}-{size[0]}x{size[1]}.png")
 
 
-def experiments(browser: Browser, url: str, out: Path, size: tuple[int, int]) -> Path:
-    """The experiments page with its first run chosen."""
-    page = open_page(browser, f"{url}/experiments.html", size)
-    page.get_by_label("Least number of trades").select_option("0")
-    expect(page.locator(".detail .curve-axis button").first).to_be_visible()
-    path = out / f"experiments-{size[0]}x{size[1]}.png"
+def experiments(browser: Browser, url: str, out: Path, size: tuple[int, int], theme: str = "dark") -> Path:
+    """The experiments page with its first run chosen and replayed."""
+    page = open_page(browser, f"{url}/experiments.html", size, theme)
+    expect(page.locator(".pnl-plot canvas")).to_be_visible(timeout=60_000)
+    return _kept(page, out / f"experiments-{theme}-{size[0]}x{size[1]}.png")
+
+
+def _kept(page: Page, path: Path) -> Path:
+    page.wait_for_timeout(300)
     page.screenshot(path=path)
     page.close()
     return path
@@ -109,6 +110,8 @@ def main() -> int:
                 print(stream(browser, url, given.out, size, "pv"))
                 print(experiments(browser, url, given.out, size))
             print(stream(browser, url, given.out, SIZES[0], "depth"))
+            print(stream(browser, url, given.out, SIZES[0], "pv", "light"))
+            print(experiments(browser, url, given.out, SIZES[0], "light"))
         print(asset_graph(browser, lake, given.out))
         browser.close()
     return 0

@@ -27,10 +27,8 @@ def test_connecting(page: Page, url: str) -> None:
 
 
 def test_warming_up(page: Page, url: str) -> None:
-    open_stream(page, url, "speed=4")
-    warming = page.locator(".warming")
-    expect(warming).to_contain_text(re.compile(r"\d+ of \d+"))
-    expect(page.locator(".clock")).to_contain_text(re.compile(r"09:30:(0[3-9]|[12]\d)"))
+    open_stream(page, url, "speed=0.5")  # there is little to warm up here, so it takes its time
+    expect(page.locator(".warming")).to_contain_text(re.compile(r"[1-9]\d of \d+"))
     keep(page, "stream-warming")
 
 
@@ -77,12 +75,14 @@ def test_lagging_shows_the_gap(page: Page, url: str) -> None:
             socket.send(message)
 
         server.on_message(pass_on)
+        server.on_close(lambda *_: None)  # the page is left with what it has
 
     page.route_web_socket(STREAM, through)
     open_stream(page, url, "speed=0")  # at this speed the service itself drops nothing
     expect(page.locator(".notice")).to_contain_text(f"{lost} bins dropped", timeout=60_000)
-    expect(page.locator(".health")).to_contain_text(f"{lost} bins")
+    expect(page.locator(".clock")).to_contain_text("09:31:10")
     keep(page, "stream-lagging")
+    expect(page.locator(".health")).to_contain_text(f"{lost} bins")
     assert bins["left_out"] == lost
 
 
