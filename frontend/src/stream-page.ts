@@ -6,22 +6,23 @@ import "./styles/stream.css";
 import "./styles/narrow.css";
 import { HeatmapError, maxColumns } from "./gl/heatmap";
 import { el, setHidden } from "./lib/dom";
-import { choosePalette, nextPalette } from "./lib/palettes";
+import { PALETTES, choosePalette, nextPalette } from "./lib/palettes";
 import { type Part, STRIP_CHOICES, type StripChoice, loadPrefs, savePrefs } from "./lib/prefs";
-import { SPEEDS, namesTarget } from "./lib/query";
+import { namesTarget } from "./lib/query";
 import { SESSION_POINTS } from "./lib/session";
 import { onTheme } from "./lib/theme";
 import { HealthPanel, SignalPanel } from "./panel/signal";
 import { StatePanel } from "./panel/stateModel";
 import { apiToken, getDatasets, getOverview, getServing, pickStream } from "./stream/api";
 import { type Phase, StreamClient, browserEnvironment } from "./stream/client";
-import { listenPointer, moveCell } from "./stream/input";
-import { type KeyHandlers, hint, listenKeys } from "./stream/keys";
+import { keyHandlers } from "./stream/commands";
+import { listenPointer } from "./stream/input";
+import { hint, listenKeys } from "./stream/keys";
 import { Model } from "./stream/model";
 import { Seeker } from "./stream/seek";
 import { Frames } from "./view/frames";
 import { Help } from "./view/help";
-import { type Layer, MAIN_LAYERS, layerById } from "./view/layers";
+import { type Layer, layerById } from "./view/layers";
 import { Plot } from "./view/plot";
 import { Speech } from "./view/speech";
 import { NOTHING_CARD, States, cannotAskCard, connectingCard } from "./view/states";
@@ -34,9 +35,8 @@ const HISTORY_BINS = 6000;
 const RETRY_MS = 4000;
 /** Bins put before a place that was sought, so that the map there is not empty: as many as fit, up to this. */
 const LEAD_BINS = 1500;
-const KEY_ZOOM = 1.25;
 /** Between frames while a seek fetches its past. */
-const FETCHING_REST_MS = 150;
+const FETCHING_REST_MS = 300;
 
 class StreamPage {
   readonly #prefs = loadPrefs();
@@ -59,6 +59,8 @@ class StreamPage {
   readonly #frames = new Frames((now) => this.#render(now));
   #client: StreamClient | null = null;
   #phase: Phase = { name: "idle" };
+  /** Bin to go to once the stream is open again. */
+  #sought: number | null = null;
   #logOf = new Map<string, boolean>();
 
   constructor(root: HTMLElement) {
@@ -112,7 +114,17 @@ class StreamPage {
       el("button", { type: "button", class: "theme-button", title: hint("help"), "aria-label": hint("help"), onclick: () => this.#help.toggle() }, "?"),
     );
     listenPointer(this.#plot, this.#model, { changed: wake, follow: () => this.#follow() });
-    listenKeys(this.#keys());
+    listenKeys(
+      keyHandlers(this.#plot, this.#model, {
+        wake, toggle: () => this.#toggle(), jump: (seconds) => this.#jump(seconds), seek: (seq) => this.#seek(seq), step: () => this.#step(),
+        reconnect: () => this.#phase.name === "connecting" && this.#client?.start(), follow: () => this.#follow(),
+        speed: () => this.#client?.speed ?? 1, setSpeed: (speed) => this.#setSpeed(speed), setLayer: (chosen) => this.#setLayer(chosen),
+        setLog: (log) => this.#setLog(log), fields: () => this.#tools.focusFields(),
+        palette: () => this.#setPalette(nextPalette(this.#prefs.palette || PALETTES[0].id).id),
+        strip: () => this.#setStrip(STRIP_CHOICES[(STRIP_CHOICES.indexOf(this.#prefs.strip) + 1) % STRIP_CHOICES.length]),
+        panel: () => this.#setPart("panel", !this.#prefs.show.panel), view: this.#view, help: this.#help,
+      }),
+    );
     new ResizeObserver(wake).observe(this.#plot.root);
     document.fonts.ready.then(wake);
     onTheme(wake);
@@ -125,64 +137,12 @@ class StreamPage {
   /** What the map shows, for tests and for the curious at the console. */
   #describe(): object {
     const { camera, scale, layer, cell, uploaded } = this.#plot;
-    const { right, center, pxPerBin, pxPerTick, width, height, follow, lead } = camera;
+    const { right, center, pxPerBin, pxPerTick, width, height, follow } = camera;
     const { first, last } = this.#model.bins ?? { first: -1, last: -1 };
     return {
-      camera: { right, center, pxPerBin, pxPerTick, width, height, follow, lead }, scale: { ...scale }, field: layer.field, cell,
+      camera: { right, center, pxPerBin, pxPerTick, width, height, follow }, scale: { ...scale }, field: layer.field, cell,
       first, last, uploaded, frames: this.#frames.costs(), received: this.#model.health.received, firings: this.#model.firings,
-    };
-  }
-
-  #keys(): KeyHandlers {
-    const { camera } = this.#plot;
-    const acting = (act: () => void) => (): void => {
-      act();
-      this.#frames.wake();
-    };
-    const cell = (seqs: number, ticks: number) => (event: KeyboardEvent): void => {
-      const far = event.shiftKey ? 10 : 1;
-      moveCell(this.#plot, this.#model, far * seqs, far * ticks, () => this.#step());
-      this.#frames.wake();
-    };
-    const middle = (): number => (camera.follow ? camera.width : camera.width / 2);
-    const layer = (i: number) => (): void => this.#setLayer(MAIN_LAYERS[i]);
-    const pace = (by: number) => (): void => {
-      const order = [...SPEEDS].sort((a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY));
-      const at = order.findIndex((speed) => speed === this.#client?.speed);
-      this.#setSpeed(order[Math.min(order.length - 1, Math.max(0, (at < 0 ? 1 : at) + by))]);
-    };
-    return {
-      toggle: () => this.#toggle(),
-      back: () => this.#jump(-30),
-      ahead: () => this.#jump(30),
-      slower: pace(-1),
-      faster: pace(1),
-      start: () => this.#seek(0),
-      reconnect: () => this.#phase.name === "connecting" && this.#client?.start(),
-      follow: () => this.#follow(),
-      whole: acting(() => camera.frame(0, this.#model.session.nBins)),
-      left: cell(-1, 0),
-      right: cell(1, 0),
-      up: cell(0, 1),
-      down: cell(0, -1),
-      timeIn: acting(() => camera.zoomTime(KEY_ZOOM, middle())),
-      timeOut: acting(() => camera.zoomTime(1 / KEY_ZOOM, middle())),
-      priceIn: acting(() => camera.zoomPrice(KEY_ZOOM, camera.height / 2)),
-      priceOut: acting(() => camera.zoomPrice(1 / KEY_ZOOM, camera.height / 2)),
-      layer1: layer(0), layer2: layer(1), layer3: layer(2), layer4: layer(3), layer5: layer(4), layer6: layer(5), layer7: layer(6),
-      fields: () => this.#tools.focusFields(),
-      log: () => this.#setLog(!this.#plot.scale.log),
-      palette: () => this.#setPalette(nextPalette(this.#prefs.palette || "blue-orange").id),
-      strip: () => this.#setStrip(STRIP_CHOICES[(STRIP_CHOICES.indexOf(this.#prefs.strip) + 1) % STRIP_CHOICES.length]),
-      panel: () => this.#setPart("panel", !this.#prefs.show.panel),
-      view: () => this.#view.toggle(),
-      theme: () => undefined,
-      help: () => this.#help.toggle(),
-      close: acting(() => {
-        if (this.#help.open) this.#help.toggle(false);
-        else if (this.#view.open) this.#view.toggle(false);
-        else this.#plot.clearCell();
-      }),
+      spentMs: this.#client?.spentMs ?? 0, dropped: this.#model.health.dropped,
     };
   }
 
@@ -261,7 +221,18 @@ class StreamPage {
   #onPhase(phase: Phase): void {
     this.#phase = phase;
     this.#speech.phase(phase, performance.now());
+    const sought = this.#seeker.target ?? this.#sought;
     if (phase.name !== "live") this.#seeker.stop();
+    if (phase.name === "ended" && sought !== null) {
+      // What was fetched for a seek ran into the capture's end: the place itself is asked for anew.
+      this.#sought = sought;
+      this.#client?.openAt(sought);
+      return;
+    }
+    if (phase.name === "live" && sought !== null) {
+      this.#sought = null;
+      this.#seeker.seek(sought, 0);
+    }
     // After the end nothing lies ahead.
     if (phase.name === "ended") this.#model.projections = [];
     if (phase.name === "refused") {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PARTS, defaultPrefs, parsePrefs } from "../src/lib/prefs";
+import { nextSpeed } from "../src/stream/commands";
 import { COMMANDS, commandOf, hint, keyName } from "../src/stream/keys";
 import { FIELD_GROUPS, FIELD_LAYERS } from "../src/view/layers";
 
@@ -24,6 +25,13 @@ describe("keys", () => {
     expect([keyName("ArrowLeft"), keyName("f"), keyName("Space"), keyName("-")]).toEqual(["←", "F", "Space", "−"]);
     expect(hint("toggle", "Pause")).toBe("Pause (Space)");
     expect(hint("help")).toBe("These keys (?)");
+  });
+});
+
+describe("pace", () => {
+  it("goes from slow to as fast as can be read, and stops at the ends", () => {
+    expect([nextSpeed(0.5, -1), nextSpeed(0.5, 1), nextSpeed(10, 1), nextSpeed(0, 1), nextSpeed(0, -1)]).toEqual([0.5, 1, 0, 0, 10]);
+    expect(nextSpeed(7, 1)).toBe(2);
   });
 });
 

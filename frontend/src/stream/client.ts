@@ -162,10 +162,15 @@ export class StreamClient {
     this.#socket = socket;
   }
 
+  /** Milliseconds spent on received messages so far, what the handlers do with them included. */
+  spentMs = 0;
+
   #receive(data: unknown): void {
+    const began = performance.now();
     try {
       if (typeof data === "string") this.#text(data);
       else this.#binary(data as ArrayBuffer);
+      this.spentMs += performance.now() - began;
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#drop();

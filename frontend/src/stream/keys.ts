@@ -66,6 +66,10 @@ export function commandOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKe
  * heard by its own button.
  */
 export function listenKeys(handlers: KeyHandlers): void {
+  // A button that was clicked keeps no focus: the next Space is the page's again. Tab still finds it.
+  window.addEventListener("click", (event) => {
+    if (event.detail > 0 && event.target instanceof Element) event.target.closest("button")?.blur();
+  });
   window.addEventListener("keydown", (event) => {
     const target = event.target instanceof Element ? event.target : null;
     const id = commandOf(event);

@@ -1,0 +1,191 @@
+"""Playing: pause, step, seek and speed do what they say, firings are those of the evaluation, faults are survived."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from stage import Lake, free_port, service
+from streampage import View, dataset_of, expect_live
+
+from vp_engine.evaluation.analysis import horizon_errors, later
+from vp_engine.specs import build_config_with_overrides
+from vp_engine.spectrum.scoring import score_dataset
+
+pytestmark = pytest.mark.e2e
+
+HOLD_MS = 400
+SEEK_MS = 90_000  # a seek takes a second; on a machine that does much else, what it takes
+
+# A pixel of the session bar is a bin or two.
+NEAR = """n => Math.abs(vacuumPressure.view().last - n) <= 4
+    && /Paused/.test(document.querySelector('.notice')?.textContent)"""
+
+
+def promoted(url: str) -> str:
+    """Name of the promoted spec."""
+    specs = httpx.get(f"{url}/v1/serving", trust_env=False, timeout=30).json()["serving"]
+    return str(next(spec["name"] for spec in specs if spec["origin"] == "promoted"))
+
+
+def last(page: Page) -> int:
+    """Latest bin on the map."""
+    return View.of(page).last
+
+
+def zoom_in(page: Page, times: int) -> None:
+    """Fewer bins on the map: a seek has fewer to fetch."""
+    for _ in range(times):
+        page.keyboard.press("+")
+
+
+def test_pause_step_seek_and_speed(page: Page, url: str) -> None:
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&speed=10")
+    expect_live(page, 60)
+    zoom_in(page, 10)
+    page.keyboard.press("Space")
+    expect(page.locator(".notice")).to_contain_text("Paused")
+    page.wait_for_timeout(HOLD_MS)
+    held = last(page)
+    page.wait_for_timeout(HOLD_MS)
+    assert last(page) == held
+
+    # A step while paused shows exactly one bin more.
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("n => vacuumPressure.view().last === n", arg=held + 1)
+    page.wait_for_timeout(HOLD_MS)
+    assert last(page) == held + 1
+
+    # A seek ahead while paused comes to rest on its bin, with the map before it.
+    page.keyboard.press(".")
+    page.wait_for_function("n => vacuumPressure.view().last === n", arg=held + 301, timeout=SEEK_MS)
+    expect(page.locator(".notice")).to_contain_text("Paused")
+    page.wait_for_timeout(HOLD_MS)
+    view = View.of(page)
+    assert (view.first, view.last) == (0, held + 301)
+    assert page.locator(".label.chip.warn:visible").count() == 0
+    assert view.follow
+
+    # The session bar goes where it is clicked, backwards too.
+    bar = page.get_by_role("slider", name="Session").bounding_box()
+    assert bar
+    page.mouse.click(bar["x"] + bar["width"] * 0.1, bar["y"] + 20)
+    page.wait_for_function(NEAR, arg=120, timeout=SEEK_MS)
+    page.wait_for_timeout(HOLD_MS)
+    page.mouse.move(5, 5)
+
+    # Speed: twice the pace is twice the bins, within what a busy machine lets through.
+    page.get_by_role("button", name="2×", exact=True).click()
+    page.keyboard.press("Space")
+    page.wait_for_function("vacuumPressure.view().last > 128")
+    start, at = last(page), page.evaluate("performance.now()")
+    page.wait_for_timeout(2000)
+    passed = (page.evaluate("performance.now()") - at) / 1000
+    assert 0.5 < (last(page) - start) / (20 * passed) < 1.5
+    page.keyboard.press(">")
+    expect(page.get_by_role("button", name="10×", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_seek_into_the_unseen_arrives_with_its_past(page: Page, url: str) -> None:
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&speed=1")
+    expect_live(page, 3)
+    zoom_in(page, 7)
+    page.keyboard.press("Space")
+    bar = page.get_by_role("slider", name="Session").bounding_box()
+    assert bar
+    page.mouse.click(bar["x"] + bar["width"] * 0.9, bar["y"] + 20)
+    page.wait_for_function(NEAR, arg=1080, timeout=SEEK_MS)
+    view = View.of(page)
+    assert view.received >= view.width / view.px_per_bin, "the map before the target is not full"
+    assert page.locator(".label.chip:visible").count() == 0
+
+
+def test_the_signal_fires_at_the_bins_of_its_evaluation(page: Page, url: str) -> None:
+    runs = httpx.get(f"{url}/v1/experiments/runs?min_signals=1&top_n=1", trust_env=False, timeout=30).json()["runs"]
+    run = runs[0]
+    page.goto(f"{url}/vacuum-pressure.html?run_id={run['run_id']}&threshold={run['threshold']}&speed=0")
+    expect(page.locator(".notice")).to_contain_text("Replay ended", timeout=60_000)
+    address = f"{url}/v1/experiments/runs/{run['run_id']}/trades?threshold={run['threshold']}"
+    trades = httpx.get(address, trust_env=False, timeout=30).json()
+    fired = {firing["seq"]: firing["direction"] for firing in View.of(page).firings}
+    judged = dict(zip(trades["fire_bin"], trades["direction"], strict=True))
+    assert judged
+    # Every trade was fired at its bin; what fired besides came too late in the capture to be held to its end.
+    assert {seq: fired.get(seq) for seq in judged} == judged
+    assert set(fired) >= set(judged)
+    assert all(seq > max(judged) for seq in set(fired) - set(judged))
+
+
+def test_the_projection_is_judged_as_vp_analyze_does(page: Page, url: str, lake: Lake) -> None:
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&speed=0")
+    expect(page.locator(".notice")).to_contain_text("Replay ended", timeout=60_000)
+    data = dataset_of(lake)
+    config = build_config_with_overrides(data.config, {"zscore_min_periods": 30})
+    parts = list(score_dataset(config, data.blocks()))
+    valid = data.bins["book_valid"] != 0
+    spot = (data.bins["spot_ref_price_int"] // config.tick_int)[valid]
+    score = np.concatenate([part.flow_score for part in parts])[valid]
+    said = page.locator(".zone-head").get_attribute("title") or ""
+    horizons = zip(config.projection_horizons_bins, config.projection_horizons_ms, strict=True)
+    for at, (bins, ms) in enumerate(horizons):
+        projected = np.concatenate([part.projections[at] for part in parts])[valid]
+        skill = horizon_errors(projected, score, later(score, spot, bins).astype(np.float32), ms).skill_zero
+        found = re.search(rf"\b{ms} ms: ([+−]?\d+\.\d+)", said)
+        assert found, said
+        assert float(found[1].replace("−", "-")) == pytest.approx(skill, abs=0.006)
+
+
+class TestFaults:
+    @pytest.fixture
+    def complaints(self) -> list[str]:
+        return ["ERR_CONNECTION_REFUSED", "WebSocket connection", "ERR_CONNECTION_RESET", "CONTEXT_LOST_WEBGL"]
+
+    def test_a_killed_service_leaves_no_gap(self, page: Page, lake: Lake) -> None:
+        port = free_port()
+        with service(lake, port) as address:
+            page.goto(f"{address}/vacuum-pressure.html?serving={promoted(address)}&speed=2")
+            expect_live(page, 30)
+        expect(page.locator(".plot-overlay")).to_contain_text(re.compile("Connection lost|No service answers"))
+        held = View.of(page)
+        with service(lake, port):
+            page.wait_for_function("n => vacuumPressure.view().last >= n", arg=held.last + 20, timeout=SEEK_MS)
+        after = View.of(page)
+        assert after.first == held.first
+        assert after.received == after.last - after.first + 1, "a bin is missing or came twice"
+        assert page.locator(".label.chip:visible").count() == 0
+
+    def test_a_lost_graphics_context_comes_back(self, page: Page, url: str) -> None:
+        page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&speed=2")
+        expect_live(page, 20)
+        page.evaluate(
+            "window.lost = document.querySelector('canvas.gl').getContext('webgl2').getExtension('WEBGL_lose_context');"
+            "lost.loseContext()"
+        )
+        expect(page.locator(".notice")).to_contain_text("graphics")
+        before = last(page)
+        page.wait_for_function("n => vacuumPressure.view().last > n", arg=before + 3)
+        uploaded = View.of(page).uploaded
+        page.evaluate("lost.restoreContext()")
+        expect(page.locator(".notice")).to_have_count(0)
+        page.wait_for_function("n => vacuumPressure.view().uploaded > n + 1000", arg=uploaded)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("serving=nobody", ["nobody", "not_found", "1008"]),
+        ("serving=tour_derivative&speed=fast", ["speed", "bad_value"]),
+        ("serving=tour_derivative&colour=red", ["colour", "unknown_parameter"]),
+        ("serving=tour_derivative&projection_source=frontend", ["projection_source"]),
+    ],
+)
+def test_a_refusal_shows_what_the_service_said(page: Page, url: str, query: str, words: list[str]) -> None:
+    page.goto(f"{url}/vacuum-pressure.html?{query}")
+    card = page.get_by_role("alert")
+    expect(card).to_be_visible()
+    for word in words:
+        expect(card).to_contain_text(word)
+    expect(card.get_by_role("button", name="Retry")).to_be_visible()
