@@ -66,6 +66,8 @@ def test_days_of_a_range_are_told_apart(gateway: Gateway, vp: Vp) -> None:
         ("2026-01-31", "no session"), ("2026-02-01", "no session"), ("2026-02-02", ""), ("2026-02-03", "quarantined"),
         ("2026-02-04", ""),
     ]  # fmt: skip
+    (row,) = vp("sql", "select day, quarantine from days where quarantine is not null", "--json").data
+    assert row["quarantine"].startswith("Databento calls the day degraded")
     assert vp("admit", "2026-02-03", "--note", "read by hand").out == (
         "2026-02-03: read by hand (Databento calls the day degraded, last changed 2026-03-01)\n"
     )

@@ -27,8 +27,7 @@ def judge(
 ) -> Verdict:
     """Verdict on one UTC day. Only `available` (or no word at all) lets records in without a look by hand."""
     word = condition.word if condition is not None else None
-    ends = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
-    if word == "pending" or ends > published_until:
+    if word == "pending" or ends(day) > published_until:
         return Verdict(PENDING, f"Databento has published until {published_until:%Y-%m-%d %H:%M} UTC", word)
     if records == 0:
         if word == "missing" and day.weekday() != SATURDAY:
@@ -39,6 +38,11 @@ def judge(
         return Verdict(ADMIT, "", word)
     changed = f", last changed {condition.changed}" if condition is not None and condition.changed else ""
     return Verdict(QUARANTINE, f"Databento calls the day {word}{changed}", word)
+
+
+def ends(day: dt.date) -> dt.datetime:
+    """End of a UTC day."""
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
 
 
 def may_trade(day: dt.date) -> bool:

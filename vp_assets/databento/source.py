@@ -125,7 +125,7 @@ class DatabentoSource:
         until = self.vendor.available_until()
         settled = {}
         for n, day in enumerate(days):
-            published = dt.datetime.combine(day, dt.time(), dt.UTC) < until
+            published = admission.ends(day) <= until  # beyond it the service refuses every question
             records = self.vendor.count(day) if published and admission.may_trade(day) else 0
             verdict = judge(day, conditions.get(day), records, until, self.config.symbol)
             if verdict.act == admission.NO_SESSION:

@@ -29,7 +29,8 @@ _TEXT, _INT = pa.string(), pa.int64()
 _DAYS = pa.schema(
     [("day", pa.date32()), ("symbol", _TEXT), ("source", _TEXT), ("dataset", _TEXT), ("records", _INT), ("kept", _INT),
      ("first_ts_ns", _INT), ("last_ts_ns", _INT), ("has_snapshot", pa.bool_()), ("n_bad_flags", _INT),
-     ("dbn_version", _INT), ("condition", _TEXT), ("bytes", _INT), ("address", _TEXT), ("path", _TEXT)]
+     ("dbn_version", _INT), ("condition", _TEXT), ("quarantine", _TEXT), ("admitted", _TEXT), ("bytes", _INT),
+     ("address", _TEXT), ("path", _TEXT)]
 )  # fmt: skip
 _DATASETS = pa.schema(
     [("dataset_id", _TEXT), ("pipeline", _TEXT), ("symbol", _TEXT), ("dt", pa.date32()), ("start_ns", _INT),

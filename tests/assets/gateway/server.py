@@ -145,6 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "status":
             self._json({"detail": "not now"}, fault.status, fault.headers)
             return
+        if form.get("end", "")[:10] > gateway.published_until[:10] and "batch" not in path:
+            self._json({"detail": "data_end_after_available_end"}, 422)
+            return
         made = self._made(path, form)
         if fault is not None and fault.kind == "drop":
             fault.act()
