@@ -13,7 +13,7 @@ from evaluation_lake import CONFIG, SERVING, experiment, make_lake, same_tables
 from signal_market import random_market
 
 from vp_engine.errors import ConfigError
-from vp_engine.evaluation import evaluate, expand, run_id
+from vp_engine.evaluation import evaluate, expand, run_id, workers
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
 from vp_engine.signals import get_signal, list_signals, load_signals, loaded_files, make_signal, own, run_signal
 from vp_engine.signals import registry as registry_module
@@ -101,13 +101,14 @@ def test_the_signal_of_the_page_keeps_the_rules(tilt):
     assert set(get_signal("tilt").columns) < set(GRID_F32_NAMES)
 
 
-def test_an_own_signal_is_swept_in_other_processes_too(tilt, tmp_path):
+def test_an_own_signal_is_swept_in_other_processes_too(tilt, tmp_path, monkeypatch):
     load_signals([tilt])
     _, dataset = make_lake(tmp_path / "lake")
     spec = experiment(signals=["tilt"], sweep={"per_signal": {"tilt": {"alpha": [0.1, 0.5]}}})
     trials = expand(spec, SERVING, CONFIG)
     assert len(trials) == 8
     alone = evaluate(dataset, trials, experiment=spec, serving=SERVING, max_workers=1)
+    monkeypatch.setattr(workers, "is_learning", lambda group: True)  # what learns goes to processes
     together = evaluate(dataset, trials, experiment=spec, serving=SERVING, max_workers=2)
     assert same_tables(alone.runs, together.runs)
     assert same_tables(alone.runs_meta, together.runs_meta)

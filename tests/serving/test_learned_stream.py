@@ -26,6 +26,10 @@ EXPERIMENT = {
     "selection": {"sort": "n_signals", "min_signals": 1},
 }
 QUICK = {
+    "gbm_mf": {"first_bins": [200], "refit_bins": [200], "rounds": [5], "min_labels": [20]},
+    "knn_cl": {"first_bins": [150], "refit_bins": [100], "min_labels": [10]},
+    "lsvm_der": {"first_bins": [150], "refit_bins": [150], "min_labels": [10]},
+    "pca_ad": {"first_bins": [150], "refit_bins": [100], "z_window_bins": [60]},
     "svm_sp": {"first_bins": [150], "refit_bins": [100]},
     "xgb_snap": {"first_bins": [200], "refit_bins": [200], "rounds": [5], "min_labels": [20]},
 }
