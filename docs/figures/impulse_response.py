@@ -29,6 +29,7 @@ from vp_engine.field.kinetics import (
     mass_nb,
     new_kinetics,
     velocity_nb,
+    wake_nb,
 )
 
 TARGET = Path(__file__).with_suffix(".png")
@@ -53,7 +54,7 @@ Events = list[tuple[float, float]]  # (time in s, contracts), in order of time
 def engine_values(events: Events, times: np.ndarray, also_at: np.ndarray | None = None) -> np.ndarray:
     """(mass, v, a, j) of one channel at each time, (4, n), by the engine. also_at: times it is woken at besides."""
     kinetics = new_kinetics(1, TAUS)
-    clock = (kinetics.sums, kinetics.gain, kinetics.rates, kinetics.clock, kinetics.powers, kinetics.touched)
+    clock = (kinetics.sums, kinetics.gain, kinetics.rates, kinetics.clock, kinetics.powers)
     chain = np.zeros(7)
     reads = [(ts, 1, at) for at, ts in enumerate(times.tolist())]
     wakes = [(ts, 2, 0) for ts in (also_at.tolist() if also_at is not None else [])]
@@ -61,9 +62,10 @@ def engine_values(events: Events, times: np.ndarray, also_at: np.ndarray | None 
     values = np.zeros((4, times.size))
     for ts, what, at in sorted(adds + reads + wakes):
         ts_ns = START_NS + round(ts * NS)
-        advance_nb(ts_ns, *clock)
+        advance_nb(ts_ns, *clock, kinetics.touched, kinetics.moved)
         if what == 0:
-            add_impulse_nb(kinetics.sums, kinetics.gain, kinetics.touched, kinetics.awake, 0, ADD, events[at][1])
+            wake_nb(kinetics.touched, kinetics.awake, kinetics.moved, 0)
+            add_impulse_nb(kinetics.sums, kinetics.gain, 0, ADD, events[at][1])
         elif what == 1:
             chain_at_nb(kinetics, ts_ns, chain)
             for row, kernel in enumerate((mass_nb, velocity_nb, acceleration_nb, jerk_nb)):

@@ -25,9 +25,9 @@ def url(lake: Lake) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium. It holds an event loop while it lives, which other files' tests on this worker cannot have."""
     with sync_playwright() as playwright:
         running = chromium(playwright)
         yield running
