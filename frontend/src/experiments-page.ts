@@ -157,9 +157,14 @@ class ExperimentsPage {
     setHidden(this.#filters.root, !this.#loaded || this.#rows.length === 0);
   }
 
+  /** All thresholds of a run, rising. */
+  #run(runId: string): RunRow[] {
+    return this.#rows.filter((row) => row.run_id === runId).sort((a, b) => a.threshold - b.threshold);
+  }
+
   #showDetail(): void {
     const row = this.#selected;
-    if (row) this.#detail.render(row, this.#loader.of(row));
+    if (row) this.#detail.render(row, this.#run(row.run_id), this.#loader.of(row));
   }
 
   #select(row: RunRow): void {
@@ -186,7 +191,7 @@ class ExperimentsPage {
   #stepThreshold(by: number): void {
     const chosen = this.#selected;
     if (!chosen) return;
-    const thresholds = this.#rows.filter((row) => row.run_id === chosen.run_id).map((row) => row.threshold).sort((a, b) => a - b);
+    const thresholds = this.#run(chosen.run_id).map((row) => row.threshold);
     const next = thresholds[thresholds.indexOf(chosen.threshold) + by];
     if (next !== undefined) this.#pick(chosen.run_id, next);
   }

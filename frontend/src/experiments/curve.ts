@@ -3,9 +3,7 @@
 import { el, fitCanvas, setText } from "../lib/dom";
 import { fixed, signed, thresholdText } from "../lib/format";
 import { INK } from "../view/ink";
-import type { RunDetail } from "../wire.generated";
-
-type Row = RunDetail["rows"][number];
+import type { RunRow } from "../wire.generated";
 type Metric = "rate" | "net";
 
 interface Point {
@@ -14,7 +12,7 @@ interface Point {
   high: number | null;
 }
 
-const METRICS: Record<Metric, { label: string; note: string; of: (row: Row) => Point; level: (row: Row) => number | null; least: number }> = {
+const METRICS: Record<Metric, { label: string; note: string; of: (row: RunRow) => Point; level: (row: RunRow) => number | null; least: number }> = {
   rate: {
     label: "TP rate", note: "%, 95 % band",
     of: (row) => ({ value: percent(row.tp_rate), low: percent(row.tp_rate_low), high: percent(row.tp_rate_high) }),
@@ -32,7 +30,7 @@ function percent(rate: number | null): number | null {
 }
 
 /** Mean net pnl, give or take 1.96 standard errors over the trades that do not overlap. */
-function netPoint(row: Row): Point {
+function netPoint(row: RunRow): Point {
   const { net_mean_pnl_ticks: value, net_std_pnl_ticks: std, n_independent: n } = row;
   if (value === null || std === null || n < 2) return { value, low: null, high: null };
   const half = (1.96 * std) / Math.sqrt(n);
@@ -56,7 +54,7 @@ export class ThresholdCurve {
   readonly #onPick: (threshold: number) => void;
   readonly #onHover: (threshold: number | null) => void;
   #metric: Metric = "rate";
-  #rows: readonly Row[] = [];
+  #rows: readonly RunRow[] = [];
   #chosen: number | null = null;
   #linked: number | null = null;
 
@@ -88,7 +86,7 @@ export class ThresholdCurve {
     return this.#rows[at]?.threshold ?? null;
   }
 
-  render(rows: readonly Row[], chosen: number | null): void {
+  render(rows: readonly RunRow[], chosen: number | null): void {
     this.#rows = rows;
     this.#chosen = chosen;
     this.#draw();

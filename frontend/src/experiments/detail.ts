@@ -65,6 +65,7 @@ export class Detail {
   readonly #where = el("dl", { class: "parameters wide" });
   readonly #command = el("code");
   #row: RunRow | null = null;
+  #run: readonly RunRow[] = [];
   #detail: RunDetail | null = null;
   #drawn: RunTrades | string | null = null;
 
@@ -96,9 +97,10 @@ export class Detail {
     );
   }
 
-  /** Show a row at once, and what belongs to its run as it comes. */
-  render(row: RunRow | null, { detail, links, trades }: Loaded): void {
+  /** Show a row at once with all thresholds of its run, rising, and what else belongs to it as it comes. */
+  render(row: RunRow | null, run: readonly RunRow[], { detail, links, trades }: Loaded): void {
     this.#row = row;
+    this.#run = run;
     this.#detail = detail;
     setHidden(this.root, row === null);
     if (!row) return;
@@ -115,7 +117,7 @@ export class Detail {
     setText(this.#verdict, own?.verdict_text ?? "");
     setHidden(this.#verdict, own === undefined);
     this.#outcomes.render(row);
-    this.#curve.render(detail?.rows ?? [], row.threshold);
+    this.#curve.render(run, row.threshold);
     if (trades !== this.#drawn) {
       this.#drawn = trades;
       if (typeof trades === "string") this.#pnl.say(trades);
@@ -127,7 +129,7 @@ export class Detail {
   /** Draw the charts again with the colours of the theme on screen. */
   repaint(): void {
     this.#pnl.repaint();
-    if (this.#row) this.#curve.render(this.#detail?.rows ?? [], this.#row.threshold);
+    if (this.#row) this.#curve.render(this.#run, this.#row.threshold);
   }
 
   /** Point at a threshold of the run from the table. */
