@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, memory, nautilus, plain_twin, scaling, signals
+from benchmarks import engine, evaluation, memory, nautilus, plain_twin, scaling, signals
 from benchmarks.timing import Measure, machine
 
 BOOK = Path(__file__).with_name("BENCHMARKS.md")
@@ -30,6 +30,7 @@ def ratios(rows: dict[str, Measure]) -> list[tuple[str, float]]:
         ("busy data: chain against zstd decompression, seconds", busy_chain.seconds / busy_zstd.seconds),
         ("whole chain against zstd decompression, seconds", chain.seconds / zstd.seconds),
         ("whole chain against the market's own pace, 100 ms bins", chain.rate / 10.0),
+        *evaluation.ratios(rows),
     ]
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     """Measure, print, append."""
     console = Console()
     rows: dict[str, Measure] = {}
-    for row in itertools.chain(nautilus.run(), engine.run(), signals.run(), scaling.run()):
+    for row in itertools.chain(nautilus.run(), engine.run(), signals.run(), evaluation.run(), scaling.run()):
         rows[row.name] = row
         console.print(f"{row.name}: {shown(row)[0]} {shown(row)[1]}", highlight=False)
     table = Table("what", "rate, median", "each", "seconds", "min to max", "runs")

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from vp_engine.evaluation.statistics import (
     binomial_p,
@@ -96,3 +98,16 @@ def test_fewer_effective_trades_make_the_same_sharpe_less_sure():
 
 def test_a_few_winners_prove_no_more_than_luck_allows():
     assert smallest_p(np.array([1 / 3, 1.2]), np.array([5, 5])) == pytest.approx([(1 / 3) ** 5, 1.0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_is_statsmodels(p_values):
+    assert holm(np.array(p_values)) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 400))
+def test_the_interval_is_statsmodels(hits, more):
+    low, high = wilson_interval(np.array([hits]), np.array([hits + more]))
+    assert (low[0], high[0]) == pytest.approx(proportion_confint(hits, hits + more, 0.05, "wilson"), abs=1e-12)
