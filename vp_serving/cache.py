@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 Item = TypeVar("Item")
 
@@ -69,3 +70,28 @@ class Shelf(Generic[Item]):
         if item is not None:
             self.used -= self._size_of(item)
         return item
+
+
+class Register(Generic[Item]):
+    """Items by key for as long as someone holds them, and the `kept` last asked for beyond that."""
+
+    def __init__(self, kept: int) -> None:
+        self._held: WeakValueDictionary[Hashable, Item] = WeakValueDictionary()
+        self._last: deque[Item] = deque(maxlen=kept)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get_or_make(
+        self, key: Hashable, make: Callable[[], Item], good: Callable[[Item], bool] = lambda _: True
+    ) -> Item:
+        """The item, made if there is none or it is not `good` any more. Making must be quick: others wait."""
+        with self._lock:
+            item = self._held.get(key)
+            if item is None or not good(item):
+                item = self._held[key] = make()
+            if item in self._last:
+                self._last.remove(item)
+            self._last.append(item)
+            return item

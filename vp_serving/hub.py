@@ -23,7 +23,7 @@ from vp_engine.lake import Dataset
 from vp_engine.lake.lookback import LookBack
 from vp_engine.schema import BinBlock
 from vp_engine.specs import VPRuntimeConfig
-from vp_serving.cache import Shelf
+from vp_serving.cache import Register, Shelf
 from vp_serving.chain import Chain, Speaker
 from vp_serving.frames import Frame, FrameEncoder
 from vp_serving.track import Track, Tracks
@@ -31,7 +31,7 @@ from vp_serving.track import Track, Tracks
 BLOCK_BINS = 50  # bins of a batch: small enough to answer soon, large enough to cost little
 PATIENCE_S = 0.3  # that bins wait for a signal which is behind
 AHEAD_BINS = 2000  # bins that a signal's track is kept ahead of the frames, so that a refit stops nobody
-_KEPT = 64  # open datasets and feeds without a session
+_KEPT = 16  # open datasets and feeds that stay though no session holds them
 _serials = itertools.count()
 
 
@@ -94,8 +94,8 @@ class Hub:
         self.groups: Shelf[BinBlock] = Shelf(cache_bytes * 3 // 4, _block_bytes)
         self.frames: Shelf[list[Frame]] = Shelf(cache_bytes // 4, _batch_bytes)
         self.chains: Shelf[Chain] = Shelf(max_chains)
-        self._datasets: Shelf[OpenDataset] = Shelf(_KEPT)
-        self._feeds: Shelf[Feed] = Shelf(_KEPT)
+        self._datasets: Register[OpenDataset] = Register(_KEPT)
+        self._feeds: Register[Feed] = Register(_KEPT)
 
     def feed(self, request: Request) -> Feed:
         """The feed of a request; the same one for the same request."""
@@ -105,11 +105,11 @@ class Hub:
 
     def _open(self, dataset: Dataset) -> OpenDataset:
         """The open dataset of this folder, unless it was computed anew since."""
-        known = self._datasets.get_or_make(dataset.path, lambda: OpenDataset(dataset, self.groups))
-        if known.dataset.manifest != dataset.manifest:
-            known = OpenDataset(dataset, self.groups)
-            self._datasets.put(dataset.path, known)
-        return known
+        return self._datasets.get_or_make(
+            dataset.path,
+            lambda: OpenDataset(dataset, self.groups),
+            lambda known: known.dataset.manifest == dataset.manifest,
+        )
 
 
 class Feed:

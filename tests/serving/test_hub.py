@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from vp_engine.signals import make_signal
 from vp_engine.specs import ServingSpec
 from vp_serving import hub as hub_module
 from vp_serving import track as track_module
-from vp_serving.cache import Shelf
+from vp_serving.cache import Register, Shelf
 from vp_serving.chain import Speaker
 from vp_serving.frames import Frame, FrameEncoder
 from vp_serving.hub import BLOCK_BINS, Hub, OpenDataset
@@ -324,6 +325,20 @@ def test_a_shelf_keeps_what_was_used_last() -> None:
     shelf.put("e", "ee")
     assert shelf.take("e") == "ee"
     assert shelf.take("e") is None
+
+
+def test_a_register_keeps_what_is_held_and_the_last_few() -> None:
+    class Item:
+        pass
+
+    register: Register[Item] = Register(2)
+    held = register.get_or_make("held", Item)
+    for key in ("a", "b", "c"):
+        register.get_or_make(key, Item)
+    gc.collect()
+    assert len(register) == 3  # the held one, b and c
+    assert register.get_or_make("held", Item) is held
+    assert register.get_or_make("held", Item, lambda item: item is not held) is not held
 
 
 def test_a_shelf_has_an_item_made_once_and_again_after_a_failure() -> None:
