@@ -129,7 +129,7 @@ def balance(closed: Sequence[Closed], lives: Sequence[Life], figures: dict[str, 
 
 def _fits(life: Life, one: Closed) -> bool:
     """Whether a stream of the log can be this one."""
-    if life.kind == "cut":
+    if life.kind == "cut" or (life.slow and life.code == 1006):  # whoever takes too long over a goodbye is cut off
         return life.bins <= one.sent <= life.bins + UNREAD_BINS and life.dropped <= one.dropped
     if life.end_bins >= 0:
         return (one.sent, one.dropped) == (life.bins, life.dropped) == (life.end_bins, life.end_dropped)

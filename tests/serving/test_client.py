@@ -279,6 +279,20 @@ def _first(n_bins: int, dataset: str = "0") -> str:
     )  # fmt: skip
 
 
+def test_going_over_to_market_speed_costs_no_bin(server: Server) -> None:
+    """The queue is full of bins that nobody was late for."""
+
+    async def read() -> int:
+        async with StreamClient(server.url, serving="short_plain", speed=0) as stream:
+            await seqs(stream, 1)
+            await asyncio.sleep(0.3)
+            await stream.speed(5)
+            await seqs(stream, 110)
+            return stream.dropped
+
+    assert asyncio.run(read()) == 0
+
+
 def test_refusals_carry_what_the_service_said(house: House, server: Server) -> None:
     async def refused(url: str, **options: Any) -> StreamError:
         with pytest.raises(StreamError) as refusal:
@@ -382,6 +396,18 @@ def test_a_full_service_is_asked_again_only_while_the_stream_is_under_way(server
     with pytest.raises(StreamError) as refusal:
         asyncio.run(_odd_service(handler))
     assert refusal.value.code == "too_many_streams"
+
+
+def test_a_service_that_warms_up_first_is_waited_for() -> None:
+    async def handler(socket: ServerConnection) -> None:
+        await socket.send('{"type":"warming","what":"kernels"}')
+        await socket.send(_first(1))
+        await socket.send('{"type":"of a later version"}')
+        await socket.send(_bin(0))
+        await socket.send(_grid())
+        await socket.send('{"type":"end"}')
+
+    assert asyncio.run(_odd_service(handler)) == [0]
 
 
 def test_patience_ends() -> None:

@@ -35,6 +35,7 @@ def life(**changed: object) -> Life:
         (life(), Closed(5, 100, 3), (100, 3)),
         (life(), Closed(5, 100, 4), (100, 4)),  # dropped after the last bin it read
         (life(kind="cut", code=0), Closed(5, 130, 3), (130, 3)),
+        (life(code=1006), Closed(5, 104, 3), (104, 3)),
         (life(kind="end", end_bins=100, end_dropped=3), Closed(5, 100, 3), (100, 3)),
     ],
 )
@@ -53,7 +54,7 @@ def test_books_that_balance(seen: Life, closed: Closed, figures: tuple[float, fl
         (life(slow=False), Closed(5, 100, 3), (100, 3)),
         (life(jumps=1), Closed(5, 100, 3), (100, 3)),
         (life(errors=1), Closed(5, 100, 3), (100, 3)),
-        (life(code=1006), Closed(5, 100, 3), (100, 3)),
+        (life(code=1006, slow=False, dropped=0), Closed(5, 100, 0), (100, 0)),
         (life(kind="cut", code=0), Closed(5, 99, 3), (99, 3)),
         (life(kind="cut", code=0), Closed(5, 400, 3), (400, 3)),
         (life(kind="end"), Closed(5, 100, 3), (100, 3)),
