@@ -30,7 +30,7 @@ class Replay(Protocol):
     n_bins: int
 
     def prepare(self) -> None:
-        """Make ready what the first bin would wait for. May take seconds, nothing the second time; runs in the pool."""
+        """Make ready what the first bin would wait for. May take seconds, nothing the second time; runs in a thread."""
 
     @property
     def needs(self) -> str:

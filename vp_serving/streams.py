@@ -40,10 +40,13 @@ class Streams:
     ) -> None:
         self._settings, self._resolver, self._pool, self._metrics = settings, resolver, pool, metrics
         self._latency = LatencyWriter(settings.latency) if settings.latency is not None else None
+        # Streams that wait for the same kernels wait in threads of their own, so that they hold up no others.
+        self._preparing = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="prepare")
         self._open = 0
 
     def close(self) -> None:
-        """Write what is left of the latency log."""
+        """Release threads and write what is left of the latency log."""
+        self._preparing.shutdown(wait=False, cancel_futures=True)
         if self._latency is not None:
             self._latency.close()
 
@@ -112,7 +115,7 @@ class Streams:
 
     async def _prepare(self, socket: WebSocket, replay: Replay) -> None:
         """Have the replay make itself ready, and tell the client if that takes a while."""
-        ready = asyncio.get_running_loop().run_in_executor(self._pool, replay.prepare)
+        ready = asyncio.get_running_loop().run_in_executor(self._preparing, replay.prepare)
         done, _ = await asyncio.wait([ready], timeout=WARMING_AFTER_S)
         if not done:
             await socket.send_text(Warming(what=replay.needs).model_dump_json())

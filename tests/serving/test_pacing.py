@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ class Bins:
 
     name = "stand-in"
     needs = "a moment"
-    prepare_s = 0.0
+    held: threading.Event | None = None  # what `prepare` waits for
     bin_s = BIN_S
 
     def __init__(
@@ -54,8 +55,8 @@ class Bins:
         )
 
     def prepare(self) -> None:
-        if self.prepare_s:
-            time.sleep(self.prepare_s)
+        if self.held is not None:
+            assert self.held.wait(10)
 
     def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Ahead:
         return Ahead(pool, self.frames(from_bin))
@@ -304,13 +305,20 @@ def test_a_request_reaches_the_resolver(house: House) -> None:
 
 
 def test_a_stream_that_must_be_made_ready_says_what_it_waits_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many wait for the same thing, and one that needs it not streams past them."""
     monkeypatch.setattr(streams, "WARMING_AFTER_S", 0.05)
-    bins = Bins(20)
-    with serving(house.settings(), lambda request: bins) as server:
-        with server.connect("speed=0") as ready:
-            assert json.loads(ready.recv(timeout=5))["type"] == "runtime_config"
-        bins.prepare_s = 0.3
-        with server.connect("speed=0") as held:
-            assert json.loads(held.recv(timeout=5)) == {"type": "warming", "what": "a moment"}
-            assert json.loads(held.recv(timeout=5))["type"] == "runtime_config"
-            assert len(read_stream(held).bins) == 20
+    held, quick = Bins(20), Bins(300)
+    held.held = threading.Event()
+    with (
+        serving(house.settings(), lambda request: held if request.serving else quick) as server,
+        contextlib.ExitStack() as open_ones,
+    ):
+        waiting = [open_ones.enter_context(server.connect("speed=0&serving=any")) for _ in range(20)]
+        for socket in waiting:
+            assert json.loads(socket.recv(timeout=5)) == {"type": "warming", "what": "a moment"}
+        got = server.stream("speed=0")
+        assert got.config["type"] == "runtime_config"
+        assert len(got.bins) == 300
+        held.held.set()
+        for socket in waiting:
+            assert len(read_stream(socket).bins) == 20
