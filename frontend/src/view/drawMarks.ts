@@ -15,7 +15,8 @@ const FIRING_PX = 6;
 /** Trades, at most so many that the quotes stay visible. Returns the least lots that were drawn. */
 export function drawBubbles(ink: Ink, camera: Camera, model: Model): number {
   const [from, to] = camera.seqSpan;
-  const { least, bubbles } = model.bubbles.visible(from - 20, to + 1, Math.ceil(camera.width / PX_PER_BUBBLE));
+  const shown = Math.min(camera.width, camera.xOf(model.last + 1)) - Math.max(0, camera.xOf(model.bins?.first ?? 0));
+  const { least, bubbles } = model.bubbles.visible(from - 20, to + 1, Math.ceil(Math.max(0, shown) / PX_PER_BUBBLE));
   for (const bubble of bubbles) {
     const x = camera.xOf((bubble.seq + bubble.lastSeq + 1) / 2);
     const y = camera.yOf(bubble.tick);

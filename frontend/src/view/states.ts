@@ -50,23 +50,34 @@ export function errorCard(error: StreamError, closeCode: number | null, datasets
   if (error.code === "unauthorized") lines.push("Open the page with #token=… at the end of its address; the tab keeps it.");
   const helps = error.code === "not_found" || error.code === "bad_value" || error.code === "unknown_parameter";
   if (helps && datasets.length > 0) lines.push("Stream a capture that is here:");
+  const missing = missingDay(error);
+  const commands = missing ? [`vp download --from ${missing.day} --to ${missing.day}`] : [];
+  if (helps && datasets.length === 0) commands.push("vp list-datasets", "vp generate --help");
   return {
     key: `refused ${error.code} ${error.message} ${datasets.length}`,
-    title: TITLES[error.code] ?? "The service refused the stream",
+    title: missing ? `No data for ${missing.symbol} on ${isoDate(missing.day)}` : (TITLES[error.code] ?? "The service refused the stream"),
     lines,
     choices: helps ? datasetChoices(datasets) : [],
-    commands: helps && datasets.length === 0 ? ["vp list-datasets", "vp generate --help"] : [],
+    commands,
     action: { label: "Retry", run: retry },
     code: closeCode === null ? error.code : `${error.code} · ${closeCode}`,
   };
 }
 
+/** The raw day that a refusal says is not in the lake. */
+export function missingDay(error: StreamError): { symbol: string; day: string } | null {
+  const found = /^no raw data of (\S+) for (\d{4}-\d\d-\d\d)/i.exec(error.message);
+  return error.code === "not_found" && found ? { symbol: found[1], day: found[2] } : null;
+}
+
 export function datasetChoices(datasets: readonly DatasetEntry[]): { label: string; href: string }[] {
   return datasets.slice(0, 4).map((entry) => ({
-    label: `${entry.symbol} ${isoDate(entry.dt, false)} ${entry.start_time}–${entry.end_time}`,
+    label: `${entry.symbol} ${isoDate(entry.dt, false)} ${minutes(entry.start_time)}–${minutes(entry.end_time)}`,
     href: `vacuum-pressure.html?dataset=${encodeURIComponent(entry.dataset_id)}`,
   }));
 }
+
+const minutes = (time: string): string => time.replace(/^(\d\d:\d\d):00$/, "$1");
 
 export function connectingCard(host: string, attempt: number, retryInMs: number | null): Card {
   const next = retryInMs === null ? "Waiting for an answer." : `The next follows in ${Math.ceil(retryInMs / 1000)} s.`;
