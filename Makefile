@@ -67,7 +67,7 @@ bench: $(PY_READY) ## ratios in one run, appended to benchmarks/BENCHMARKS.md
 
 dev: setup ## Dagster, the service and Vite together
 	@trap 'kill 0' INT TERM EXIT; \
-	export VP_LAKE_ROOT=$(abspath $(LAKE)) DAGSTER_HOME=$(abspath $(LAKE)/dagster); \
+	export VP_LAKE_ROOT=$(abspath $(LAKE)) DAGSTER_HOME=$(abspath $(LAKE)/dagster) VP_DAGSTER_URL=http://127.0.0.1:3000; \
 	$(BIN)/python -m vp_assets.runs || exit $$?; \
 	$(BIN)/dg dev -w dagster_workspace.yaml & \
 	$(BIN)/vp-serve --port $(PORT) & \

@@ -19,7 +19,7 @@ from tests.e2e.stage import ROOT, Lake, check_built, chromium, free_port, runnin
 SIZES = ((1440, 900), (1280, 720), (1920, 1080))
 GRAPH_SIZE = (1920, 900)
 HISTORY_S = 75  # market time to wait for, so that the map is full
-SPEED = 10
+SPEED = 5
 
 
 def open_page(browser: Browser, address: str, size: tuple[int, int], theme: str = "dark") -> Page:
@@ -44,7 +44,7 @@ def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: 
     page.wait_for_timeout(1000 * HISTORY_S / SPEED)
     box = page.locator("canvas.gl").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.27 * box["height"])
+    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.42 * box["height"])
     page.wait_for_timeout(1200)
     return _kept(page, out / f"stream-{layer}-{theme}-{size[0]}x{size[1]}.png")
 
