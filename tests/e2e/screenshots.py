@@ -18,8 +18,11 @@ from tests.e2e.stage import ROOT, Lake, check_built, chromium, free_port, runnin
 
 SIZES = ((1440, 900), (1280, 720), (1920, 1080))
 GRAPH_SIZE = (1920, 900)
-HISTORY_S = 75  # market time to wait for, so that the map is full
-SPEED = 5
+FULL = """() => {
+  const canvas = document.querySelector('canvas.gl');
+  const [seen] = document.querySelector('[role=slider]').ariaValueNow.split(' ').map(Number);
+  return seen > canvas.clientWidth;
+}"""
 
 
 def open_page(browser: Browser, address: str, size: tuple[int, int], theme: str = "dark") -> Page:
@@ -38,10 +41,16 @@ def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: 
     promoted = [spec["name"] for spec in specs if spec["can_stream"] and spec["origin"] == "promoted"]
     if not names:
         raise RuntimeError("the lake has nothing to stream: run `vp run` and `vp promote` first")
-    query = f"serving={(promoted or names)[-1]}&speed={SPEED}&layer={layer}"
+    query = f"serving={(promoted or names)[-1]}&speed=0&layer={layer}"
     page = open_page(browser, f"{url}/vacuum-pressure.html?{query}", size, theme)
     expect(page.locator(".clock")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
-    page.wait_for_timeout(1000 * HISTORY_S / SPEED)
+    # As fast as it goes until the map is full, then at the pace of the market.
+    page.wait_for_function(FULL, timeout=120_000)
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="1×", exact=True).click()
+    page.keyboard.press("f")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(4000)
     box = page.locator("canvas.gl").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.42 * box["height"])
