@@ -17,7 +17,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from wire_client import Server
 
-EXAMPLES = int(os.environ.get("VP_OPENAPI_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("VP_OPENAPI_EXAMPLES", "8"))
 PATHS = (
     "/health", "/ready", "/metrics", "/v1/instrument", "/v1/signals", "/v1/datasets", "/v1/datasets/{dataset_id}",
     "/v1/serving", "/v1/serving/{name}", "/v1/experiments/runs", "/v1/experiments/runs/{run_id}/detail",
