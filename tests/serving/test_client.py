@@ -101,7 +101,7 @@ def test_a_service_killed_and_started_again_costs_no_bin(house: House, whole: St
 
         async def read() -> tuple[StreamClient, list[Any]]:
             first = running.enter_context(service(house, port))
-            stream = StreamClient(f"127.0.0.1:{port}", serving="short_derivative", speed=100)
+            stream = StreamClient(f"127.0.0.1:{port}", serving="short_derivative", speed=0)
             for _ in range(600):
                 with contextlib.suppress(Unreachable):
                     await stream.__aenter__()
