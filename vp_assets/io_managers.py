@@ -57,9 +57,9 @@ class HashAddressedIOManager(dg.IOManager, ABC, Generic[Stored, Stream, Loaded])
         seconds = time.perf_counter() - began
         context.add_output_metadata(
             {
+                **self.describe(context, stored),
                 "store_hit": hit,
                 "seconds": round(seconds, 3),
-                **self.describe(context, stored),
                 **self.speed(obj, seconds),
             }
         )

@@ -73,19 +73,25 @@ def book(request: BookRequest, checkpoint: BookCheckpoint, path: LakePath, size:
 def dataset(stored: Dataset) -> dict[str, Any]:
     """Metadata of a dataset, with a picture of its day."""
     manifest, summary = stored.manifest, stored.manifest["summary"]
+    size = sum(manifest["bytes"].values())
+    day = (
+        f"{summary['valid_bins']:,} of {stored.n_bins:,} bins valid, {summary['events']:,} events, "
+        f"{summary['trades']:,} trades, {size / 1e6:,.1f} MB"
+    )
     return {
+        "day": day,
+        "preview": dg.MetadataValue.md(preview.image_markdown(dataset_png(stored), stored.dataset_id)),
         "address": stored.address,
         "dataset_id": stored.dataset_id,
         "path": dg.MetadataValue.path(str(stored.path)),
         "rows": manifest["rows"]["grid"],
         "bins": stored.n_bins,
         "valid_bins": summary["valid_bins"],
-        "bytes": sum(manifest["bytes"].values()),
+        "bytes": size,
         "events": summary["events"],
         "trades": summary["trades"],
         "volume": summary["volume"],
         "counters": dg.MetadataValue.md(preview.pairs_markdown(manifest["counters"])),
-        "preview": dg.MetadataValue.md(preview.image_markdown(dataset_png(stored), stored.dataset_id)),
     }
 
 

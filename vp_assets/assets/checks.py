@@ -55,9 +55,7 @@ BOOK = (
     Check("depth", "No resting order has a size below one contract, and none stands twice."),
     Check("volume", f"Contracts filled equal contracts traded, within {MAX_VOLUME_GAP:.1%}."),
     Check("crossed", "No book was left crossed at the end of an event.", blocking=False),
-    Check(
-        "carried", "The raw day before, replayed to its end, leaves the book that this opens with.", blocking=False
-    ),
+    Check("carried", "The raw day before, replayed to its end, leaves the book that this opens with.", blocking=False),
 )
 BINS = (
     Check("count", "One bin for every bin width of the window."),
