@@ -189,3 +189,52 @@ def test_a_refusal_shows_what_the_service_said(page: Page, url: str, query: str,
     for word in words:
         expect(card).to_contain_text(word)
     expect(card.get_by_role("button", name="Retry")).to_be_visible()
+
+
+OVERFLOWING = """() => [...document.querySelectorAll('.topbar > *, .tools > *, .transport > *')]
+    .filter((node) => node.getBoundingClientRect().width > 0)
+    .filter((node) => node.getBoundingClientRect().right > node.parentElement.getBoundingClientRect().right + 1)
+    .map((node) => node.className)"""
+UNTOLD = """() => [...document.querySelectorAll('button, select, [role=slider]')]
+    .filter((node) => node.getBoundingClientRect().width > 0 && !(node.title && /\\(|key|arrow/i.test(node.title)))
+    .map((node) => node.outerHTML.slice(0, 90))"""
+
+
+@pytest.mark.parametrize("size", [(960, 600), (1152, 700), (1280, 720)])
+def test_it_fits_at_150_percent_and_every_control_says_its_key(page: Page, url: str, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&layer=depth")
+    expect_live(page, 2)
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.evaluate(UNTOLD) == []
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_be_visible()
+    expect(keys).to_contain_text("Pause or resume")
+    box = keys.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["y"] + box["height"] <= size[1]
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+
+
+def test_view_is_chosen_and_kept(page: Page, url: str) -> None:
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}")
+    expect_live(page, 2)
+    plus = "getComputedStyle(document.documentElement).getPropertyValue('--plus')"
+    before = page.evaluate(plus)
+    page.keyboard.press("v")
+    page.get_by_role("dialog", name="View").get_by_text("Green, purple").click()
+    page.get_by_role("dialog", name="View").get_by_text("Readings").click()
+    page.keyboard.press("Escape")
+    assert page.evaluate(plus) != before
+    expect(page.locator(".panel")).to_be_hidden()
+    page.reload()
+    expect_live(page, 2)
+    assert page.evaluate(plus) != before
+    expect(page.locator(".panel")).to_be_hidden()
+    page.keyboard.press("p")
+    expect(page.locator(".panel")).to_be_visible()

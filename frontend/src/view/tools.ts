@@ -39,7 +39,7 @@ export class Tools {
           this.#menu.blur();
         },
       },
-      el("option", { value: "", disabled: true, hidden: true }, "All fields"), ...groups,
+      el("option", { value: "", disabled: true, hidden: true }, "Fields"), ...groups,
     );
     this.#follow = el("button", { type: "button", class: "button follow", title: hint("follow"), onclick: () => handlers.onFollow() }, "Follow");
     this.#lin = el("button", { type: "button", title: hint("log", "Colours in proportion to the value"), onclick: () => handlers.onLog(false) }, "Lin");
