@@ -34,7 +34,7 @@ LOCK = load_instrument()
 DAY = small_capture(small_config()).dt
 
 
-@pytest.fixture(scope="module", params=["memory", "moto", "rclone"])
+@pytest.fixture(scope="module", params=["memory", "moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def store(request, tmp_path_factory):
     """URL of an empty store."""
     if request.param == "memory":
