@@ -81,7 +81,8 @@ def test_shipped_specs_under_the_es_lock():
     assert set(book.experiments) == {"sweep_es_open", "sweep_es_statistical", "sweep_es_ml"}
     assert {name for name, _ in book.skipped} == {
         "mnq_60m_baseline", "mnq_demo", "derivative_baseline", "derivative_demo", "sweep_derivative", "sweep_demo",
-        "sweep_statistical", "sweep_ml", "mnq_5m", "derivative_5m", "sweep_5m", "mnq_20m", "derivative_20m", "walk_forward",
+        "sweep_statistical", "sweep_ml", "mnq_5m", "derivative_5m", "sweep_5m", "mnq_20m", "derivative_20m",
+        "walk_forward",
     }  # fmt: skip
     assert book.pipelines["es_open"].resolve(book.lock).n_bins == 36_000
 
