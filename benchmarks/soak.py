@@ -30,6 +30,7 @@ from vp_serving.connection import STREAM_PATH
 CLIENTS, PROCESSES, STATUES = 50, 2, 2
 LIFE_S = 12.0
 FLAT = 0.05
+TRY_LATER = 1013
 SETTLE_S = 100.0  # at most, for statues to be given up: two pings of 20 s, and 60 s for an answer
 UNREAD_BINS = 200  # of a cut stream: bins that were written and lie in buffers
 QUERIES = (
@@ -116,8 +117,14 @@ def balance(closed: Sequence[Closed], lives: Sequence[Life], figures: dict[str, 
     by_port: dict[int, list[Closed]] = {}
     for one in closed:
         by_port.setdefault(one.port, []).append(one)
+    refused = [life for life in lives if life.code == TRY_LATER and not life.bins]
+    told = figures.get('vp_streams_refused_total{code="too_many_streams"}', 0.0)
+    if told != len(refused):
+        wrong.append(f"{len(refused)} streams were told to come later, the service counts {told:.0f}")
     for life in lives:
         mine = by_port.get(life.port, [])
+        if life in refused or (not life.bins and life.kind != "end"):
+            continue  # told to come later, or left before the first bin, perhaps before there was a session
         if not any(_fits(life, one) for one in mine):
             wrong.append(f"{life} is none of {mine}")
         if life.dropped and not life.slow:

@@ -37,6 +37,7 @@ def life(**changed: object) -> Life:
         (life(), Closed(5, 100, 4), (100, 4)),  # dropped after the last bin it read
         (life(kind="cut", code=0), Closed(5, 130, 3), (130, 3)),
         (life(code=1006), Closed(5, 104, 3), (104, 3)),
+        (life(bins=0, dropped=0), Closed(6, 9, 0), (9, 0)),  # left before there was a session
         (life(kind="end", end_bins=100, end_dropped=3), Closed(5, 100, 3), (100, 3)),
     ],
 )
@@ -53,6 +54,7 @@ def test_books_that_balance(seen: Life, closed: Closed, figures: tuple[float, fl
         (life(), Closed(5, 100, 3), (100, 2)),
         (life(), Closed(5, 100, 2), (100, 2)),
         (life(slow=False), Closed(5, 100, 3), (100, 3)),
+        (life(bins=0, dropped=0, kind="end", errors=1, code=1013), Closed(6, 9, 0), (9, 0)),  # a refusal nobody counted
         (life(jumps=1), Closed(5, 100, 3), (100, 3)),
         (life(errors=1), Closed(5, 100, 3), (100, 3)),
         (life(code=1006, slow=False, dropped=0), Closed(5, 100, 0), (100, 0)),
@@ -64,3 +66,10 @@ def test_books_that_balance(seen: Life, closed: Closed, figures: tuple[float, fl
 )
 def test_books_that_do_not(seen: Life, closed: Closed, figures: tuple[float, float]) -> None:
     assert balance([closed], [seen], dict(zip((SENT, DROPPED), figures, strict=True)))
+
+
+def test_refusals_are_counted_on_both_sides() -> None:
+    figures = {SENT: 0.0, DROPPED: 0.0, 'vp_streams_refused_total{code="too_many_streams"}': 1.0}
+    refused = life(bins=0, dropped=0, kind="end", errors=1, code=1013)
+    assert balance([], [refused], figures) == []
+    assert balance([], [], figures)
