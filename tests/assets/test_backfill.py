@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.conftest import Said, World, say, write_configs
+from tests.assets.conftest import Said, say, write_configs
 from vp_assets.runs import open_instance
 from vp_assets.settings import load_settings
 from vp_engine.lake import Lake, list_raw
@@ -76,6 +76,7 @@ def test_what_dagster_does_not_know_of_is_recorded_without_computing(
         assert instance.get_runs_count() == 1
 
 
+@pytest.mark.slow
 def test_two_backfills_at_once_end_with_one_result(place: tuple[Path, Path], tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     (lake).mkdir()
@@ -111,9 +112,9 @@ def test_two_backfills_at_once_end_with_one_result(place: tuple[Path, Path], tmp
     ],
 )
 def test_mistakes_are_one_line(
-    world: World, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+    place: tuple[Path, Path], capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
 ) -> None:
-    said = say(capsys, *arguments, "--lake-root", world.lake, "--config-dir", world.configs)
+    said = say(capsys, *arguments, "--lake-root", place[0], "--config-dir", place[1])
     assert said.code == 2
     assert words in said.err
     assert said.err.count("\n") == 1
