@@ -8,6 +8,8 @@ import typer
 
 from vp_assets.cli.common import Session, command, seconds, table
 
+PANEL = "Datasets"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

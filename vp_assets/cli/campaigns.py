@@ -12,6 +12,8 @@ from vp_assets.cli.pipelines import generate_day
 if TYPE_CHECKING:
     from vp_assets.chain import Chain
 
+PANEL = "Datasets"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

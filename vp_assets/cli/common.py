@@ -156,7 +156,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[...
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
         del run.__wrapped__  # type: ignore[attr-defined]
-        app.command(name)(run)
+        app.command(name, rich_help_panel=getattr(inspect.getmodule(function), "PANEL", None))(run)
         return function
 
     return register

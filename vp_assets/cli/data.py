@@ -13,6 +13,8 @@ from vp_assets.cli.common import Session, command, count, size, table
 if TYPE_CHECKING:
     from vp_engine.lake.raw import Imported
 
+PANEL = "Days"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vp_engine.evaluation.online import OnlineReport, Timing
     from vp_engine.lake import Dataset
 
+PANEL = "Research"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

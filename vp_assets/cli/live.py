@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SHOW_EVERY_S = 0.5
 _DAY_NS = 86_400 * 10**9
 
+PANEL = "Days"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vp_assets.chain import Chain
     from vp_assets.runs import Materialized, Runner
 
+PANEL = "Datasets"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # best runs after a sweep
 
+PANEL = "Research"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

@@ -10,6 +10,8 @@ from vp_assets.cli.common import Session, command, count, size, table
 
 _NUMERIC = ("int8", "int16", "int32", "int64", "uint8", "uint64", "float", "double")
 
+PANEL = "What there is"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vp_assets.databento import Arrival
     from vp_engine.lake.raw import RawManifest
 
+PANEL = "Days"
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
