@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     command(app, "verify")(verify)
     command(app, "clean")(clean)
     command(app, "gc")(gc)
+    app.command("bench", rich_help_panel=PANEL)(bench)
 
 
 def verify(
@@ -53,6 +54,20 @@ def verify(
         raise LakeError(broken[0]["problem"])
     if broken:
         raise LakeError(f"{len(broken)} of {len(found)} stored things differ from what vouches for them")
+
+
+def bench() -> None:
+    """Measure this machine, print the table, append it to benchmarks/BENCHMARKS.md of the checkout."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from vp_engine.errors import ConfigError
+
+    checkout = Path(__file__).parents[2]
+    if not (checkout / "benchmarks" / "run.py").exists():
+        raise ConfigError("benchmarks are not installed with the package; run `make bench` in a checkout")
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "benchmarks.run"], cwd=checkout, check=False).returncode)
 
 
 def clean(session: Session) -> None:
