@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import Vp, World
+from tests.assets.conftest import Vp, World
 
 GOLD = """
 name: two_memories

@@ -113,7 +113,7 @@ def test_import_of_the_same_bytes_is_a_hit(world: World, tmp_path: Path, capsys:
         (("promote", "minute_sweep", "--threshold", "7.5"), ("no row with threshold 7.5",)),
         (("import", "/nowhere/day.dbn.zst"), ("no such file", "day.dbn.zst")),
         (("sample", "--start", "10:00", "--end", "09:00"), ("`end` must be after",)),
-        (("verify", "0123456789ab"), ("no dataset",)),
+        (("verify", "0123456789ab"), ("nothing in", "`0123456789ab`")),
     ],
 )
 def test_mistakes_are_one_line(world: World, vp: Vp, command: tuple[str, ...], words: tuple[str, ...]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Vp, World
 
+from tests.assets.conftest import Vp, World
 from vp_assets.cli.lab import projection_verdict
 from vp_assets.plots import PLOTS
 from vp_engine.evaluation.analysis import Horizon, ProjectionTrial

@@ -45,13 +45,15 @@ def verify(
     def render(console: Any) -> None:
         shown = table("Verified", "kind", "name", "state")
         for row in found:
-            shown.add_row(row["kind"], row["name"], "whole" if row["ok"] else f"[red]{row['problem']}[/red]")
+            shown.add_row(row["kind"], row["name"], "whole" if row["ok"] else "[red]differs[/red]")
         console.print(shown if found else f"Nothing to verify in {lake.root}.")
+        for row in broken:  # below the table, where nothing wraps
+            console.print(f"[red]{row['problem']}[/red]", soft_wrap=True)
 
-    session.finish(found, render)
     broken = [row for row in found if not row["ok"]]
     if len(found) == 1 and broken:
         raise LakeError(broken[0]["problem"])
+    session.finish(found, render)
     if broken:
         raise LakeError(f"{len(broken)} of {len(found)} stored things differ from what vouches for them")
 
