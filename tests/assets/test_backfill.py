@@ -21,7 +21,7 @@ QUICK = ("--start", "09:28:30", "--end", "09:30:30", "--events-per-s", "60")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """(lake, configs) with four days of raw data, made by the command line."""
+    """(lake, configs) for four days of raw data, which the tests have the command line make."""
     root = tmp_path_factory.mktemp("backfill")
     return root / "lake", write_configs(root / "configs")
 
@@ -77,7 +77,10 @@ def test_what_dagster_does_not_know_of_is_recorded_without_computing(
 
 
 @pytest.mark.slow
-def test_two_backfills_at_once_end_with_one_result(place: tuple[Path, Path], tmp_path: Path) -> None:
+def test_two_backfills_at_once_end_with_one_result(
+    place: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(capsys, "sample", *SPAN, *QUICK, "--lake-root", place[0], "--config-dir", place[1])
     lake = tmp_path / "lake"
     (lake).mkdir()
     (lake / "raw").symlink_to(place[0] / "raw")
