@@ -6,14 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.conftest import Vp, World
+from tests.assets.conftest import Said, Vp, World
 from vp_assets.cli.lab import projection_verdict
 from vp_assets.plots import PLOTS
 from vp_engine.evaluation.analysis import Horizon, ProjectionTrial
+from vp_engine.lake import Lake
+from vp_engine.lake.datasets import list_datasets
 
 
-def test_an_analysis_leaves_tables_and_plots(world: World, vp: Vp, tmp_path: Path) -> None:
-    said = vp("analyze", "--out", str(tmp_path / "plots"), "--json")
+@pytest.fixture
+def lab(world: World, vp: Vp) -> Vp:
+    """`vp` on the minute's dataset, whatever else other tests have put into the shared lake."""
+    minute = next(info for info in list_datasets(Lake(world.lake)) if info.pipeline == "minute")
+
+    def run(command: str, *rest: str) -> Said:
+        where = (minute.dataset_id,) if command == "analyze" else ("--dataset-id", minute.dataset_id)
+        return vp(command, *rest, *where)
+
+    return run
+
+
+def test_an_analysis_leaves_tables_and_plots(world: World, lab: Vp, tmp_path: Path) -> None:
+    said = lab("analyze", "--out", str(tmp_path / "plots"), "--json")
     assert said.code == 0, said.err
     assert [Path(file).name for file in said.data["plots"]] == list(PLOTS)
     assert all(Path(file).read_bytes().startswith(b"\x89PNG") for file in said.data["plots"])
@@ -24,22 +38,22 @@ def test_an_analysis_leaves_tables_and_plots(world: World, vp: Vp, tmp_path: Pat
     assert [h["horizon_ms"] for h in said.data["projection"][0]["horizons"]] == [100, 200, 300, 400]
 
 
-def test_analysis_for_people(world: World, vp: Vp, tmp_path: Path) -> None:
-    said = vp("analyze", "--out", str(tmp_path))
+def test_analysis_for_people(world: World, lab: Vp, tmp_path: Path) -> None:
+    said = lab("analyze", "--out", str(tmp_path))
     assert said.code == 0, said.err
     assert "bear vacuum" in said.out
     assert "beats a guess of 0 at" in said.out
 
 
-def test_a_signal_is_fed_bin_by_bin(world: World, vp: Vp) -> None:
-    said = vp("online-sim", "--signal", "erd", "--bins", "120", "--bin-budget-ms", "20", "--json")
+def test_a_signal_is_fed_bin_by_bin(world: World, lab: Vp) -> None:
+    said = lab("online-sim", "--signal", "erd", "--bins", "120", "--bin-budget-ms", "20", "--json")
     assert said.code == 0, said.err
     assert (said.data["n_bins"], said.data["budget_ms"], said.data["same_bits"]) == (120, 20.0, True)
     assert said.data["scorer"]["n"] == 120
 
 
-def test_the_promoted_signal_is_fed_with_its_own_parameters(world: World, vp: Vp) -> None:
-    said = vp("online-sim", "--serving", world.promoted["serving"], "--bins", "60")
+def test_the_promoted_signal_is_fed_with_its_own_parameters(world: World, lab: Vp) -> None:
+    said = lab("online-sim", "--serving", world.promoted["serving"], "--bins", "60")
     assert said.code == 0, said.err
     assert "the same bits as" in " ".join(said.out.split())
 
@@ -53,8 +67,8 @@ def test_the_promoted_signal_is_fed_with_its_own_parameters(world: World, vp: Vp
         (("analyze", "no_such_dataset"), "no_such_dataset"),
     ],
 )
-def test_mistakes_are_one_line(world: World, vp: Vp, argv: tuple[str, ...], words: str) -> None:
-    said = vp(*argv)
+def test_mistakes_are_one_line(lab: Vp, vp: Vp, argv: tuple[str, ...], words: str) -> None:
+    said = (vp if argv[0] == "analyze" else lab)(*argv)
     assert said.code == 2
     assert words in said.err
 
