@@ -15,6 +15,7 @@ PRICE_SCALE = 1e-9  # dollars per price_int
 UNDEF_PRICE = 2**63 - 1  # DBN's "no price"
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+NS_PER_DAY = 86_400 * NS_PER_S
 NO_TICK = -1  # absence of a tick in integer columns
 ET = ZoneInfo("America/New_York")
 UTC = dt.UTC

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vp_engine.specs import Capture, VPRuntimeConfig
 
 _SHOW_EVERY_S = 0.5
-_DAY_NS = 86_400 * 10**9
 
 PANEL = "Days"
 
@@ -89,7 +88,7 @@ def _window(session: Session, pipeline: str | None) -> tuple[VPRuntimeConfig, Ca
     """Configuration and window: a pipeline's on this Eastern day, or a day's length from the next second on."""
     from vp_engine.errors import ConfigError
     from vp_engine.specs import Capture
-    from vp_engine.units import ns_to_et
+    from vp_engine.units import NS_PER_DAY, ns_to_et
 
     now = time.time_ns()
     today = ns_to_et(now).date()
@@ -97,7 +96,7 @@ def _window(session: Session, pipeline: str | None) -> tuple[VPRuntimeConfig, Ca
         config = session.lock
         start = (now // 10**9 + 1) * 10**9
         warmup = round(config.warmup_hours * 3600 * 10**9)
-        return config, Capture(config.symbol, today, start, start + _DAY_NS, start - warmup, config.bin_ns)
+        return config, Capture(config.symbol, today, start, start + NS_PER_DAY, start - warmup, config.bin_ns)
     spec = session.specs.pipelines[pipeline]
     capture = spec.resolve(session.lock, None if spec.capture.dt else today)
     if capture.end_ns <= now:

@@ -9,36 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from databento_dbn import Metadata, Schema, SType
 
 from vp_engine.errors import DataError
-from vp_engine.feed.dbn import DbnFile
+from vp_engine.feed.dbn import PRELUDE_BYTES, DbnFile
+from vp_engine.feed.header import day_header
 from vp_engine.feed.records import F_SNAPSHOT, MBO_BYTES, MBO_DTYPE, MBO_RTYPE, MBO_WORDS
-from vp_engine.units import NS_PER_S, utc_midnight_ns
 
-DAY_NS = 86_400 * NS_PER_S
-_VERSION = 3
-_PRELUDE = 8
 _NAME = re.compile(r".+-(\d{4})(\d{2})(\d{2})\.[^.]+\.mbo\.dbn")
-
-
-@dataclass
-class _Interval:
-    start_date: dt.date
-    end_date: dt.date
-    symbol: str
-
-
-@dataclass
-class _Mapping:
-    raw_symbol: str
-    intervals: Sequence[Any]
 
 
 def day_file_name(dataset: str, symbol: str, day: dt.date) -> str:
@@ -50,16 +30,6 @@ def day_of(path: Path) -> dt.date | None:
     """UTC day of such a file, from its name; None for another name."""
     match = _NAME.fullmatch(path.name)
     return dt.date(*(int(part) for part in match.groups())) if match else None
-
-
-def _header(dataset: str, symbol: str, day: dt.date, instrument_id: int) -> bytes:
-    start = utc_midnight_ns(day)
-    made = Metadata(
-        version=_VERSION, dataset=dataset, schema=Schema("mbo"), start=start, end=start + DAY_NS,
-        stype_in=SType("raw_symbol"), stype_out=SType("instrument_id"), symbols=[symbol], partial=[], not_found=[],
-        mappings=[_Mapping(symbol, [_Interval(day, day + dt.timedelta(days=1), str(instrument_id))])],
-    )  # fmt: skip
-    return bytes(made.encode())
 
 
 class DayFile:
@@ -79,7 +49,7 @@ class DayFile:
             self._out = self.path.open("ab")
         else:
             self._out = self.path.open("xb")
-            self._out.write(_header(dataset, symbol, day, instrument_id))
+            self._out.write(day_header(dataset, symbol, day, instrument_id))
         self.sync()
 
     def _continue(self, symbol: str) -> None:
@@ -126,8 +96,8 @@ def mend(path: Path) -> int:
         return 0
     size = path.stat().st_size
     with path.open("rb") as source:
-        head = source.read(_PRELUDE)
-    start = _PRELUDE + int.from_bytes(head[4:8], "little")
+        head = source.read(PRELUDE_BYTES)
+    start = PRELUDE_BYTES + int.from_bytes(head[4:8], "little")
     if head[:3] != b"DBN" or size < start:
         path.unlink()
         return size

@@ -21,7 +21,7 @@ from vp_engine.feed.records import MBO_BYTES, MBO_DTYPE, MBO_RTYPE, MBO_WORDS, W
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _READ_BYTES = 1 << 16  # compressed bytes a step: bounds what one step can expand to
 _BATCH_BYTES = 1 << 20
-_PRELUDE = 8  # "DBN", version, uint32 length of the metadata
+PRELUDE_BYTES = 8  # "DBN", version, uint32 length of the metadata
 _MAX_METADATA = 64 << 20
 
 
@@ -82,16 +82,16 @@ class DbnFile:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         pieces = _pieces(self.path)
-        head = self._take(pieces, b"", _PRELUDE)
+        head = self._take(pieces, b"", PRELUDE_BYTES)
         if head[:3] != b"DBN":
             raise DataError(f"{self.path.name}: not a DBN file; give a .dbn or .dbn.zst file from Databento")
         self.version = head[3]
         size = int.from_bytes(head[4:8], "little")
         if self.version not in (1, 2, 3) or size > _MAX_METADATA:
             raise DataError(f"{self.path.name}: DBN version {self.version} is not one of 1, 2, 3")
-        head = self._take(pieces, head, _PRELUDE + size)
+        head = self._take(pieces, head, PRELUDE_BYTES + size)
         try:
-            self.metadata = Metadata.decode(head[: _PRELUDE + size])
+            self.metadata = Metadata.decode(head[: PRELUDE_BYTES + size])
         except Exception as error:  # the decoder has its own exception types
             raise DataError(f"{self.path.name}: DBN metadata cannot be read ({error})") from error
         schema = self.metadata.schema
@@ -100,7 +100,7 @@ class DbnFile:
         self.dataset: str = self.metadata.dataset
         self.start_ns: int = self.metadata.start
         self.end_ns: int | None = self.metadata.end
-        self._data_offset = _PRELUDE + size
+        self._data_offset = PRELUDE_BYTES + size
 
     def _take(self, pieces: Iterator[bytes], held: bytes, n_bytes: int) -> bytes:
         """`held` and further pieces until there are `n_bytes`."""

@@ -21,7 +21,7 @@ from vp_engine.book.levels import is_valid
 from vp_engine.book.state import BEST_ASK_KEY, BEST_BID_KEY, UNKNOWN_CANCEL, UNKNOWN_MODIFY, BookState
 from vp_engine.errors import DataError
 from vp_engine.feed.capture import event_clock
-from vp_engine.feed.day_file import DAY_NS, DayFile, day_of, mend
+from vp_engine.feed.day_file import DayFile, day_of, mend
 from vp_engine.feed.dbn import DbnFile
 from vp_engine.feed.gaps import GapWatch
 from vp_engine.feed.line import Feed, LineLost
@@ -32,7 +32,7 @@ from vp_engine.live.watermark import Watermark
 from vp_engine.schema import BinBlock
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
-from vp_engine.units import NS_PER_MS, NS_PER_S, dollars, utc_date, utc_midnight_ns
+from vp_engine.units import NS_PER_DAY, NS_PER_MS, NS_PER_S, dollars, utc_date, utc_midnight_ns
 
 _TAKE_S = 0.02
 _SYNC_NS = NS_PER_S
@@ -194,7 +194,7 @@ class LiveSession:
 
     def _midnight(self) -> int:
         """End of the file's day."""
-        return utc_midnight_ns(self._file.day) + DAY_NS if self._file is not None else _NEVER
+        return utc_midnight_ns(self._file.day) + NS_PER_DAY if self._file is not None else _NEVER
 
     # The line
 
@@ -261,7 +261,7 @@ class LiveSession:
         """From a floor on: what was received by then is recorded, of another day, or of bins that are closed."""
         if self._file is None:
             return Resync(self._config, 0)
-        floor = max(self._midnight() - DAY_NS, self.engine.closed_ns)
+        floor = max(self._midnight() - NS_PER_DAY, self.engine.closed_ns)
         last = self._file.last_recv_ns
         return Resync(self._config, last, self._file.n_at_last) if last > floor else Resync(self._config, floor)
 

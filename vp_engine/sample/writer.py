@@ -5,26 +5,23 @@ The file appears under its name only when it is whole. One spec gives the same b
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import zstandard
-from databento_dbn import Metadata, Schema, SType
 
 from vp_engine.errors import DataError
+from vp_engine.feed.header import day_header
 from vp_engine.sample.market import sample_day
 from vp_engine.sample.spec import DATASET, SampleSpec
 
 SAMPLE_CODE_VERSION = "1"  # changes with the bytes that a spec gives
 _ZSTD_LEVEL = 3
 _ZSTD_THREADS = 2  # a fixed number: the bytes depend on it
-DBN_VERSION = 3
 
 
 class SampleInfo(NamedTuple):
@@ -37,42 +34,6 @@ class SampleInfo(NamedTuple):
     last_ts_ns: int
     bytes: int
     seconds: float
-
-
-@dataclass
-class _Interval:
-    """Days on which a symbol has its number, the last one excluded."""
-
-    start_date: dt.date
-    end_date: dt.date
-    symbol: str
-
-
-@dataclass
-class _Mapping:
-    """A raw symbol's numbers."""
-
-    raw_symbol: str
-    intervals: Sequence[Any]
-
-
-def sample_metadata(spec: SampleSpec) -> bytes:
-    """DBN header of the whole UTC day, raw symbol mapped to instrument id."""
-    after = spec.day + dt.timedelta(days=1)
-    metadata = Metadata(
-        version=DBN_VERSION,
-        dataset=DATASET,
-        schema=Schema("mbo"),
-        start=spec.day_start_ns,
-        end=spec.day_end_ns,
-        stype_in=SType("raw_symbol"),
-        stype_out=SType("instrument_id"),
-        symbols=[spec.symbol],
-        partial=[],
-        not_found=[],
-        mappings=[_Mapping(spec.symbol, [_Interval(spec.day, after, str(spec.instrument_id))])],
-    )
-    return bytes(metadata.encode())
 
 
 def sample_file_name(spec: SampleSpec) -> str:
@@ -113,7 +74,7 @@ def _write_records(
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, threads=_ZSTD_THREADS, write_checksum=True)
     records = snapshot_orders = first_ts_ns = last_ts_ns = 0
     with compressor.stream_writer(target, closefd=False) as out:
-        out.write(sample_metadata(spec))
+        out.write(day_header(DATASET, spec.symbol, spec.day, spec.instrument_id))
         for batch in sample_day(spec):
             if records == 0:
                 snapshot_orders = batch.size - 1

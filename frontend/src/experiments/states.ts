@@ -1,6 +1,6 @@
 /** What the page says where there is no table: reading, nothing there, nothing left by the filters, something wrong. */
 
-import { copyText, el, setHidden, setText } from "../lib/dom";
+import { commandBox, el, setHidden } from "../lib/dom";
 import { count } from "../lib/format";
 import { type Filter, NO_FILTER, filterRows } from "../lib/runs";
 import { ApiError } from "../stream/api";
@@ -62,21 +62,6 @@ export function emptied(rows: readonly RunRow[], filter: Filter, reset: (minSign
 }
 
 export const isFiltered = (filter: Filter): boolean => JSON.stringify(filter) !== JSON.stringify(NO_FILTER);
-
-function commandBox(text: string): HTMLElement {
-  const button = el(
-    "button",
-    {
-      type: "button", class: "copy",
-      onclick: async () => {
-        setText(button, (await copyText(text)) ? "Copied" : "Select and copy");
-        window.setTimeout(() => setText(button, "Copy"), 1500);
-      },
-    },
-    "Copy",
-  );
-  return el("div", { class: "command" }, el("code", {}, text), button);
-}
 
 export class Says {
   readonly root = el("div", { class: "empty", hidden: true });

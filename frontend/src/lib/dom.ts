@@ -79,3 +79,19 @@ export async function copyText(text: string): Promise<boolean> {
     return done;
   }
 }
+
+/** A command to type, beside a button that copies it. */
+export function commandBox(text: string): HTMLElement {
+  const button = el(
+    "button",
+    {
+      type: "button", class: "copy",
+      onclick: async () => {
+        setText(button, (await copyText(text)) ? "Copied" : "Select and copy");
+        window.setTimeout(() => setText(button, "Copy"), 1500);
+      },
+    },
+    "Copy",
+  );
+  return el("div", { class: "command" }, el("code", {}, text), button);
+}

@@ -1,7 +1,7 @@
 /** Everything the page has to say about itself: cards when there is no map, notices when there is one. */
 
 import { etClock, isoDate } from "../lib/clock";
-import { copyText, el, setClass, setHidden, setStyle, setText } from "../lib/dom";
+import { commandBox, el, setClass, setHidden, setStyle, setText } from "../lib/dom";
 import { age, count, ordinal } from "../lib/format";
 import { speedLabel } from "../lib/query";
 import { ApiError } from "../stream/api";
@@ -114,21 +114,6 @@ export const NOTHING_CARD: Card = {
   code: "empty_lake",
 };
 
-function command(text: string): HTMLElement {
-  const button = el(
-    "button",
-    {
-      type: "button", class: "copy",
-      onclick: async () => {
-        setText(button, (await copyText(text)) ? "Copied" : "Select and copy");
-        window.setTimeout(() => setText(button, "Copy"), 1500);
-      },
-    },
-    "Copy",
-  );
-  return el("div", { class: "command" }, el("code", {}, text), button);
-}
-
 export class States {
   readonly #card = el("div", { class: "card", role: "alert", hidden: true });
   readonly #notices = el("div", { class: "notices", role: "status" });
@@ -156,7 +141,7 @@ export class States {
     const head = el("h2", {}, spinner ? el("i", { class: "spinner" }) : null, title);
     const parts: (HTMLElement | null)[] = [head, ...lines.map(() => el("p"))];
     if (choices?.length) parts.push(el("div", { class: "choices" }, ...choices.map(({ label, href }) => el("a", { class: "choice", href }, label))));
-    for (const text of commands ?? []) parts.push(command(text));
+    for (const text of commands ?? []) parts.push(commandBox(text));
     if (action || code) {
       const button = action ? el("button", { type: "button", class: "button primary", onclick: action.run }, action.label) : null;
       parts.push(el("footer", {}, button, el("code", { class: "third" }, code ?? "")));
