@@ -41,7 +41,10 @@ def raw(day: RawDay | NoSession) -> dict[str, Any]:
     if isinstance(day, NoSession):
         return {"address": "", "rows": 0, "no_session": day.reason, "source": day.source}
     facts = day.manifest
-    words = {"condition": facts.condition, "quarantine": facts.quarantine, "admitted": facts.admitted}
+    words = {
+        "condition": facts.condition, "quarantine": facts.quarantine, "admitted": facts.admitted,
+        "counted": facts.counted,
+    }  # fmt: skip
     return {
         "address": facts.address,
         "path": dg.MetadataValue.path(str(day.path)),

@@ -211,10 +211,10 @@ class DatabentoSource:
             with self.lake.staged(self.lake.path("databento")) as folder:  # swept later if this process dies
                 folder.mkdir()
                 file = folder / f"{self.config.dataset.lower().replace('.', '-')}-{day:%Y%m%d}.mbo.dbn.zst"
-                Patience(_FETCH_ATTEMPTS, 0.0).call(functools.partial(_sound, file, wanted.records, fetch))
+                counted = Patience(_FETCH_ATTEMPTS, 0.0).call(functools.partial(_sound, file, wanted.records, fetch))
                 taken = import_raw(
                     self.lake, self.config, file, SOURCE, day=day, condition=verdict.condition, quarantine=doubted,
-                    replace=terms.replace,
+                    counted=f"Databento counts {counted}", replace=terms.replace,
                 )  # fmt: skip
         except CutShort as error:
             return Arrival(day, "failed", f"{error}; run the same again later")
@@ -225,11 +225,11 @@ class DatabentoSource:
         return Arrival(day, state, reason or "", taken.manifest, taken.path)
 
 
-def _sound(file: Path, records: int, fetch: Callable[[Path], None]) -> None:
-    """Fetch and check; wrong bytes do not stay, or the next try would go on behind them."""
+def _sound(file: Path, records: int, fetch: Callable[[Path], None]) -> str:
+    """Fetch and check; what the vendor counts. Wrong bytes do not stay, or the next try would go on behind them."""
     try:
         fetch(file)
-        require_records(file, file.name, records)
+        return require_records(file, file.name, records)
     except CutShort:
         file.unlink(missing_ok=True)
         raise

@@ -51,6 +51,7 @@ class RawManifest(SpecModel):
     n_bad_flags: int
     instrument_ids: tuple[int, ...]
     condition: str | None = None  # the vendor's word on the day, where it was asked
+    counted: str | None = None  # which of the file's records are those that the vendor counts, where it was asked
     quarantine: str | None = None  # why nothing may be built on the day until somebody admits it
     admitted: str | None = None  # what was said when it was admitted by hand
 
@@ -94,6 +95,7 @@ def import_raw(
     day: dt.date | None = None,
     condition: str | None = None,
     quarantine: str | None = None,
+    counted: str | None = None,
     replace: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> Imported:
@@ -115,7 +117,7 @@ def import_raw(
         if on_progress is not None:
             on_progress("scan")
         manifest = _admit(staged, file.name, config, source, day, condition)
-        manifest = manifest.model_copy(update={"quarantine": quarantine})
+        manifest = manifest.model_copy(update={"quarantine": quarantine, "counted": counted})
         target = folder / manifest.file
         if replace:  # what is replaced may be damaged
             _remove(lake, target)

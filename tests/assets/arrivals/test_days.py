@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.assets.gateway.days import day_records, header, snapshot
 from tests.assets.gateway.server import Fault, Gateway
 from tests.assets.gateway.week import LOCK, MONDAY, TERMS, WEEK, files, states
 from vp_assets.databento import DatabentoSource, Terms
+from vp_assets.databento.soundness import require_records
 from vp_engine.errors import ConfigError, DataError, LakeError
 from vp_engine.lake import Lake, find_raw
 from vp_engine.lake.admission import admit_raw, find_no_session, list_no_session, write_no_session
@@ -98,6 +102,35 @@ def test_a_whole_file_with_too_few_records_is_refused(source: DatabentoSource, g
     assert arrival.state == "failed"
     assert "holds 44 records, Databento counts 45" in arrival.note
     assert files(lake) == set()
+
+
+@pytest.mark.parametrize(("counted", "way"), [(44, "all records"), (40, "all but the 4 of the opening snapshot")])
+def test_the_count_may_leave_out_the_midnight_snapshot(
+    source: DatabentoSource, gateway: Gateway, lake: Lake, counted: int, way: str
+) -> None:
+    gateway.files[MONDAY] = (gateway.files[MONDAY][0], counted)
+    (arrival,) = source.bring([MONDAY], TERMS)
+    assert arrival.state == "new", arrival
+    held = find_raw(lake, LOCK, MONDAY)
+    assert held is not None
+    assert held.manifest.counted == f"Databento counts {way}"
+
+
+@pytest.mark.parametrize("counted", [39, 41, 43])
+def test_no_other_count_will_do(source: DatabentoSource, gateway: Gateway, lake: Lake, counted: int) -> None:
+    gateway.files[MONDAY] = (gateway.files[MONDAY][0], counted)
+    (arrival,) = source.bring([MONDAY], TERMS)
+    assert (arrival.state, files(lake)) == ("failed", set())
+
+
+def test_a_restated_book_may_be_left_out_as_well(tmp_path: Path) -> None:
+    day = day_records(MONDAY)
+    records = np.concatenate([day, snapshot(int(day["ts_recv"][-1]) + 10**9, 900, 3)])
+    path = tmp_path / "day.dbn"
+    path.write_bytes(header(MONDAY) + records.tobytes())
+    assert [require_records(path, "day", count) for count in (47, 43, 40)] == [
+        "all records", "all but the 4 of the opening snapshot", "all but the 7 of snapshots",
+    ]  # fmt: skip
 
 
 def test_half_a_file_from_last_time_is_in_nobodys_way(source: DatabentoSource, gateway: Gateway, lake: Lake) -> None:
