@@ -43,7 +43,7 @@ def differences(request: BookRequest, earlier: RawDay) -> SnapshotDifferences:
     """Replay the earlier day to its end and the later one through its snapshot, which has one time."""
     opened_ns = request.raw.manifest.first_ts_ns
     left, opened = (
-        build_checkpoint(day.path, request.config, request.capture._replace(warmup_start_ns=until_ns))
+        build_checkpoint(day.file(), request.config, request.capture._replace(warmup_start_ns=until_ns))
         for day, until_ns in ((earlier, opened_ns), (request.raw, opened_ns + 1))
     )
     return snapshot_differences(left.orders, opened.orders)

@@ -9,7 +9,6 @@ vouches for the bytes of its files and for its own.
 from __future__ import annotations
 
 import errno
-import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +17,7 @@ from typing import Any, TypeAlias
 
 from vp_engine.errors import LakeError, NotFoundError
 from vp_engine.hashing import sha256_file
+from vp_engine.lake import copies
 from vp_engine.lake.local import Entry, LocalRoom
 from vp_engine.lake.manifests import (
     CHECKSUMS,
@@ -56,11 +56,13 @@ def default_cache() -> Path:
 class Lake:
     """A folder of raw and derived files, here or on an object store. Names below it come from `paths`.
 
-    `cache_dir`: local folder for what is made before it is sent, and for raw days fetched from a remote lake; it may be
-    deleted whenever nothing runs.
+    `cache_dir`: local folder for what is made before it is sent, and for raw days fetched from a remote lake, at most
+    `cache_bytes` of them; it may be deleted whenever nothing runs.
     """
 
-    def __init__(self, root: str | LakePath, cache_dir: Path | None = None) -> None:
+    def __init__(
+        self, root: str | LakePath, cache_dir: Path | None = None, cache_bytes: int = copies.DEFAULT_BYTES
+    ) -> None:
         self.cache_dir = cache_dir if cache_dir is not None else default_cache()
         self.is_local = "://" not in str(root)
         self._room: Any
@@ -69,13 +71,13 @@ class Lake:
         else:
             self._room = ObjectRoom(open_root(str(root)), self.cache_dir / "scratch")
         self.root: LakePath = self._room.root
-        self._fetched: set[Path] = set()  # local copies whose bytes this process has checked
+        self._copies = copies.Copies(self.cache_dir / "objects", self.cache_dir / "scratch", cache_bytes)
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"
 
     def __reduce__(self) -> tuple[Callable[..., Lake], tuple[Any, ...]]:
-        return Lake, (str(self.root), self.cache_dir)
+        return Lake, (str(self.root), self.cache_dir, self._copies.limit_bytes)
 
     def path(self, *parts: str | PurePosixPath) -> LakePath:
         """Full path of something in the lake."""
@@ -192,25 +194,12 @@ class Lake:
         return unsealed(self.read_bytes(path), path)
 
     def local_copy(self, path: LakePath, held: FileSum) -> Path:
-        """A file as one of this machine: itself in a local lake, else a copy in the cache, its sha256 checked."""
+        """A file as one of this machine: itself in a local lake, else a copy in the cache, its sha256 checked, which
+        stays at least as long as the path that is returned."""
         if self.is_local:
             return Path(path)
-        copy = self.cache_dir / "objects" / held.sha256 / str(path.name)
-        if copy in self._fetched and copy.is_file():
-            return copy
-        if not copy.is_file() or sum_file(copy) != held:
-            LocalRoom(self.cache_dir).make_folder(copy.parent)
-            staged = copy.with_name(temporary_name(copy.name))
-            with _writable(copy):
-                try:
-                    self._room.fetch(path, staged)
-                    if sum_file(staged) != held:
-                        raise LakeError(f"{path}: differs from its manifest; bring it into the lake again")
-                    os.replace(staged, copy)
-                finally:
-                    discard(staged)
-        self._fetched.add(copy)
-        return copy
+        with _writable(self._copies.folder):
+            return self._copies.get(path, held, self._room.fetch)
 
     def read_many(self, paths: Sequence[LakePath]) -> dict[LakePath, bytes]:
         """Small files at once, in order; those that are gone by now are left out."""
