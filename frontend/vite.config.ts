@@ -1,12 +1,44 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const page = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const SERVICE = process.env.VP_SERVICE_URL ?? "http://127.0.0.1:8002";
 
+/**
+ * What the first paint waits for stands in the page itself: its styles and the choice of theme; its font is asked for
+ * at once. Everything else comes after.
+ */
+const paintedFirst: Plugin = {
+  name: "painted-first",
+  apply: "build",
+  enforce: "post",
+  generateBundle(_, bundle) {
+    const files = Object.values(bundle);
+    const textOf = (name: string): string | undefined => {
+      const file = files.find(({ fileName }) => fileName === name);
+      return file?.type === "asset" ? String(file.source) : undefined;
+    };
+    const theme = readFileSync(page("./public/theme.js"), "utf8");
+    const font = files.find(({ fileName }) => fileName.includes("inter-latin"))?.fileName;
+    for (const file of files) {
+      if (file.type !== "asset" || !file.fileName.endsWith(".html")) continue;
+      const styled = String(file.source).replace(/<link rel="stylesheet"[^>]* href="\.\/([^"]+)">/g, (link, name: string) => {
+        const css = textOf(name);
+        return css === undefined ? link : `<style>${css.replaceAll("url(./", "url(./assets/")}</style>`;
+      });
+      const preload = `<link rel="preload" as="font" type="font/woff2" crossorigin href="./${font}" />`;
+      file.source = styled.replace(/<script src="\.\/theme\.js"><\/script>/, () => `<script>${theme}</script>\n    ${preload}`);
+    }
+    for (const { fileName } of files) if (fileName.endsWith(".css")) delete bundle[fileName];
+  },
+};
+
 // Two pages, one bundle each; the service serves dist/ at "/", in development Vite proxies to it.
 export default defineConfig({
   base: "./",
+  plugins: [paintedFirst],
   build: {
     target: "es2022",
     rollupOptions: {

@@ -1,8 +1,5 @@
 /** The experiments page: every run of every sweep, what it is worth after correction, and how to stream it. */
 
-import "./styles/tokens.css";
-import "./styles/controls.css";
-import "./styles/experiments.css";
 import { readView, writeView } from "./experiments/address";
 import { getAllRuns } from "./experiments/api";
 import { Banner } from "./experiments/banner";
@@ -18,6 +15,7 @@ import { count } from "./lib/format";
 import { type Sort, byVerdict, filterRows, rowKey, sortRows } from "./lib/runs";
 import { type Standing, standing } from "./lib/standing";
 import { onTheme } from "./lib/theme";
+import { paletteButton } from "./view/paletteButton";
 import { themeButton } from "./view/themeButton";
 import { brandAndTabs } from "./view/topbar";
 import type { RunRow } from "./wire.generated";
@@ -68,8 +66,8 @@ class ExperimentsPage {
     this.#foot = el("footer", { class: "table-foot" }, this.#shown, this.#reading);
     this.#sweep.append(this.#filters.sweep);
     const left = el("main", { class: "runs-side" }, this.#filters.root, this.#banner.root, this.#table.root, this.#says.root, this.#foot);
-    root.append(
-      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, themeButton(), this.#help.button),
+    root.replaceChildren(
+      el("header", { class: "topbar" }, ...brandAndTabs("experiments"), this.#sweep, paletteButton(), themeButton(), this.#help.button),
       el("div", { class: "columns" }, left, this.#detail.root),
       this.#help.root,
     );

@@ -1,9 +1,5 @@
 /** The stream page: one model, one client, one drawing loop that runs only when something changed. */
 
-import "./styles/tokens.css";
-import "./styles/controls.css";
-import "./styles/stream.css";
-import "./styles/narrow.css";
 import { HeatmapError, maxColumns } from "./gl/heatmap";
 import { el, setHidden } from "./lib/dom";
 import { PALETTES, choosePalette, nextPalette } from "./lib/palettes";
@@ -14,13 +10,13 @@ import { onTheme } from "./lib/theme";
 import { HealthPanel, SignalPanel } from "./panel/signal";
 import { StatePanel } from "./panel/stateModel";
 import { apiToken, getDatasets, getOverview, getServing, pickStream } from "./stream/api";
-import { type Phase, StreamClient, browserEnvironment } from "./stream/client";
+import { StreamClient, type Phase, browserEnvironment } from "./stream/client";
 import { keyHandlers } from "./stream/commands";
 import { listenPointer } from "./stream/input";
 import { hint, listenKeys } from "./stream/keys";
 import { Model } from "./stream/model";
-import { Seeker } from "./stream/seek";
-import { Frames } from "./view/frames";
+import { Player } from "./stream/player";
+import { Frames, type Motion } from "./view/frames";
 import { Help } from "./view/help";
 import { type Layer, layerById } from "./view/layers";
 import { Plot } from "./view/plot";
@@ -33,10 +29,10 @@ import { ViewMenu } from "./view/viewMenu";
 
 const HISTORY_BINS = 6000;
 const RETRY_MS = 4000;
-/** Bins put before a place that was sought, so that the map there is not empty: as many as fit, up to this. */
-const LEAD_BINS = 1500;
 /** Between frames while a seek fetches its past. */
 const FETCHING_REST_MS = 300;
+/** Readings change this often at most: nobody reads faster, and the map needs the time. */
+const READINGS_MS = 90;
 
 class StreamPage {
   readonly #prefs = loadPrefs();
@@ -55,12 +51,12 @@ class StreamPage {
   readonly #transport: Transport;
   readonly #states: States;
   readonly #speech: Speech;
-  readonly #seeker: Seeker;
+  readonly #player: Player;
   readonly #frames = new Frames((now) => this.#render(now));
-  #client: StreamClient | null = null;
-  #phase: Phase = { name: "idle" };
-  /** Bin to go to once the stream is open again. */
-  #sought: number | null = null;
+  /** When the readings were last drawn, and whether something else than bins has changed since. */
+  #readAt = 0;
+  #changed = true;
+  #reading = 0;
   #logOf = new Map<string, boolean>();
 
   constructor(root: HTMLElement) {
@@ -68,23 +64,17 @@ class StreamPage {
     choosePalette(this.#prefs.palette);
     this.#model = new Model(maxColumns(HISTORY_BINS));
     const layer = layerById(query.get("layer"));
-    const wake = (): void => this.#frames.wake();
+    const wake = (): void => this.#wake();
     this.#plot = new Plot(this.#model, layer, this.#prefs, wake);
     if (query.has("scale")) this.#plot.setLayer(layer, query.get("scale") === "log");
     this.#states = new States(this.#plot.overlay);
+    this.#player = new Player(this.#model, this.#plot.camera, wake);
+    const player = this.#player;
     this.#speech = new Speech(this.#states, this.#model, {
-      retry: () => this.#client?.start(),
-      restart: () => this.#client?.restart(),
+      retry: () => player.client?.start(),
+      restart: () => player.client?.restart(),
       speed: (speed) => this.#setSpeed(speed),
-      jump: (seconds) => this.#jump(seconds),
-    });
-    this.#seeker = new Seeker({
-      post: (message) => this.#client?.post(message) ?? false,
-      speed: () => this.#client?.speed ?? 1,
-      paused: () => this.#client?.paused ?? false,
-      ns: (seq) => this.#model.nsOf(seq),
-      after: (ms, call) => window.setTimeout(call, ms),
-      cancel: (timer) => window.clearTimeout(timer),
+      jump: (seconds) => player.jump(seconds),
     });
     this.#view = new ViewMenu(this.#prefs, {
       onPalette: (id) => this.#setPalette(id),
@@ -97,11 +87,11 @@ class StreamPage {
     );
     this.#transport = new Transport(
       {
-        onToggle: () => this.#toggle(),
+        onToggle: () => player.toggle(),
         onSpeed: (speed) => this.#setSpeed(speed),
-        onJump: (seconds) => this.#jump(seconds),
-        onSeek: (seq) => this.#seek(seq),
-        onReconnect: () => this.#client?.start(),
+        onJump: (seconds) => player.jump(seconds),
+        onSeek: (seq) => player.seek(seq),
+        onReconnect: () => player.client?.start(),
       },
       this.#key.root,
     );
@@ -109,16 +99,14 @@ class StreamPage {
     this.#plot.field.append(this.#corner);
     const chart = el("main", { class: "chart" }, this.#tools.root, this.#plot.root, this.#transport.root, this.#view.root, this.#help.root);
     this.#panel = el("aside", { class: "panel", "aria-label": "Readings" }, el("div", { class: "panel-scroll" }, this.#state.root, this.#signal.root), this.#health.root);
-    root.append(this.#top.root, el("div", { class: "columns" }, chart, this.#panel));
+    root.replaceChildren(this.#top.root, el("div", { class: "columns" }, chart, this.#panel));
     this.#top.root.append(
       el("button", { type: "button", class: "theme-button", title: hint("help"), "aria-label": hint("help"), onclick: () => this.#help.toggle() }, "?"),
     );
     listenPointer(this.#plot, this.#model, { changed: wake, follow: () => this.#follow() });
     listenKeys(
       keyHandlers(this.#plot, this.#model, {
-        wake, toggle: () => this.#toggle(), jump: (seconds) => this.#jump(seconds), seek: (seq) => this.#seek(seq), step: () => this.#step(),
-        reconnect: () => this.#phase.name === "connecting" && this.#client?.start(), follow: () => this.#follow(),
-        speed: () => this.#client?.speed ?? 1, setSpeed: (speed) => this.#setSpeed(speed), setLayer: (chosen) => this.#setLayer(chosen),
+        wake, player, follow: () => this.#follow(), setSpeed: (speed) => this.#setSpeed(speed), setLayer: (chosen) => this.#setLayer(chosen),
         setLog: (log) => this.#setLog(log), fields: () => this.#tools.focusFields(),
         palette: () => this.#setPalette(nextPalette(this.#prefs.palette || PALETTES[0].id).id),
         strip: () => this.#setStrip(STRIP_CHOICES[(STRIP_CHOICES.indexOf(this.#prefs.strip) + 1) % STRIP_CHOICES.length]),
@@ -141,8 +129,8 @@ class StreamPage {
     const { first, last } = this.#model.bins ?? { first: -1, last: -1 };
     return {
       camera: { right, center, pxPerBin, pxPerTick, width, height, follow }, scale: { ...scale }, field: layer.field, cell,
-      first, last, uploaded, frames: this.#frames.costs(), received: this.#model.health.received, firings: this.#model.firings,
-      spentMs: this.#client?.spentMs ?? 0, dropped: this.#model.health.dropped,
+      first, last, uploaded, frames: this.#frames.costs(), drawn: this.#frames.drawn, received: this.#model.health.received, firings: this.#model.firings,
+      spentMs: this.#player.client?.spentMs ?? 0, dropped: this.#model.health.dropped,
     };
   }
 
@@ -153,7 +141,7 @@ class StreamPage {
       return;
     }
     this.#speech.card = connectingCard(window.location.host, 1, null);
-    this.#frames.wake();
+    this.#wake();
     try {
       const [specs, datasets] = await Promise.all([getServing(), getDatasets()]);
       const picked = pickStream(specs.serving, datasets.datasets);
@@ -168,12 +156,13 @@ class StreamPage {
       this.#speech.card = card;
       if (retry) window.setTimeout(again, RETRY_MS);
     }
-    this.#frames.wake();
+    this.#wake();
   }
 
   #connect(query: URLSearchParams): void {
     const model = this.#model;
-    this.#client = new StreamClient(
+    const player = this.#player;
+    player.client = new StreamClient(
       query,
       apiToken(),
       {
@@ -184,10 +173,10 @@ class StreamPage {
             this.#learnSession(config.dataset_id);
           }
           document.title = `${config.symbol} · Vacuum Pressure`;
-          this.#frames.wake();
+          this.#wake();
         },
         onBin: (update, grid) => {
-          if (!this.#seeker.wants(update.bin_seq)) return;
+          if (!player.wants(update.bin_seq)) return;
           const now = performance.now();
           const { slot, column, rewound } = model.add(update, grid, now);
           this.#plot.added(slot, column, rewound);
@@ -195,14 +184,14 @@ class StreamPage {
           this.#frames.wake();
         },
         onComplaint: (error) => {
-          this.#seeker.stop();
+          player.giveUp();
           this.#speech.complaint(error, performance.now());
-          this.#frames.wake();
+          this.#wake();
         },
       },
       browserEnvironment(),
     );
-    this.#client.start();
+    player.client.start();
   }
 
   /** Mid and volume of the whole capture for the session bar, where a dataset has them. */
@@ -212,99 +201,49 @@ class StreamPage {
     getOverview(dataset, SESSION_POINTS).then(
       (overview) => {
         session.fill(overview);
-        this.#frames.wake();
+        this.#wake();
       },
       () => undefined, // the bar then shows what is received
     );
   }
 
   #onPhase(phase: Phase): void {
-    this.#phase = phase;
     this.#speech.phase(phase, performance.now());
-    const sought = this.#seeker.target ?? this.#sought;
-    if (phase.name !== "live") this.#seeker.stop();
-    if (phase.name === "ended" && sought !== null) {
-      // What was fetched for a seek ran into the capture's end: the place itself is asked for anew.
-      this.#sought = sought;
-      this.#client?.openAt(sought);
-      return;
-    }
-    if (phase.name === "live" && sought !== null) {
-      this.#sought = null;
-      this.#seeker.seek(sought, 0);
-    }
+    this.#player.phase(phase);
     // After the end nothing lies ahead.
-    if (phase.name === "ended") this.#model.projections = [];
+    if (this.#player.ended) this.#model.projections = [];
     if (phase.name === "refused") {
       getDatasets().then(
         ({ datasets }) => {
           this.#speech.datasets = datasets;
-          this.#frames.wake();
+          this.#wake();
         },
         () => undefined,
       );
     }
-    this.#frames.wake();
-  }
-
-  #toggle(): void {
-    const client = this.#client;
-    if (!client) return;
-    if (this.#phase.name === "ended") client.restart();
-    else if (this.#phase.name !== "live") return;
-    else if (client.paused) {
-      client.resume();
-      this.#model.health.restart(client.speed);
-    } else client.pause();
-    this.#frames.wake();
+    this.#wake();
   }
 
   #setSpeed(speed: number): void {
-    this.#client?.setSpeed(speed);
-    this.#model.health.restart(speed);
     this.#speech.forgive();
-    this.#frames.wake();
-  }
-
-  #jump(seconds: number): void {
-    this.#seek(this.#model.last + Math.round((seconds * 1000) / this.#model.binMs));
-  }
-
-  /** One bin more, while paused; false where the stream runs. */
-  #step(): boolean {
-    if (!this.#client?.paused || this.#phase.name !== "live") return false;
-    this.#seek(this.#model.last + 1);
-    return true;
-  }
-
-  #seek(seq: number): void {
-    const { config, session, bins } = this.#model;
-    const client = this.#client;
-    if (!config || !client || !bins) return;
-    const to = Math.min(session.nBins - 1, Math.max(0, seq));
-    const lead = Math.min(LEAD_BINS, Math.ceil(this.#plot.camera.width / this.#plot.camera.pxPerBin));
-    if (this.#phase.name === "live") this.#seeker.seek(to, bins.missingBefore(to, lead));
-    else client.openAt(to);
-    this.#model.health.restart(client.speed);
-    if (!this.#plot.camera.follow) this.#plot.camera.followNow(null);
-    this.#frames.wake();
+    this.#player.setSpeed(speed);
   }
 
   #follow(): void {
     this.#plot.camera.followNow(this.#model.spotTick);
-    this.#frames.wake();
+    this.#wake();
   }
 
   #setLayer(layer: Layer): void {
     this.#plot.setLayer(layer, this.#logOf.get(layer.id) ?? layer.log);
-    this.#frames.wake();
+    this.#wake();
   }
 
   #setLog(log: boolean): void {
     const { layer } = this.#plot;
     this.#logOf.set(layer.id, log);
     this.#plot.setLayer(layer, log);
-    this.#frames.wake();
+    this.#wake();
   }
 
   #setPalette(id: string): void {
@@ -326,33 +265,49 @@ class StreamPage {
   #kept(): void {
     savePrefs(this.#prefs);
     this.#view.render();
+    this.#wake();
+  }
+
+  /** Draw everything soon: something else than a bin has changed. */
+  #wake(): void {
+    this.#changed = true;
     this.#frames.wake();
   }
 
-  #render(now: number): boolean {
+  #render(now: number): Motion {
     const model = this.#model;
     const plot = this.#plot;
-    const live = this.#phase.name === "live";
-    const ended = this.#phase.name === "ended";
-    const paused = live && (this.#client?.paused ?? false);
-    const speed = this.#client?.speed ?? 1;
+    const { paused, ended, speed, seeking } = this.#player;
     plot.paused = paused || ended;
     setHidden(this.#panel, !this.#prefs.show.panel);
-    this.#speech.render(now, { paused, speed, seeking: this.#seeker.target, lost: plot.lost }, plot.camera);
-    this.#frames.restMs = this.#seeker.target === null ? 0 : FETCHING_REST_MS;
-    const moving = plot.render(now);
+    this.#speech.render(now, { paused, speed, seeking, lost: plot.lost }, plot.camera);
+    this.#frames.restMs = seeking === null ? 0 : FETCHING_REST_MS;
+    const motion = plot.render(now);
     setHidden(this.#corner, plot.camera.follow || model.last < 0);
-    this.#top.render(model);
     this.#tools.render(plot.layer, plot.scale, plot.camera.follow, model.last >= 0);
     this.#key.render(plot.leastLots, this.#prefs.show.key);
+    const due = READINGS_MS - (now - this.#readAt);
+    if (this.#changed || due <= 0) this.#readings(now);
+    else if (this.#reading === 0) this.#reading = window.setTimeout(() => this.#wake(), due);
+    return motion;
+  }
+
+  /** The figures around the map. */
+  #readings(now: number): void {
+    const model = this.#model;
+    const { paused, live, ended, speed } = this.#player;
+    this.#readAt = now;
+    this.#changed = false;
+    window.clearTimeout(this.#reading);
+    this.#reading = 0;
+    this.#top.render(model);
     if (this.#prefs.show.panel) {
       this.#state.render(model);
       this.#signal.render(model);
       this.#health.render(model, now, live && !paused);
     }
-    this.#transport.render(model, { paused, live, speed, ended, view: plot.camera.seqSpan });
+    this.#transport.render(model, { paused, live, speed, ended, view: this.#plot.camera.seqSpan });
     this.#states.warming(model, live);
-    return moving;
   }
 }
 

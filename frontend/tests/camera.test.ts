@@ -17,6 +17,32 @@ describe("camera", () => {
     expect(view.seqSpan).toEqual([160, 999]);
   });
 
+  it("rasters the cells that cover the view, each at its own place", () => {
+    const view = camera();
+    view.pan(3.4, -7.3);
+    for (const [pxPerBin, pxPerTick, dpr] of [[1, 10, 1], [3.3, 8, 1], [24, 31.7, 1.5], [0.8, 10, 2]]) {
+      view.pxPerBin = pxPerBin;
+      view.pxPerTick = pxPerTick;
+      const raster = view.raster(dpr);
+      expect(raster.pooled).toBe(1);
+      expect(raster.x).toBeLessThanOrEqual(1e-6);
+      expect(raster.x + raster.columns * raster.columnPx).toBeGreaterThanOrEqual(view.width);
+      expect(raster.y).toBeLessThanOrEqual(1e-6);
+      expect(raster.y + raster.rows * raster.rowPx).toBeGreaterThanOrEqual(view.height);
+      for (const [column, row] of [[5, 7], [raster.columns - 2, raster.rows - 2]]) {
+        expect(view.seqAt(raster.x + (column + 0.5) * raster.columnPx)).toBe(raster.first + column);
+        expect(view.tickAt(raster.y + (row + 0.5) * raster.rowPx)).toBe(raster.top - row);
+      }
+    }
+  });
+
+  it("rasters pixels of the screen where bins share them", () => {
+    const view = camera();
+    view.pxPerBin = 0.25;
+    expect(view.raster(1)).toMatchObject({ pooled: 4, columns: 840, x: 0, columnPx: 1 });
+    expect(view.raster(2)).toMatchObject({ pooled: 2, columns: 1680, x: 0, columnPx: 0.5 });
+  });
+
   it("finds the cell under a pixel at every zoom", () => {
     const view = camera();
     for (const pxPerBin of [0.25, 0.7, 1, 3, 12]) {

@@ -21,6 +21,7 @@ const LIST: readonly [string, string][] = [
   ["y", "Copy the run as YAML"],
   ["/", "Find"],
   ["Esc", "Clear the filters"],
+  ["c", "Next palette"],
   ["t", "Theme: dark, light, as the system"],
   ["?", "This list"],
 ];

@@ -1,7 +1,7 @@
 /**
  * One field of a column source on the graphics card: `values` (rows wide, capacity high) float32, and `marks`
- * (1, capacity) with the column's number and spot tick, number -1 where there is nothing to draw. A new column uploads
- * itself alone; another field, or many columns at once, upload everything.
+ * (1, capacity) with the column's number and spot tick, number -1 where there is nothing to draw. What came since the
+ * last frame is uploaded in one piece per stretch of slots; another field, or many columns at once, upload everything.
  */
 
 import type { Columns } from "../lib/ring";
@@ -26,6 +26,17 @@ export function marksOf(columns: Columns, from: number, to: number): Int32Array 
     marks[2 * (slot - from) + 1] = columns.spotTick[slot];
   }
   return marks;
+}
+
+/** Slots as stretches [from, to) of neighbours, in rising order. */
+export function stretches(slots: Iterable<number>): [number, number][] {
+  const found: [number, number][] = [];
+  for (const slot of [...slots].sort((a, b) => a - b)) {
+    const open = found.at(-1);
+    if (open && open[1] === slot) open[1] = slot + 1;
+    else found.push([slot, slot + 1]);
+  }
+  return found;
 }
 
 export class ColumnTexture {
@@ -84,25 +95,22 @@ export class ColumnTexture {
     if (!gl || !columns || !data) return false;
     if (this.#fresh.size > WHOLE_AFTER) this.#whole = true;
     const { rows, capacity } = columns;
+    const fresh = this.#whole ? [] : stretches(this.#fresh);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 4);
     gl.activeTexture(gl.TEXTURE0 + this.#unit);
     gl.bindTexture(gl.TEXTURE_2D, this.#values);
     if (this.#whole) gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, rows, capacity, 0, gl.RED, gl.FLOAT, data);
-    else {
-      for (const slot of this.#fresh) {
-        gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, slot, rows, 1, gl.RED, gl.FLOAT, data, slot * rows);
-      }
+    for (const [from, to] of fresh) {
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, from, rows, to - from, gl.RED, gl.FLOAT, data, from * rows);
     }
     gl.activeTexture(gl.TEXTURE0 + this.#unit + 1);
     gl.bindTexture(gl.TEXTURE_2D, this.#marks);
     if (this.#whole) {
       const all = marksOf(columns, 0, capacity);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG32I, 1, capacity, 0, gl.RG_INTEGER, gl.INT, all);
-    } else {
-      for (const slot of this.#fresh) {
-        const one = marksOf(columns, slot, slot + 1);
-        gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, slot, 1, 1, gl.RG_INTEGER, gl.INT, one);
-      }
+    }
+    for (const [from, to] of fresh) {
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, from, 1, to - from, gl.RG_INTEGER, gl.INT, marksOf(columns, from, to));
     }
     this.uploaded += this.#whole ? capacity : this.#fresh.size;
     this.#whole = false;

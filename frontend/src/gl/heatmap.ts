@@ -6,6 +6,7 @@
 import type { Camera } from "../lib/camera";
 import type { CoarseMap } from "../lib/coarse";
 import { LUT_SIZE, palette } from "../lib/colour";
+import { setStyle } from "../lib/dom";
 import type { Columns, ColumnRing } from "../lib/ring";
 import type { Scale } from "../lib/scale";
 import { ColumnTexture } from "./columnTexture";
@@ -123,13 +124,15 @@ export class Heatmap {
     const kit = this.#kit;
     if (!kit) return;
     const { gl, program } = kit;
-    const width = Math.round(camera.width * dpr);
-    const height = Math.round(camera.height * dpr);
-    if (this.#canvas.width !== width || this.#canvas.height !== height) {
-      this.#canvas.width = width;
-      this.#canvas.height = height;
+    const raster = camera.raster(dpr);
+    const { columns, rows, pooled } = raster;
+    if (this.#canvas.width !== columns || this.#canvas.height !== rows) {
+      this.#canvas.width = columns;
+      this.#canvas.height = rows;
     }
-    gl.viewport(0, 0, width, height);
+    const place = `translate(${raster.x}px, ${raster.y}px) scale(${raster.columnPx}, ${raster.rowPx})`;
+    setStyle(this.#canvas, "transform", place);
+    gl.viewport(0, 0, columns, rows);
     const colours = palette();
     const ground = colours.ground.map((c) => c / 255);
     gl.clearColor(ground[0], ground[1], ground[2], 1);
@@ -139,7 +142,6 @@ export class Heatmap {
     if (!ring || !coarse || ring.last < 0) return;
     this.#lut(kit, scale.diverging ? colours.diverging : colours.sequential);
     if (!this.#fine.bind()) return;
-    const pooled = camera.pooled(dpr);
     const far = coarse.has(this.#field) && (pooled >= coarse.group || camera.seqSpan[0] < ring.first);
     if (far) this.#far.bind();
 
@@ -158,16 +160,13 @@ export class Heatmap {
     held("ring", ring, true);
     held("coarse", coarse, far);
     gl.uniform1i(at("group"), coarse.group);
-    gl.uniform2f(at("view"), width / dpr, height / dpr);
-    gl.uniform1f(at("dpr"), dpr);
+    gl.uniform2i(at("firstCell"), raster.first, raster.top);
+    gl.uniform1i(at("cellRows"), rows);
+    gl.uniform1i(at("viewColumns"), columns);
+    gl.uniform1f(at("columnBins"), raster.columnPx / camera.pxPerBin);
     const right = Math.floor(camera.right);
     gl.uniform1i(at("rightBin"), right);
     gl.uniform1f(at("rightPart"), camera.right - right);
-    gl.uniform1f(at("pxPerBin"), camera.pxPerBin);
-    const center = Math.floor(camera.center);
-    gl.uniform1i(at("centerTick"), center);
-    gl.uniform1f(at("centerPart"), camera.center - center);
-    gl.uniform1f(at("pxPerTick"), camera.pxPerTick);
     gl.uniform1i(at("diverging"), scale.diverging ? 1 : 0);
     gl.uniform1i(at("logScale"), scale.log ? 1 : 0);
     gl.uniform1f(at("x0"), scale.x0);

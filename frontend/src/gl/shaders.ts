@@ -1,6 +1,6 @@
 /**
- * One triangle covers the view; each pixel finds its bin and tick, reads the columns, and looks its colour up. When
- * several bins share a pixel the value of largest magnitude wins, in groups fixed to bin numbers so that nothing
+ * One triangle covers the cells in view, a pixel each: it reads its column and looks its colour up; the browser then
+ * stretches the picture to the size of the map, which without a graphics card is a tenth of the work. When several bins share a pixel the value of largest magnitude wins, in groups fixed to bin numbers so that nothing
  * shimmers while the map scrolls. Where groups grow past those of the coarse map, and where the ring has forgotten its
  * bins, the coarse map is read instead.
  */
@@ -25,14 +25,12 @@ uniform isampler2D coarseMarks;
 uniform ivec4 ring;        // first and last bin, capacity, rows
 uniform ivec4 coarse;      // first and last column, capacity, rows; capacity 0: none
 uniform int group;         // bins of a coarse column
-uniform vec2 view;         // CSS pixels
-uniform float dpr;
-uniform int rightBin;      // bin boundary at the right edge: whole part
+uniform ivec2 firstCell;   // bin of the left column, tick of the top row
+uniform int cellRows;
+uniform int viewColumns;   // where bins share a pixel: pixels across the view,
+uniform int rightBin;      // bin boundary at its right edge: whole part
 uniform float rightPart;   // and the rest
-uniform float pxPerBin;
-uniform int centerTick;
-uniform float centerPart;
-uniform float pxPerTick;
+uniform float columnBins;  // and bins to a pixel
 uniform bool diverging;
 uniform bool logScale;
 uniform float x0;
@@ -57,9 +55,9 @@ bool readCell(sampler2D from, isampler2D about, ivec4 held, int number, int tick
 }
 
 void main() {
-  vec2 px = vec2(gl_FragCoord.x, dpr * view.y - gl_FragCoord.y) / dpr;
-  int seq = rightBin + int(floor(rightPart + (px.x - view.x) / pxPerBin));
-  int tick = centerTick + int(floor(centerPart + (0.5 * view.y - px.y) / pxPerTick + 0.5));
+  int seq = pooled > 1 ? rightBin + int(floor(rightPart + (gl_FragCoord.x - float(viewColumns)) * columnBins))
+                       : firstCell.x + int(gl_FragCoord.x);
+  int tick = firstCell.y - (cellRows - 1 - int(gl_FragCoord.y));
   float value = 0.0;
   bool found = false;
   if (seq >= 0) {

@@ -11,6 +11,21 @@ const GLIDE_MS = 180;
 
 const clamp = (x: number, min: number, max: number): number => Math.min(max, Math.max(min, x));
 
+/** What the heatmap draws: `columns` by `rows` cells from bin `first` on and tick `top` downwards. */
+export interface Raster {
+  columns: number;
+  rows: number;
+  first: number;
+  top: number;
+  /** Bins of a column; with more than one, columns are pixels of the screen. */
+  pooled: number;
+  /** Place of the upper left corner and size of a cell, CSS pixels. */
+  x: number;
+  y: number;
+  columnPx: number;
+  rowPx: number;
+}
+
 export class Camera {
   width = 1;
   height = 1;
@@ -75,6 +90,18 @@ export class Camera {
   /** Bins that share a pixel of a screen with `dpr` pixels to one of CSS; 1 when each has its own. */
   pooled(dpr: number): number {
     return Math.max(1, Math.ceil(1 / (this.pxPerBin * dpr) - 1e-3));
+  }
+
+  /** The cells that cover the view, to be drawn one pixel each and then stretched to their place. */
+  raster(dpr: number): Raster {
+    const { width, height, pxPerBin, pxPerTick } = this;
+    const pooled = this.pooled(dpr);
+    const first = this.seqSpan[0];
+    const top = this.tickSpan[1];
+    const y = { rows: Math.ceil(height / pxPerTick) + 1, top, y: this.yOf(top + 0.5), rowPx: pxPerTick, pooled };
+    // Where bins share a pixel the pixels of the screen are the columns.
+    if (pooled > 1) return { ...y, columns: Math.max(1, Math.round(width * dpr)), first, x: 0, columnPx: 1 / dpr };
+    return { ...y, columns: Math.ceil(width / pxPerBin) + 1, first, x: this.xOf(first), columnPx: pxPerBin };
   }
 
   /** Now to the right edge, and along with it from here on; the market back to mid height. */

@@ -48,6 +48,19 @@ export function icon(path: string, size = 16, className = "icon"): SVGSVGElement
   return svg;
 }
 
+/** Size of an element as the browser last laid it out: reading it forces no layout. */
+export class Size {
+  width = 0;
+  height = 0;
+
+  constructor(node: Element) {
+    new ResizeObserver(() => {
+      this.width = node.clientWidth;
+      this.height = node.clientHeight;
+    }).observe(node);
+  }
+}
+
 /** Canvas context sized for the screen: draws in CSS pixels. */
 export function fitCanvas(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const dpr = window.devicePixelRatio || 1;
@@ -63,6 +76,10 @@ export function fitCanvas(canvas: HTMLCanvasElement, width: number, height: numb
   context.clearRect(0, 0, width, height);
   return context;
 }
+
+/** Whether keys pressed on a target are text of somebody's. */
+export const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
 
 /** Copy text; resolves to whether it worked (pages without a secure origin cannot). */
 export async function copyText(text: string): Promise<boolean> {

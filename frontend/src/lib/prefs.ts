@@ -1,4 +1,4 @@
-/** How somebody likes the map: kept in this browser, never in the address. */
+/** How somebody likes the pages: kept in this browser, never in the address. */
 
 export type StripChoice = "signal" | "score" | "delta";
 export const STRIP_CHOICES: readonly StripChoice[] = ["signal", "score", "delta"];
@@ -56,4 +56,11 @@ export function savePrefs(prefs: Prefs): void {
   } catch {
     // it holds for this page only
   }
+}
+
+/** Call back when another tab of this browser chooses something. */
+export function keptElsewhere(listener: (prefs: Prefs) => void): void {
+  window.addEventListener("storage", (event) => {
+    if (event.key === KEY) listener(parsePrefs(event.newValue));
+  });
 }

@@ -1,6 +1,6 @@
 /** Right panel, upper half: state-model score with its trace, derivatives, intensities, dominant state. */
 
-import { el, fitCanvas, setClass, setHidden, setText } from "../lib/dom";
+import { Size, el, fitCanvas, setClass, setHidden, setText } from "../lib/dom";
 import { DASH, age, fixed, signed } from "../lib/format";
 import type { Model } from "../stream/model";
 import { INK } from "../view/ink";
@@ -32,6 +32,7 @@ export class StatePanel {
   readonly #base = el("span", { class: "num second" });
   readonly #bar = new SignedBar();
   readonly #trace = el("canvas", { class: "trace" });
+  readonly #traceSize = new Size(this.#trace);
   readonly #rows = ["d1", "d2", "d3"].map((name) => ({
     name,
     value: el("span", { class: "num" }),
@@ -127,8 +128,7 @@ export class StatePanel {
   }
 
   #drawTrace(model: Model): void {
-    const width = this.#trace.clientWidth;
-    const height = this.#trace.clientHeight;
+    const { width, height } = this.#traceSize;
     if (width === 0 || height === 0) return;
     const ink = fitCanvas(this.#trace, width, height);
     const middle = Math.round(height / 2);

@@ -6,6 +6,7 @@ import type { Plot } from "../view/plot";
 import { moveCell } from "./input";
 import type { KeyHandlers } from "./keys";
 import type { Model } from "./model";
+import type { Player } from "./player";
 
 const ZOOM = 1.25;
 const JUMP_S = 30;
@@ -17,14 +18,8 @@ interface Openable {
 
 export interface Actions {
   wake(): void;
-  toggle(): void;
-  jump(seconds: number): void;
-  seek(seq: number): void;
-  /** One bin more, while paused; false where the stream runs. */
-  step(): boolean;
-  reconnect(): unknown;
+  player: Player;
   follow(): void;
-  speed(): number;
   setSpeed(speed: number): void;
   setLayer(layer: Layer): void;
   setLog(log: boolean): void;
@@ -45,26 +40,27 @@ export function nextSpeed(speed: number, by: number): number {
 
 export function keyHandlers(plot: Plot, model: Model, actions: Actions): KeyHandlers {
   const { camera } = plot;
+  const { player } = actions;
   const drawn = (act: () => void) => (): void => {
     act();
     actions.wake();
   };
   const cell = (seqs: number, ticks: number) => (event: KeyboardEvent): void => {
     const far = event.shiftKey ? 10 : 1;
-    moveCell(plot, model, far * seqs, far * ticks, () => actions.step());
+    moveCell(plot, model, far * seqs, far * ticks, () => player.step());
     actions.wake();
   };
   const time = (factor: number): (() => void) => drawn(() => camera.zoomTime(factor, camera.follow ? camera.width : camera.width / 2));
   const price = (factor: number): (() => void) => drawn(() => camera.zoomPrice(factor, camera.height / 2));
   const layer = (i: number) => (): void => actions.setLayer(MAIN_LAYERS[i]);
   return {
-    toggle: () => actions.toggle(),
-    back: () => actions.jump(-JUMP_S),
-    ahead: () => actions.jump(JUMP_S),
-    slower: () => actions.setSpeed(nextSpeed(actions.speed(), -1)),
-    faster: () => actions.setSpeed(nextSpeed(actions.speed(), 1)),
-    start: () => actions.seek(0),
-    reconnect: () => actions.reconnect(),
+    toggle: () => player.toggle(),
+    back: () => player.jump(-JUMP_S),
+    ahead: () => player.jump(JUMP_S),
+    slower: () => actions.setSpeed(nextSpeed(player.speed, -1)),
+    faster: () => actions.setSpeed(nextSpeed(player.speed, 1)),
+    start: () => player.seek(0),
+    reconnect: () => player.reconnect(),
     follow: () => actions.follow(),
     whole: drawn(() => camera.frame(0, model.session.nBins)),
     left: cell(-1, 0),

@@ -191,14 +191,16 @@ export class Model {
   }
 }
 
+/** A column of its own memory; the message it came in can go. */
 function floats(grid: Grid, name: string): Float32Array {
-  const column = grid.column(name);
-  return column ? Float32Array.from(column) : new Float32Array(0);
+  return new Float32Array(grid.column(name) ?? []);
 }
 
 function pressureMinusVacuum(grid: Grid): Float32Array | undefined {
   const pressure = grid.column("pressure_variant");
   const vacuum = grid.column("vacuum_variant");
   if (!pressure || !vacuum) return undefined;
-  return Float32Array.from(pressure, (value, row) => value - vacuum[row]);
+  const difference = new Float32Array(pressure);
+  for (let row = 0; row < difference.length; row += 1) difference[row] -= vacuum[row];
+  return difference;
 }

@@ -1,24 +1,39 @@
 /**
- * The drawing loop: a frame when something changed, and the next while something moves. On a machine that cannot draw
- * every frame bins come first: frames then rest for what they cost.
+ * The drawing loop: a frame when something changed, and the next while something moves. On a machine that draws slowly
+ * bins come first: frames then rest for what they cost.
  */
 
 const FRAME_MS = 17;
-/** Frames rest for this many times their cost, up to a limit. */
+/** A frame that costs less leaves enough of its time to the stream. */
+const LIGHT_MS = 8;
+/** Heavier ones rest for this many times their cost, up to a limit. */
 const FRAME_COSTS = 1.5;
 const MAX_REST_MS = 250;
+/** What drifts, such as the range of the colours, is drawn this often where nothing else asks for a frame. */
+const DRIFT_MS = 150;
 const KEPT = 600;
 
+/** What moves by itself after a frame: nothing, slowly enough for a few frames a second, or visibly. */
+export type Motion = "still" | "drifting" | "moving";
+
+/** Rest after a frame that cost `cost` ms, at least `least` ms. */
+export function restAfter(cost: number, least: number): number {
+  return Math.max(least, cost > LIGHT_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
+}
+
 export class Frames {
-  readonly #render: (now: number) => boolean;
+  readonly #render: (now: number) => Motion;
   readonly #costs: number[] = [];
   /** Least rest between frames, ms: while many bins are fetched at once, drawing each would only hold them up. */
   restMs = 0;
+  /** Frames drawn so far. */
+  drawn = 0;
   #waiting = false;
   #next = 0;
+  #drift = 0;
 
-  /** `render` draws a frame and says whether something still moves by itself. */
-  constructor(render: (now: number) => boolean) {
+  /** `render` draws a frame and says what still moves by itself. */
+  constructor(render: (now: number) => Motion) {
     this.#render = render;
   }
 
@@ -40,15 +55,18 @@ export class Frames {
     requestAnimationFrame((now) => {
       const start = performance.now();
       this.#waiting = false;
-      const moving = this.#render(now);
+      window.clearTimeout(this.#drift);
+      const motion = this.#render(now);
+      this.drawn += 1;
       this.#costs.push(performance.now() - start);
       if (this.#costs.length > KEPT) this.#costs.shift();
       // The next task runs once the frame is handed over, which without a graphics card takes longer than drawing.
       window.setTimeout(() => {
         const cost = performance.now() - start;
-        this.#next = performance.now() + Math.max(this.restMs, cost > FRAME_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
+        this.#next = performance.now() + restAfter(cost, this.restMs);
       });
-      if (moving) this.wake();
+      if (motion === "moving") this.wake();
+      else if (motion === "drifting") this.#drift = window.setTimeout(() => this.wake(), DRIFT_MS);
     });
   }
 }

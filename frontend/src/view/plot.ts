@@ -15,6 +15,7 @@ import { TIME_PX, drawGaps, drawGrid, drawOutside, timeMarks } from "./drawGroun
 import { type Cell, drawBubbles, drawCrosshair, drawFirings, drawNow } from "./drawMarks";
 import { drawProjection, drawQuoteLeads } from "./drawProjection";
 import { drawQuotes } from "./drawQuotes";
+import type { Motion } from "./frames";
 import { COLUMNS } from "./ink";
 import { LabelLayer } from "./labels";
 import type { Layer } from "./layers";
@@ -74,7 +75,7 @@ export class Plot {
         class: "field", tabindex: 0, role: "application",
         "aria-label": "Price and time map. Arrows move the crosshair, F follows, Space pauses, plus and minus zoom, question mark lists all keys.",
       },
-      this.#gl, this.#ink, this.#labels.root, this.#zoneHead.root, this.overlay, this.#tooltip.root,
+      el("div", { class: "map" }, this.#gl), this.#ink, this.#labels.root, this.#zoneHead.root, this.overlay, this.#tooltip.root,
     );
     this.below = el("div", { class: "below" }, this.#strip.root, el("div", { class: "time-axis" }, this.#timeLabels.root));
     this.root = el("div", { class: "plot" }, this.field, this.below);
@@ -137,8 +138,8 @@ export class Plot {
     return this.#heatmap.uploaded;
   }
 
-  /** Draw everything; true while something still moves by itself. */
-  render(now: number): boolean {
+  /** Draw everything; what still moves by itself. */
+  render(now: number): Motion {
     const model = this.#model;
     const { camera } = this;
     const dpr = window.devicePixelRatio || 1;
@@ -160,13 +161,13 @@ export class Plot {
       this.#heatmap.show(model.ring, model.coarse, this.#layer.field);
     }
     if (this.pointer) this.cell = this.cellAt(this.pointer.x, this.pointer.y);
-    moving = this.#updateRange(now, dt, dpr) || moving;
+    const drifting = this.#updateRange(now, dt, dpr);
     this.#heatmap.draw(camera, this.scale, dpr);
     const widest = this.#drawOverlay(width, height, history, dpr);
     this.#strip.render(camera, model, this.#prefs.strip, width, history + this.zoneWidth, this.cell);
     this.#drawTime(width, history, widest);
     this.#tooltip.render(this.cell, camera, model, this.#layer, dpr);
-    return moving;
+    return moving ? "moving" : drifting ? "drifting" : "still";
   }
 
   /** Aim the colours at what the map shows. */

@@ -2,7 +2,7 @@
 
 import { timeStep } from "../lib/axis";
 import { etClock, etMinute } from "../lib/clock";
-import { el, fitCanvas, setHidden, setText } from "../lib/dom";
+import { Size, el, fitCanvas, setHidden, setText } from "../lib/dom";
 import type { Model } from "../stream/model";
 import { INK } from "./ink";
 import { LabelLayer } from "./labels";
@@ -21,6 +21,7 @@ export interface SessionHandlers {
 
 export class SessionBar {
   readonly root: HTMLElement;
+  readonly #size: Size;
   readonly #canvas = el("canvas");
   readonly #labels = new LabelLayer("session-labels");
   readonly #hover = el("span", { class: "session-hover num", hidden: true });
@@ -39,6 +40,7 @@ export class SessionBar {
       const box = this.root.getBoundingClientRect();
       return this.#model?.session.seqAt((event.clientX - box.left) / box.width) ?? 0;
     };
+    this.#size = new Size(this.root);
     this.root.addEventListener("click", (event) => handlers.onSeek(seqAt(event)));
     this.root.addEventListener("pointermove", (event) => {
       const model = this.#model;
@@ -61,8 +63,7 @@ export class SessionBar {
   /** `view` is the first and last bin on the map. */
   render(model: Model, view: [number, number]): void {
     this.#model = model;
-    const width = this.root.clientWidth;
-    const height = this.root.clientHeight;
+    const { width, height } = this.#size;
     const ink = fitCanvas(this.#canvas, width, height);
     this.#labels.begin();
     ink.fillStyle = INK.strong;

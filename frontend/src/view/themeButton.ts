@@ -1,6 +1,6 @@
 /** Button that goes round the themes: dark, light, as the system. Key: t. */
 
-import { el, icon } from "../lib/dom";
+import { el, icon, isTyping } from "../lib/dom";
 import { type Choice, chooseTheme, nextChoice, themeChoice } from "../lib/theme";
 
 const SHAPES: Record<Choice, string> = {
@@ -9,9 +9,6 @@ const SHAPES: Record<Choice, string> = {
   system: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm0 1.5v9a4.5 4.5 0 0 1 0-9z",
 };
 const WORDS: Record<Choice, string> = { dark: "dark", light: "light", system: "as the system" };
-
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
 
 export function themeButton(): HTMLElement {
   const button = el("button", { type: "button", class: "theme-button" });
