@@ -1,35 +1,41 @@
 """10,000 evaluations of one signal over an hour: thresholds x cooldowns x take-profits x stop-losses, on one core, and
-the same evaluations by a plain double loop.
+the same evaluations by a plain double loop, whose figures must be the same.
 
-`python -m benchmarks.evaluation` prints the rows and what they mean.
+`python -m benchmarks.evaluation` prints the rows and what they mean. Three of them say what a row costs: its figures
+alone; with its p; and to both tables, which adds what is judged over all rows (Holm, deflated Sharpe, SPA) and the
+names of the runs. The plain loop makes the same figures, and the same p by a bootstrap that stops as early.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 
 from benchmarks import plain_evaluation as plain
 from benchmarks.noise import MadeDataset
-from benchmarks.signals import BLOCK_BINS, hour
+from benchmarks.signals import BLOCK_BINS, sample_hour
 from benchmarks.timing import Measure, machine, measure
-from vp_engine.evaluation import Trial, evaluate, expand
+from vp_engine.evaluation import Trial, evaluate, expand, rows
 from vp_engine.evaluation.barriers import Barriers, market_of_bins
 from vp_engine.evaluation.bootstrap import DRAWS, HITS
-from vp_engine.evaluation.groups import signal_values, sweep_input
-from vp_engine.sample import SampleSpec, write_sample
+from vp_engine.evaluation.groups import Evaluator, signal_values, sweep_input
+from vp_engine.evaluation.spa import piece_bins_of
 from vp_engine.schema import BinBlock
 from vp_engine.specs import ExperimentSpec, ServingSpec, VPRuntimeConfig, load_instrument
+from vp_engine.units import NS_PER_MS
 
+COUNTED = "10,000 evaluations, figures without p"
+WITH_P = "10,000 evaluations, figures and p"
 WHOLE = "10,000 evaluations, to both tables"
-PLAIN = "plain Python double loop, without p"
-PLAIN_P = "plain Python double loop, with its p"
+PLAIN = "plain Python double loop, figures without p"
+PLAIN_P = "plain Python double loop, figures and p"
 OUTCOMES = "outcomes of every bin, 100 pairs of barriers"
 PLAIN_OUTCOMES = "plain Python double loop over bins, one pair"
 SWEEP = "sweep of erd over two scorings, an hour"
@@ -37,7 +43,7 @@ THRESHOLDS = [round(0.02 + 0.01 * at, 2) for at in range(10)]
 COOLDOWNS = list(range(20, 120, 10))
 DISTANCES = list(range(2, 12))
 PLAIN_BINS = 3000  # entries of the plain loop's outcomes
-SAMPLED = 12  # evaluations that the plain loop does
+SAMPLED = 48  # evaluations that the plain loop does
 _SERVING = ServingSpec.parse({"name": "bench", "pipeline": "bench"})
 
 
@@ -62,26 +68,41 @@ def trials_of(config: VPRuntimeConfig) -> tuple[ExperimentSpec, list[Trial]]:
     return spec, expand(spec, _SERVING, config)
 
 
-def of_plain(dataset: MadeDataset, trial: Trial) -> Iterator[Measure]:
-    """The same evaluations, a few of them spread over all, one after the other."""
+def _rules(trial: Trial, threshold: float) -> plain.Rules:
+    judged = trial.evaluation
+    return plain.Rules(
+        threshold, judged.cooldown_bins, judged.tp_ticks, judged.sl_ticks, judged.max_hold_bins, judged.warmup_bins
+    )
+
+
+def _same(runs: pa.Table, at: int, found: dict[str, float], bin_ms: float) -> None:
+    """The plain loop's figures are those of the table's row."""
+    for name, value in found.items():
+        column, scale = ("median_time_to_outcome_ms", bin_ms) if name == "median_held_bins" else (name, 1.0)
+        written = float(runs[column][at].as_py())
+        if not (math.isclose(written, value * scale, rel_tol=1e-9) or (math.isnan(written) and math.isnan(value))):
+            raise AssertionError(f"{name} of row {at} is {written}, the plain loop makes {value * scale}")
+
+
+def of_plain(dataset: MadeDataset, trials: Sequence[Trial], runs: pa.Table) -> Iterator[Measure]:
+    """The same evaluations, a few of them spread over all, one after the other; `runs` is the sweep's table."""
     bins = dataset.bins
-    values = signal_values(sweep_input(dataset, ["derivative"]), trial).tolist()  # type: ignore[arg-type]
+    values = signal_values(sweep_input(dataset, ["derivative"]), trials[0]).tolist()  # type: ignore[arg-type]
     tick = dataset.config.tick_int
     mid = ((bins["best_bid_price_int"] + bins["best_ask_price_int"]) // tick).tolist()
     valid = bins["book_valid"].tolist()
-    judged = trial.evaluation
+    hold = trials[0].evaluation.max_hold_bins
     tp, sl = DISTANCES[len(DISTANCES) // 2], DISTANCES[len(DISTANCES) // 2 - 1]
 
     def double_loop() -> int:
-        plain.outcomes(mid, valid, tp, sl, judged.max_hold_bins, PLAIN_BINS)
+        plain.outcomes(mid, valid, tp, sl, hold, PLAIN_BINS)
         return PLAIN_BINS
 
     yield measure(PLAIN_OUTCOMES, "bins", double_loop, runs=2)
-    every = list(itertools.product(THRESHOLDS, COOLDOWNS, DISTANCES, DISTANCES))
-    some = [
-        plain.Rules(*every[at], judged.max_hold_bins, judged.warmup_bins)
-        for at in np.linspace(0, len(every) - 1, SAMPLED).astype(int)
-    ]
+    places = np.linspace(0, len(trials) * len(THRESHOLDS) - 1, SAMPLED).astype(int).tolist()
+    some = [_rules(trials[at // len(THRESHOLDS)], THRESHOLDS[at % len(THRESHOLDS)]) for at in places]
+    for at, rules in zip(places, some, strict=True):
+        _same(runs, at, plain.figures(plain.trades(values, mid, valid, rules)), dataset.config.bin_ns / NS_PER_MS)
 
     def loops() -> int:
         for rules in some:
@@ -91,7 +112,7 @@ def of_plain(dataset: MadeDataset, trial: Trial) -> Iterator[Measure]:
     def loops_with_p() -> int:
         for rules in some:
             found = plain.trades(values, mid, valid, rules)
-            if plain.figures(found)[0] > 1:
+            if plain.figures(found)["n_signals"] > 1:
                 plain.p_value(found, len(values), rules, DRAWS, HITS)
         return SAMPLED
 
@@ -114,8 +135,20 @@ def of_blocks(config: VPRuntimeConfig, blocks: list[BinBlock]) -> Iterator[Measu
         return len(DISTANCES) ** 2 * dataset.n_bins
 
     yield measure(OUTCOMES, "bins", outcomes)
+
+    def counted() -> int:
+        piece_bins = piece_bins_of([trials[0].evaluation.max_hold_bins])
+        return len(Evaluator(sweep_input(dataset, ["derivative"]), piece_bins).count(trials).trial)  # type: ignore[arg-type]
+
+    def without_p() -> int:
+        with mock.patch.object(rows, "bootstrap_p", lambda net, *_: np.full(len(net), np.nan)):
+            return counted()
+
+    yield measure(COUNTED, "rows", without_p)
+    yield measure(WITH_P, "rows", counted)
     yield measure(WHOLE, "rows", sweep)
-    yield from of_plain(dataset, trials[0])
+    runs = evaluate(dataset, trials, experiment=spec, max_workers=1).runs  # type: ignore[arg-type]
+    yield from of_plain(dataset, trials, runs)
     scored = ExperimentSpec.parse(
         {
             "name": "bench",
@@ -135,15 +168,17 @@ def of_blocks(config: VPRuntimeConfig, blocks: list[BinBlock]) -> Iterator[Measu
         )
 
 
-def ratios(rows: dict[str, Measure]) -> list[tuple[str, float]]:
+def ratios(found: dict[str, Measure]) -> list[tuple[str, float]]:
     """What the absolute figures mean."""
-    one, two = (rows[f"{SWEEP}, {n} worker{s}"] for n, s in ((1, ""), (2, "s")))
+    one, two = (found[f"{SWEEP}, {n} worker{s}"] for n, s in ((1, ""), (2, "s")))
     return [
         ("outcomes of a bin in both directions against the plain double loop, bins/s",
-         rows[OUTCOMES].rate / rows[PLAIN_OUTCOMES].rate),
-        ("an evaluation with its p, both tables included, against the plain double loop with its p, rows/s",
-         rows[WHOLE].rate / rows[PLAIN_P].rate),
-        ("the same against the plain double loop that makes no p, rows/s", rows[WHOLE].rate / rows[PLAIN].rate),
+         found[OUTCOMES].rate / found[PLAIN_OUTCOMES].rate),
+        ("an evaluation's figures against the plain double loop, rows/s", found[COUNTED].rate / found[PLAIN].rate),
+        ("an evaluation's figures and p against the plain double loop, rows/s",
+         found[WITH_P].rate / found[PLAIN_P].rate),
+        ("the same to both tables, all rows judged, against the plain double loop that judges none, rows/s",
+         found[WHOLE].rate / found[PLAIN_P].rate),
         ("two workers against one, sweep of two scorings", two.rate / one.rate),
     ]  # fmt: skip
 
@@ -151,10 +186,7 @@ def ratios(rows: dict[str, Measure]) -> list[tuple[str, float]]:
 def run() -> Iterator[Measure]:
     """All rows, on the synthetic day."""
     config = load_instrument()
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / "day.mbo.dbn.zst"
-        write_sample(raw, SampleSpec())
-        yield from of_blocks(config, hour(raw, config))
+    yield from of_blocks(config, sample_hour(config))
 
 
 if __name__ == "__main__":

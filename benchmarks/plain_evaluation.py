@@ -22,8 +22,18 @@ class Rules(NamedTuple):
     warmup: int
 
 
-def trades(values: list[float], mid: list[int], valid: list[int], rules: Rules) -> list[tuple[int, float]]:
-    """(entry bin, pnl) of every trade."""
+class Trade(NamedTuple):
+    """Bins from entry to exit, both included; +1 or -1; how it ended; pnl in ticks."""
+
+    entry: int
+    exit: int
+    side: int
+    end: str
+    pnl: float
+
+
+def trades(values: list[float], mid: list[int], valid: list[int], rules: Rules) -> list[Trade]:
+    """Every trade, in the order of entries."""
     side, last, found = 0, -(10**9), []
     for at in range(rules.warmup, len(values)):
         if not valid[at]:
@@ -35,14 +45,15 @@ def trades(values: list[float], mid: list[int], valid: list[int], rules: Rules) 
         last, entry = at, at + 1
         if entry >= len(values) or not valid[entry]:
             continue
-        pnl = 0.0
+        out, end, pnl = entry, "timeout", 0.0
         for later in range(entry + 1, min(entry + rules.hold, len(values))):
             if not valid[later]:
                 continue
-            pnl = now * (mid[later] - mid[entry]) / 2
+            out, pnl = later, now * (mid[later] - mid[entry]) / 2
             if pnl >= rules.tp or pnl <= -rules.sl:
+                end = "tp" if pnl > 0 else "sl"
                 break
-        found.append((entry, pnl))
+        found.append(Trade(entry, out, now, end, pnl))
     return found
 
 
@@ -64,24 +75,50 @@ def outcomes(mid: list[int], valid: list[int], tp: float, sl: float, hold: int, 
     return found
 
 
-def figures(found: list[tuple[int, float]]) -> tuple[int, float, float]:
-    """(trades, mean pnl, Sharpe ratio per trade)."""
-    n = len(found)
-    if n < 2:
-        return n, math.nan, math.nan
-    mean = sum(pnl for _, pnl in found) / n
-    spread = math.sqrt(sum((pnl - mean) ** 2 for _, pnl in found) / (n - 1))
-    return n, mean, mean / spread if spread else math.nan
+def figures(found: list[Trade]) -> dict[str, float]:
+    """The figures of a row, by the names they have in the table of runs."""
+    n, nan = len(found), math.nan
+    ends = {end: sum(trade.end == end for trade in found) for end in ("tp", "sl", "timeout")}
+    held = sorted(trade.exit - trade.entry for trade in found if trade.end != "timeout")
+    mean = sum(trade.pnl for trade in found) / n if n else nan
+    second, third, fourth = (sum((trade.pnl - mean) ** power for trade in found) for power in (2, 3, 4))
+    spread = math.sqrt(second / (n - 1)) if n > 1 else nan
+    independent, busy_until = 0, -1
+    for trade in sorted(found, key=lambda trade: trade.exit):
+        if trade.entry > busy_until:
+            independent, busy_until = independent + 1, trade.exit
+    living: dict[int, int] = {}
+    for trade in found:
+        for at in range(trade.entry, trade.exit + 1):
+            living[at] = living.get(at, 0) + 1
+    effective = 0.0
+    for trade in found:
+        shares = sum(1 / living[at] for at in range(trade.entry, trade.exit + 1))
+        effective += shares / (trade.exit - trade.entry + 1)
+    middle = len(held) // 2
+    return {
+        "n_signals": n,
+        "n_up": sum(trade.side > 0 for trade in found),
+        **{f"{end}_rate": some / n if n else nan for end, some in ends.items()},
+        "n_independent": independent,
+        "n_effective": effective,
+        "median_held_bins": (held[middle] + held[~middle]) / 2 if held else nan,
+        "mean_pnl_ticks": mean,
+        "net_std_pnl_ticks": spread,
+        "sharpe": mean / spread if n > 1 and spread else nan,
+        "skew": third / n / (second / n) ** 1.5 if n > 1 and second else nan,
+        "kurtosis": fourth / n / (second / n) ** 2 if n > 1 and second else nan,
+    }
 
 
-def p_value(found: list[tuple[int, float]], n_bins: int, rules: Rules, draws: int, hits: int) -> float:
+def p_value(found: list[Trade], n_bins: int, rules: Rules, draws: int, hits: int) -> float:
     """One-sided p of the mean pnl by a studentised stationary bootstrap that stops after so many hits."""
     grain = max(1, rules.hold // GRAINS_PER_BLOCK)
     block, n = -(-rules.hold // grain), -(-(n_bins - rules.warmup) // grain)
     sums, counts = [0.0] * n, [0] * n
-    for entry, pnl in found:
-        sums[(entry - rules.warmup) // grain] += pnl
-        counts[(entry - rules.warmup) // grain] += 1
+    for trade in found:
+        sums[(trade.entry - rules.warmup) // grain] += trade.pnl
+        counts[(trade.entry - rules.warmup) // grain] += 1
     mean, null = sum(sums) / sum(counts), rules.tp * rules.sl
     rest, some = [0.0], [0]
     for total, count in zip(sums, counts, strict=True):

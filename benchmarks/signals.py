@@ -51,13 +51,18 @@ def of_blocks(config: VPRuntimeConfig, blocks: list[BinBlock]) -> Iterator[Measu
             yield measure(f"signal {name}, bin by bin", "bins", lambda n=name: _over(n, config, singles, first, 1))
 
 
-def run() -> Iterator[Measure]:
-    """All rows, on the synthetic day."""
-    config = load_instrument()
+def sample_hour(config: VPRuntimeConfig) -> list[BinBlock]:
+    """The window's bins of the synthetic day."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "day.mbo.dbn.zst"
         write_sample(raw, SampleSpec())
-        yield from of_blocks(config, hour(raw, config))
+        return hour(raw, config)
+
+
+def run() -> Iterator[Measure]:
+    """All rows, on the synthetic day."""
+    config = load_instrument()
+    yield from of_blocks(config, sample_hour(config))
 
 
 if __name__ == "__main__":
