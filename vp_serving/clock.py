@@ -20,6 +20,10 @@ class Clock:
         """Market time per time, 0: no deadlines."""
         return self._speed
 
+    def seconds(self, bins: int) -> float:
+        """How long so many bins take; without end at speed 0."""
+        return bins * self.bin_s / self._speed if self._speed else math.inf
+
     def set_speed(self, speed: float) -> None:
         """Go on at another speed; the next bin keeps its distance from the last one."""
         self._speed, self._anchor = speed, None

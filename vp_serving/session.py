@@ -2,14 +2,17 @@
 
 A session has three tasks on the event loop. The pacer takes frames from the replay, which computes them in worker
 threads, and puts each into a bounded queue when its absolute deadline has come. The sender empties the queue into the
-socket. The reader takes the client's messages. At speed > 0 a full queue loses its oldest bin, and the next message
-says how many; at speed 0 there are no deadlines and the pacer waits for the sender, so nothing is lost.
+socket. The reader takes the client's messages. At speed 0 there are no deadlines and the pacer waits for the sender, so
+nothing is lost. At speed > 0 a full queue loses its oldest bin once that has lain there for as long as the queue's bins
+take, and the next message says how many. Only the client's own lag counts: where the service is late, bins are held
+against a client as if it had got them at CATCH_UP times the stream's speed from when the service had them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -39,15 +42,18 @@ from vp_serving.protocol import (
 from vp_serving.readers import Reader, Replay
 
 FAREWELL_S = 1.0
+CATCH_UP = 2.0  # times the speed at which bins that the service has late must be taken
+STANDSTILL_S = 0.1  # an event loop that wakes later than this was kept from working, and so was every sender
 MAX_REPLIES = 16  # unread error answers before a client that talks nonsense is let go
 log = structlog.get_logger("vp_serving")
 
 
 class _Due(NamedTuple):
-    """A frame and the loop time it was due at."""
+    """A frame, the loop time it was due at, and since when, in the session's own time, it lies there for the client."""
 
     frame: Frame
     at: float
+    since: float
 
 
 class _Finish(NamedTuple):
@@ -94,6 +100,8 @@ class Session:
         self._filled = asyncio.Event()
         self._space = asyncio.Event()
         self._skipped = 0  # bins lost since the last one sent
+        self._since = self._had = -math.inf  # when a client could have had the last bin, and can the next at soonest
+        self._stood_still_s = 0.0  # that the event loop was late, all in all
         self._asked_at: float | None = None  # when the stream was opened or sought, until its first bin is sent
         self.sent = self.dropped = 0
 
@@ -139,12 +147,18 @@ class Session:
 
     async def _pace_from(self, reader: Reader) -> bool:
         """Pace until the end (False) or until a seek asks for another place (True)."""
-        while (batch := await self._take(reader)) is not None:
+        loop = asyncio.get_running_loop()
+        while True:
+            asked = loop.time()
+            batch = await self._take(reader)
+            self._had = max(self._had, self._since + loop.time() - asked)
+            if batch is None:
+                break
             for frame in batch:
                 due = await self._wait_due(frame.bin_seq)
                 if self._take_seek():
                     return True
-                await self._put(_Due(frame, due))
+                await self._put(frame, due)
                 self._next_bin = frame.bin_seq + 1
             if self._take_seek():
                 return True
@@ -172,6 +186,7 @@ class Session:
         self._queue.clear()
         self._asked_at = self._sought_at
         self._clock.jump()
+        self._since = self._had = -math.inf
         self._show_one = True
         return True
 
@@ -192,28 +207,47 @@ class Session:
                 await self._changed()
             finally:
                 timer.cancel()
+            self._note_standstill(due)
         return loop.time()
 
     async def _changed(self) -> None:
         await self._control.wait()
         self._control.clear()
 
-    async def _put(self, item: _Due) -> None:
-        """Append; a full queue waits at speed 0 and loses its oldest bin otherwise."""
-        patient = self._clock.speed == 0  # also where the speed changes meanwhile: the reader was not slow
+    async def _put(self, frame: Frame, due: float) -> None:
+        """Append; a full queue waits for the client, at speed > 0 until its oldest bin is lost."""
+        loop = asyncio.get_running_loop()
+        speed = self._clock.speed
+        self._since = max(due, self._had, self._since + (self._clock.bin_s / speed / CATCH_UP if speed else 0.0))
         while len(self._queue) >= self._queue_bins and not self._sought.is_set():
-            if not patient:
+            oldest = self._queue[0]
+            assert isinstance(oldest, _Due)
+            lost_at = oldest.since + self._clock.seconds(self._queue_bins) + self._stood_still_s
+            if loop.time() >= lost_at:
                 self._queue.popleft()
                 self._skipped += 1
                 self.dropped += 1
                 self._metrics.bins_dropped.inc()
-            else:
-                self._space.clear()
-                await self._space.wait()
-        self._queue.append(item)
+                continue
+            self._space.clear()
+            timer = loop.call_at(lost_at, self._space.set) if lost_at < math.inf else None
+            await self._space.wait()
+            if timer is not None:
+                timer.cancel()
+            self._note_standstill(lost_at)
+        self._queue.append(_Due(frame, due, self._since - self._stood_still_s))
         self._filled.set()
         if self._clock.speed > 0:
+            now = loop.time()
             await asyncio.sleep(0)  # overdue bins come in bursts; the sender gets its turn between them
+            self._note_standstill(now)
+
+    def _note_standstill(self, planned: float) -> None:
+        """Own time does not run while the event loop stands still: the client could not be sent anything then."""
+        now = asyncio.get_running_loop().time()
+        if now - planned > STANDSTILL_S:
+            self._stood_still_s += now - planned
+            self._had = now
 
     async def _send(self) -> None:
         """Empty the queue into the socket; ends after the closing message."""
