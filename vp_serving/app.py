@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from vp_serving.guard import Guard, cors_origins
 from vp_serving.problems import add_problem_handlers
 from vp_serving.query import StreamRequest
+from vp_serving.read_only import ReadOnly
 from vp_serving.readers import Replay
 from vp_serving.routes import api, operations, stream
 from vp_serving.service import Service
@@ -79,8 +80,12 @@ def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Re
         return RedirectResponse(f"/{MAIN_PAGE}?{query}" if query else f"/{MAIN_PAGE}", 307)
 
     app.mount("/", Screens(settings.frontend_dist))
+    app.add_middleware(ReadOnly)
     app.add_middleware(
-        CORSMiddleware, allow_origins=cors_origins(settings), allow_methods=["GET"], allow_headers=["Authorization"]
+        CORSMiddleware,
+        allow_origins=cors_origins(settings),
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["Authorization"],
     )
     app.add_middleware(Guard, settings=settings)
     return app

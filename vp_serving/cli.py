@@ -16,6 +16,7 @@ import uvicorn
 from vp_engine.errors import VPError
 from vp_engine.signals import load_signals
 from vp_serving.app import create_app
+from vp_serving.http_protocol import BoundedHttp
 from vp_serving.memory import return_freed_memory
 from vp_serving.query import QueryError, parse_query
 from vp_serving.settings import DEFAULT_PORT, ServingSettings, load_settings, override_fields
@@ -88,6 +89,7 @@ def server_config(
         port=settings.port,
         log_level="warning" if settings.log_level == "info" else settings.log_level,  # its lines are not structured
         access_log=settings.log_level == "debug",
+        http=BoundedHttp,
         ws=StreamSocket,
         ws_max_size=MAX_CLIENT_MESSAGE,
         ws_ping_interval=ping_interval_s,

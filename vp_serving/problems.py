@@ -11,14 +11,20 @@ from starlette.exceptions import HTTPException
 from vp_engine.errors import VPError
 from vp_serving.responses import Problem
 
+ALLOWED = "GET, HEAD, OPTIONS"
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
     400: "Bad request", 401: "Unauthorized", 403: "Forbidden", 404: "Not found", 405: "Method not allowed",
-    421: "Misdirected request", 422: "Data cannot be used", 500: "Internal error", 503: "Not ready",
+    421: "Misdirected request", 422: "Data cannot be used", 426: "Upgrade required", 500: "Internal error",
+    503: "Not ready",
 }  # fmt: skip
 _STATUS = {
     "not_found": 404, "bad_config": 400, "bad_value": 400, "unknown_parameter": 400, "unsupported": 400,
     "bad_data": 422, "bad_book": 422, "bad_lake": 422,
+}  # fmt: skip
+_HEADERS = {  # that a status must come with (RFC 9110)
+    401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": ALLOWED},
+    426: {"Upgrade": "websocket", "Connection": "Upgrade"},
 }  # fmt: skip
 log = structlog.get_logger("vp_serving")
 
@@ -26,8 +32,7 @@ log = structlog.get_logger("vp_serving")
 def problem_response(status: int, code: str, detail: str, path: str) -> Response:
     """One problem as a response."""
     problem = Problem(title=_TITLES.get(status, "Error"), status=status, detail=detail, code=code, instance=path)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(problem.model_dump(), status, _HEADERS.get(status), media_type=MEDIA_TYPE)
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -13,6 +13,7 @@ from vp_engine.signals.registry import list_signals
 from vp_serving import responses
 from vp_serving.catalog import STREAM_PATH
 from vp_serving.etag import TaggedRoute
+from vp_serving.problems import problem_response
 from vp_serving.query import NAME, RUN_ID, check_dataset_id, check_name, check_run_id
 from vp_serving.service import Service
 
@@ -155,6 +156,13 @@ def run_trades(
 def run_links(service: Shared, run_id: RunId) -> responses.RunLinks:
     """The run's asset in Dagster and its sweep in MLflow, where VP_DAGSTER_URL and VP_MLFLOW_URL name them."""
     return service.runs.links(check_run_id(run_id))
+
+
+@stream.get(STREAM_PATH, include_in_schema=False)
+def no_upgrade(request: Request) -> Response:
+    """A plain request where a WebSocket is wanted."""
+    message = "this is a WebSocket: ask for an upgrade, see docs/serving.md"
+    return problem_response(426, "upgrade_required", message, request.url.path)
 
 
 @stream.websocket(STREAM_PATH)

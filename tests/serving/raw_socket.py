@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -64,8 +65,12 @@ def handshake(port: int, path: str, **headers: str | None) -> bytes:
 class RawSocket:
     """A TCP connection with what is left of the last read."""
 
-    def __init__(self, port: int, timeout_s: float = 5.0) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+    def __init__(self, port: int, timeout_s: float = 5.0, receive_buffer: int | None = None) -> None:
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout_s)
+        self.socket.connect(("127.0.0.1", port))
         self._held = b""
 
     def __enter__(self) -> Self:
@@ -96,6 +101,13 @@ class RawSocket:
         key = next(line[19:] for line in request.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Key: "))
         assert headers["sec-websocket-accept"] == base64.b64encode(hashlib.sha1(key + _ACCEPT_GUID).digest()).decode()
         assert "sec-websocket-extensions" not in headers
+
+    def rest(self) -> bytes:
+        """Everything to the end of the connection."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self._more()
+        return self._held
 
     def frame(self) -> Frame:
         """The next frame; ConnectionError at the end of the connection."""

@@ -150,7 +150,9 @@ def test_a_server_that_stops_tells_its_clients(house: House) -> None:
     """Playing, paused, and one that reads nothing: the server is gone within its grace."""
     listener = bound_socket("127.0.0.1", 0)
     app = create_app(house.settings(), lambda request: Bins(100_000))
-    server = uvicorn.Server(server_config(house.settings(), app))
+    config = server_config(house.settings(), app)
+    config.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     wait_until(lambda: server.started)

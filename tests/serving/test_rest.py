@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 from small_house import House
-from wire_client import Server, serving
+from wire_client import PATH, Server, serving
 
 from vp_engine.lake import open_dataset
 from vp_engine.schema import BIN_DTYPE
@@ -165,6 +166,30 @@ def test_problems(server: Server, path: str, status: int, code: str, says: str) 
     problem = responses.Problem.model_validate(answer.json())
     assert (problem.status, problem.code) == (status, code)
     assert says in problem.detail
+
+
+def test_head_is_answered_wherever_get_is(server: Server, house: House) -> None:
+    run = f"/v1/experiments/runs/{house.run_ids[0]}"
+    paths = [path for path in server.get("/openapi.json").json()["paths"] if "{" not in path]
+    paths += [f"/v1/datasets/{house.dataset_id}", f"/v1/serving/{house.promoted}", f"{run}/detail", f"{run}/trades"]
+    paths += ["/v1/serving/nosuch", "/v1/datasets/x", "/openapi.json", "/docs", "/", "/nosuch"]
+    for path in paths:
+        asked = server.get(path)
+        head = httpx.head(server.url + path, trust_env=False, timeout=30)
+        assert head.content == b""
+        assert head.status_code == asked.status_code, path
+        for name in ("content-type", "etag", "location"):
+            assert head.headers.get(name) == asked.headers.get(name), (path, name)
+        if path != "/metrics":
+            assert head.headers["content-length"] == str(len(asked.content))
+
+
+def test_options_and_a_stream_without_an_upgrade_say_what_is_wanted(server: Server) -> None:
+    answer = httpx.options(f"{server.url}/v1/serving", trust_env=False)
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    plain = server.get(PATH)
+    assert (plain.status_code, plain.headers["upgrade"]) == (426, "websocket")
+    assert "WebSocket" in plain.json()["detail"]
 
 
 def test_openapi_names_a_model_for_every_answer(server: Server) -> None:
