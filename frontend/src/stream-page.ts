@@ -129,7 +129,7 @@ class StreamPage {
     const { first, last } = this.#model.bins ?? { first: -1, last: -1 };
     return {
       camera: { right, center, pxPerBin, pxPerTick, width, height, follow }, scale: { ...scale }, field: layer.field, cell,
-      first, last, uploaded, frames: this.#frames.costs(), drawn: this.#frames.drawn, received: this.#model.health.received, firings: this.#model.firings,
+      first, last, uploaded, frames: this.#frames.costs(), drawn: this.#frames.drawn, settled: this.#frames.settled, received: this.#model.health.received, firings: this.#model.firings,
       spentMs: this.#player.client?.spentMs ?? 0, dropped: this.#model.health.dropped,
     };
   }

@@ -568,11 +568,11 @@ export interface RunRow {
   n_independent: number;
   /** trades by their average uniqueness: what overlapping ones are worth */
   n_effective: number | null;
-  /** one-sided stationary bootstrap of the net pnl, before correction */
+  /** one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least */
   p_value: number | null;
   /** binomial p of tp_rate against break-even: shown, does not decide */
   p_binomial: number | null;
-  /** p_value after Holm's correction over the sweep */
+  /** the same after Holm's correction over the sweep; of more draws where 1e-5 is too much */
   p_holm: number | null;
   /** P(true Sharpe above what the best of n_trials shows by luck) */
   deflated_sharpe: number | null;
@@ -868,11 +868,11 @@ export interface ThresholdRow {
   n_independent: number;
   /** trades by their average uniqueness: what overlapping ones are worth */
   n_effective: number | null;
-  /** one-sided stationary bootstrap of the net pnl, before correction */
+  /** one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least */
   p_value: number | null;
   /** binomial p of tp_rate against break-even: shown, does not decide */
   p_binomial: number | null;
-  /** p_value after Holm's correction over the sweep */
+  /** the same after Holm's correction over the sweep; of more draws where 1e-5 is too much */
   p_holm: number | null;
   /** P(true Sharpe above what the best of n_trials shows by luck) */
   deflated_sharpe: number | null;
@@ -884,10 +884,11 @@ export interface ThresholdRow {
   streaming_url: string;
 }
 
-/** Before `runtime_config`, where the stream has to wait for something to be made ready; `what` says for what. */
+/** The stream has to wait for something: before `runtime_config`, or before its first bin and after a seek. `what` says for what; `behind`, where it is known, how many bins have to be computed first. May come again and again. */
 export interface Warming {
   type: "warming";
   what: string;
+  behind: number | null;
 }
 
 /** Warm-up of each value on the stream; `signal` is null when none is active. */

@@ -49,7 +49,7 @@ export class ThresholdCurve {
   readonly #canvas = el("canvas", { role: "img" });
   readonly #axis = el("div", { class: "curve-axis num" });
   readonly #levels = el("div", { class: "curve-levels num third" });
-  readonly #note = el("span", { class: "third" });
+  readonly #note = el("span", { class: "third curve-note" });
   readonly #tabs: Record<Metric, HTMLButtonElement>;
   readonly #onPick: (threshold: number) => void;
   readonly #onHover: (threshold: number | null) => void;

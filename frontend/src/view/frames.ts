@@ -28,6 +28,8 @@ export class Frames {
   restMs = 0;
   /** Frames drawn so far. */
   drawn = 0;
+  /** What moved after the latest frame. */
+  motion: Motion = "still";
   #waiting = false;
   #next = 0;
   #drift = 0;
@@ -40,6 +42,11 @@ export class Frames {
   /** Milliseconds of script of the latest frames. */
   costs(): number[] {
     return [...this.#costs];
+  }
+
+  /** Nothing waits to be drawn and nothing moves. */
+  get settled(): boolean {
+    return !this.#waiting && this.motion === "still";
   }
 
   /** Draw soon. */
@@ -56,7 +63,7 @@ export class Frames {
       const start = performance.now();
       this.#waiting = false;
       window.clearTimeout(this.#drift);
-      const motion = this.#render(now);
+      this.motion = this.#render(now);
       this.drawn += 1;
       this.#costs.push(performance.now() - start);
       if (this.#costs.length > KEPT) this.#costs.shift();
@@ -65,8 +72,8 @@ export class Frames {
         const cost = performance.now() - start;
         this.#next = performance.now() + restAfter(cost, this.restMs);
       });
-      if (motion === "moving") this.wake();
-      else if (motion === "drifting") this.#drift = window.setTimeout(() => this.wake(), DRIFT_MS);
+      if (this.motion === "moving") this.wake();
+      else if (this.motion === "drifting") this.#drift = window.setTimeout(() => this.wake(), DRIFT_MS);
     });
   }
 }

@@ -52,7 +52,10 @@ export function stripSource(model: Model, choice: StripChoice): StripSource | nu
   };
 }
 
-/** Half of the value axis: 1 for scores, else enough for the threshold and what is in view. */
+/** Ends of the axis of scores: few and round, so that it seldom changes. */
+const SCORE_REACHES = [0.1, 0.25, 0.5, 0.75, 1];
+
+/** Half of the value axis: enough for the threshold and what is in view. */
 export function stripReach(source: StripSource, bins: BinLog, from: number, to: number): number {
   let most = Math.abs(source.threshold ?? 0) * 1.5;
   for (let seq = Math.max(from, bins.first); seq <= Math.min(to, bins.last); seq += 1) {
@@ -60,8 +63,8 @@ export function stripReach(source: StripSource, bins: BinLog, from: number, to: 
     if (slot >= 0) most = Math.max(most, Math.abs(source.value(bins, slot)) || 0);
   }
   if (source.lots) return nice(Math.max(1, most));
-  if (most <= 1) return most > 0.25 || most === 0 ? 1 : nice(most);
-  return nice(most);
+  if (most === 0) return 1;
+  return SCORE_REACHES.find((reach) => reach >= most) ?? nice(most);
 }
 
 function nice(x: number): number {
@@ -196,7 +199,7 @@ export class Strip {
   }
 
   #axis(bins: BinLog, source: StripSource, reach: number, x: number, y: Place): void {
-    const digits = source.lots ? 0 : Math.max(reach < 1 ? digitsFor(reach, 1) : 0, 0);
+    const digits = source.lots ? 0 : Math.max(reach < 1 ? digitsFor(reach, 2) : 0, 0);
     const text = (value: number): string => (source.lots ? (value < 0 ? "−" : "+") + count(Math.abs(value)) : signed(value, digits));
     this.#labels.put("0", x, y(0), "price");
     this.#labels.put(text(-reach), x, y(-reach) + 2, "price");
