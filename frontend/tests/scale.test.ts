@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { legendTexts } from "../src/view/legend";
 import { EasedRange, type Scale, position, quantile, rangeOf, valueAt } from "../src/lib/scale";
 
 const pseudo = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => ((i * 7919) % 1009) - 300);
@@ -85,5 +86,14 @@ describe("eased range", () => {
     range.reset();
     range.aim({ lo: 0, hi: 50 });
     expect(range.hi).toBe(50);
+  });
+});
+
+describe("legend", () => {
+  it("prints both ends, signed where the layer is, and no dust for nothing", () => {
+    expect(legendTexts({ diverging: true, log: false, x0: 1, lo: -20, hi: 20 })).toEqual(["−20", "−10", "0", "+10", "+20"]);
+    const depth = legendTexts({ diverging: false, log: true, x0: 12, lo: 0.000094, hi: 71 });
+    expect([depth[0], depth[4]]).toEqual(["0", "71"]);
+    expect(legendTexts({ diverging: false, log: false, x0: 1, lo: 0.02, hi: 0.5 })[0]).toBe("0.020");
   });
 });

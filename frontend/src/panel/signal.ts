@@ -7,7 +7,8 @@ import type { Model } from "../stream/model";
 import { SignedBar } from "./gauge";
 import { tone } from "./stateModel";
 
-const FIRINGS = 6;
+/** As many as a tall window has room for; styles/panel.css shows fewer on others. */
+const FIRINGS = 24;
 /** A firing is worth saying so for this long. */
 const FRESH_S = 10;
 
@@ -64,7 +65,7 @@ export class SignalPanel {
     this.#firings = el(
       "section", { class: "firings", "aria-label": "Recent firings" },
       el("header", {}, el("h2", {}, "Recent firings"), el("span", { class: "third" }, "mid since, ticks")),
-      head, ...this.#rows.map((row) => row.root), this.#empty, this.#note,
+      head, el("div", { class: "firing-rows" }, ...this.#rows.map((row) => row.root)), this.#empty, this.#note,
     );
     this.root = el(
       "div", { class: "panel-group grow" },
