@@ -79,11 +79,48 @@ def test_variables_are_known_and_secrets_are_empty(compose: dict[str, Any]) -> N
     text = (DEPLOY / "docker-compose.yaml").read_text()
     assert set(re.findall(r"\$\{(\w+)", text)) == set(example())
     assert all(example()[name] == "" for name in SECRETS)
-    read = "".join((REPOSITORY / package / "settings.py").read_text() for package in ("vp_assets", "vp_serving"))
-    named = {name for part in compose["services"].values() for name in part["environment"]}
-    ours = {name for name in named if name.startswith(("VP_", "DATABENTO"))}
-    assert ours
-    assert all(f'"{name}"' in read for name in ours)
+    for name, part in compose["services"].items():
+        assert unread(set(part["environment"]), name) == set(), name
+
+
+def test_every_variable_of_a_pod_is_read_and_every_secret_is_in_the_example(manifests: list[dict[str, Any]]) -> None:
+    (settings,) = (one["data"] for one in manifests if one["kind"] == "ConfigMap" and "VP_CONFIG_DIR" in one["data"])
+    for name, part in containers(manifests).items():
+        taken = {next(iter(one)) for one in part.get("envFrom", ())}
+        given = {one["name"] for one in part.get("env", ())}
+        given |= set(settings) - {"MLFLOW_TRACKING_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"} if taken else set()
+        if name != "mlflow":  # which takes the map for one variable of it
+            assert unread(given, name) == set(), name
+        keys = [one["valueFrom"]["secretKeyRef"] for one in part.get("env", ()) if "valueFrom" in one]
+        assert {key["key"] for key in keys} <= set(example())
+        assert ("secretRef" in taken) == (name == "user-code"), "only what buys days and computes them gets all secrets"
+
+
+def unread(names: set[str], part: str) -> set[str]:
+    """Variables of a container that no program in it reads."""
+    package = "vp_serving" if part == "service" else "vp_assets"
+    read = (REPOSITORY / package / "settings.py").read_text() + (DEPLOY / "dagster.yaml").read_text()
+    ours = {name for name in names if name.startswith(("VP_", "DATABENTO", "DAGSTER_POSTGRES", "MLFLOW_TRACKING"))}
+    theirs = names - ours - {"PGDATA", "DAGSTER_CURRENT_IMAGE", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"}
+    strange = {name for name in theirs if not name.startswith(("AWS_", "POSTGRES_"))}
+    return strange | {name for name in ours if f'"{name}"' not in read and f"env: {name} " not in read}
+
+
+def test_an_image_holds_nothing_of_the_host_but_what_is_copied() -> None:
+    """Every source of a COPY is let through, and volumes that the programs write to belong to their user."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    let_in = {line[1:] for line in ignored if line.startswith("!")}
+    copied = [word for line in re.findall(r"^COPY (?!--)(.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert ignored[1] == "*"
+    assert copied
+    assert all(any(source.startswith(held) for held in let_in) for source in copied)
+    assert all((REPOSITORY / held).exists() for held in let_in)
+    assert {"frontend/node_modules", "frontend/dist"} <= set(ignored)
+    (made,) = re.findall(r"mkdir -p (.+?) &&", text)
+    parts = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())["services"].values()
+    mounts = {mount.split(":")[1] for part in parts if "build" in part for mount in part.get("volumes", ())}
+    assert mounts == set(made.split())
 
 
 def test_nothing_listens_beyond_this_host(compose: dict[str, Any]) -> None:
