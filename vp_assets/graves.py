@@ -29,14 +29,14 @@ def bury_dead(instance: dg.DagsterInstance) -> list[str]:
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if run.tags.get(HOST_TAG, this_host()) != this_host():
             continue
-        found = _process(instance, run.run_id)
-        if found is not None and not _lives(*found):
+        found = process_of(instance, run.run_id)
+        if found is not None and not lives(*found):
             instance.report_run_failed(run, f"its process {found[0]} was killed")
             buried.append(run.run_id)
     return buried
 
 
-def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
+def process_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
     """(process id, when it said so) of the process that executes a run's steps; None before it has said so."""
     for entry in reversed(instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)):
         event = entry.dagster_event
@@ -46,7 +46,7 @@ def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | N
     return None
 
 
-def _lives(pid: int, said_at: float) -> bool:
+def lives(pid: int, said_at: float) -> bool:
     """Whether the process is there and was when it said so; true where the system does not tell."""
     if not Path("/proc/self/stat").exists():
         return True

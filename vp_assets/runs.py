@@ -35,6 +35,14 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+run_launcher:
+  module: vp_assets.launcher
+  class: PreparedRunLauncher   # a run is a copy of a process that has imported everything
+run_coordinator:
+  module: dagster
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
 concurrency:
   runs:
     max_concurrent_runs: 2

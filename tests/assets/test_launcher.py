@@ -1,0 +1,90 @@
+"""Runs as copies of a prepared process: alone, quick to start, and never with code that has changed since."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.events import EngineEventData
+
+from tests.assets.conftest import World
+from tests.assets.house import House
+from vp_assets import launcher, prepared
+from vp_assets.graves import HOST_TAG, this_host
+from vp_assets.launcher import PreparedRunLauncher
+from vp_assets.runs import open_instance
+from vp_assets.settings import load_settings
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance as a new lake gets it."""
+    with open_instance(load_settings(tmp_path / "lake", environ={})) as made:
+        yield made
+
+
+def test_a_new_lake_launches_from_a_prepared_process(instance: dg.DagsterInstance) -> None:
+    assert isinstance(instance.run_launcher, PreparedRunLauncher)
+    assert isinstance(instance.run_coordinator, dg.QueuedRunCoordinator)
+    assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2
+
+
+def test_code_that_changed_since_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not prepared.is_stale()
+    path = next(iter(prepared._IMPORTED))
+    monkeypatch.setitem(prepared._IMPORTED, path, (0, 0))
+    assert prepared.is_stale()
+    said: list[Sequence[str]] = []
+
+    def execv(program: str, arguments: Sequence[str]) -> None:
+        said.append((program, *arguments))
+        raise SystemExit  # as the call never comes back
+
+    monkeypatch.setattr(os, "execv", execv)
+    with pytest.raises(SystemExit):
+        launcher.execute(["python", "-m", "dagster", "api", "execute_run", "{}"])
+    assert said == [("python", "python", "-m", "dagster", "api", "execute_run", "{}")]
+
+
+def test_a_run_is_ended_by_its_process_and_only_on_its_host(instance: dg.DagsterInstance) -> None:
+    def started(host: str, pid: int) -> dg.DagsterRun:
+        made = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={HOST_TAG: host})
+        instance.report_engine_event("started", made, EngineEventData.in_process(pid))
+        return made
+
+    @dg.job
+    def job() -> None:
+        pass
+
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        time.sleep(0.1)
+        elsewhere, here = started("elsewhere", process.pid), started(this_host(), process.pid)
+        assert not instance.run_launcher.terminate(elsewhere.run_id)
+        assert process.poll() is None
+        assert instance.run_launcher.terminate(here.run_id)
+        assert process.wait(20) < 0
+    assert instance.get_run_by_id(here.run_id).status == dg.DagsterRunStatus.CANCELING
+    assert not instance.run_launcher.terminate(here.run_id)
+
+
+@pytest.mark.slow
+def test_runs_of_the_queue_are_processes_of_their_own(world: World, tmp_path: Path) -> None:
+    """One run of a day through queue and launcher; the run's own events say who executed it."""
+    shutil.copytree(world.lake / "raw", tmp_path / "lake" / "raw")
+    with House(tmp_path / "lake", world.configs) as house:
+        asked = house.launch(["raw_dbn", "every_day/book_cache", "every_day/bins"], ["2026-02-06"])
+        assert house.wait(lambda: house.ended(asked), 200) == "COMPLETED_SUCCESS"
+        with dg.DagsterInstance.from_config(str(house.settings.dagster_home)) as instance:
+            (run,) = instance.get_runs()
+            said = [entry.message for entry in instance.all_logs(run.run_id, dg.DagsterEventType.ENGINE_EVENT)]
+    assert run.tags[HOST_TAG] == this_host()
+    copied = next(line for line in said if line.startswith("Copied a prepared process for the run (pid: "))
+    started = next(line for line in said if line.startswith("Started process for run (pid: "))
+    assert copied.split("(")[1] == started.split("(")[1]
