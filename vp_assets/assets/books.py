@@ -34,7 +34,7 @@ def build_book_cache(chain: Chain, pipeline: str) -> Built:
         kinds={"arrow", "numba"},
         owners=OWNERS,
         code_version=BOOK_CODE_VERSION,
-        check_specs=checks.specs(key, checks.BOOK),
+        check_specs=checks.specs(key, checks.BOOK, days),
         description=f"Every resting order of {spec.capture.symbol} where the warm-up of `{pipeline}` begins.",
     )
     def book_cache(context: dg.AssetExecutionContext) -> Iterator[Events]:

@@ -6,12 +6,14 @@ fails here means that bytes and manifest have parted since. The others warn.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
 import numpy as np
+from dagster import PreviewWarning
 
 from vp_assets.chain import Chain
 from vp_assets.gates import (
@@ -76,12 +78,18 @@ PROMOTED = (
 )
 
 
-def specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheckSpec]:
-    """Check specs of one asset."""
-    return [
-        dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=check.blocking)
-        for check in checks
-    ]
+def specs(
+    key: dg.AssetKey, checks: Sequence[Check], days: dg.PartitionsDefinition[Any] | None = None
+) -> list[dg.AssetCheckSpec]:
+    """Check specs of one asset; with its days, results are kept day by day."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PreviewWarning)  # days of checks are new in this Dagster; a test holds them
+        return [
+            dg.AssetCheckSpec(
+                check.name, asset=key, description=check.description, blocking=check.blocking, partitions_def=days
+            )
+            for check in checks
+        ]
 
 
 class _Results:

@@ -38,7 +38,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
         kinds={"parquet", "numba"},
         owners=OWNERS,
         code_version=BINS_CODE_VERSION,
-        check_specs=checks.specs(key, checks.BINS),
+        check_specs=checks.specs(key, checks.BINS, days),
         description=f"{spec.description or pipeline}: {window} ET, {config.cell_width_ms} ms bins, {config.rows} rows.",
     )
     def bins(context: dg.AssetExecutionContext, checkpoint: BookCheckpoint) -> Iterator[Events]:

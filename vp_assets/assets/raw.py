@@ -65,7 +65,7 @@ def build_raw(chain: Chain) -> Built:
         group_name=RAW_GROUP,
         kinds={"databento", "zstd"},
         owners=OWNERS,
-        check_specs=checks.specs(KEY, checks.RAW),
+        check_specs=checks.specs(KEY, checks.RAW, days),
         description=f"One UTC day of market-by-order records of {chain.lock.symbol}, fetched and admitted or not.",
     )
     def raw_dbn(
