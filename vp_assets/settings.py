@@ -1,7 +1,7 @@
 """The one place of this package that reads the environment. Options of a command line win over variables.
 
-VP_LAKE_ROOT, VP_CACHE_DIR, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH, VP_PARTITIONS_START,
-DAGSTER_HOME, MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER, DATABENTO_API_KEY, VP_DATABENTO_GATEWAY,
+VP_LAKE_ROOT, VP_CACHE_DIR, VP_CACHE_GB, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH,
+VP_PARTITIONS_START, DAGSTER_HOME, MLFLOW_TRACKING_URI, VP_DASK_SCHEDULER, DATABENTO_API_KEY, VP_DATABENTO_GATEWAY,
 VP_DATABENTO_LIVE_GATEWAY, VP_MAX_COST_USD, VP_CATCH_UP_DAYS, VP_ALERT_WEBHOOK.
 """
 
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier day
 CATCH_UP_DAYS = 7  # how far back the schedule looks for days that it missed
+CACHE_GB = 50  # of raw days fetched from a remote lake
 MAX_COST_USD = 10.0  # what one download may cost unless it is told otherwise
 
 
@@ -34,6 +35,7 @@ class Settings:
     mlflow_artifacts: str
     first_day: dt.date
     cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
+    cache_bytes: int = CACHE_GB * 10**9  # at most so many of fetched raw days
     signals_path: tuple[Path, ...] = ()
     dask_scheduler: str | None = None
     databento_key: SecretStr | None = field(default=None, repr=False)  # shows as stars wherever it is printed
@@ -67,13 +69,14 @@ def load_settings(
         mlflow_artifacts=str(home / "mlflow" / "artifacts"),
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
         cache_dir=Path(environ["VP_CACHE_DIR"]).absolute() if environ.get("VP_CACHE_DIR") else None,
+        cache_bytes=10**9 * _whole("VP_CACHE_GB", environ.get("VP_CACHE_GB") or CACHE_GB, "gigabytes", 1_000_000),
         signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),
         dask_scheduler=environ.get("VP_DASK_SCHEDULER") or None,
         databento_key=_secret(environ.get("DATABENTO_API_KEY") or ""),
         databento_gateway=environ.get("VP_DATABENTO_GATEWAY") or None,
         databento_live_gateway=environ.get("VP_DATABENTO_LIVE_GATEWAY") or None,
         max_cost_usd=_dollars(environ.get("VP_MAX_COST_USD") or MAX_COST_USD),
-        catch_up_days=_days(environ.get("VP_CATCH_UP_DAYS") or CATCH_UP_DAYS),
+        catch_up_days=_whole("VP_CATCH_UP_DAYS", environ.get("VP_CATCH_UP_DAYS") or CATCH_UP_DAYS, "days", 366),
         alert_webhook=_secret(environ.get("VP_ALERT_WEBHOOK") or ""),
     )
 
@@ -95,11 +98,11 @@ def _dollars(given: str | float) -> float:
     return value
 
 
-def _days(given: str | int) -> int:
+def _whole(name: str, given: str | int, what: str, most: int) -> int:
     from vp_engine.errors import ConfigError
 
-    if not str(given).isdigit() or not 0 <= int(given) <= 366:
-        raise ConfigError(f"`VP_CATCH_UP_DAYS` must be days from 0 to 366, was {given!r}")
+    if not str(given).isdigit() or not 0 <= int(given) <= most:
+        raise ConfigError(f"`{name}` must be {what} from 0 to {most}, was {given!r}")
     return int(given)
 
 

@@ -45,7 +45,7 @@ class Catalog:
 
     def __init__(self, settings: ServingSettings) -> None:
         self.settings = settings
-        self.lake = Lake(settings.lake_root, settings.cache_dir)
+        self.lake = Lake(settings.lake_root, settings.cache_dir, settings.cache_bytes)
 
     @property
     def base(self) -> VPRuntimeConfig:

@@ -1,6 +1,6 @@
 """What the service is told: flags and environment, checked once at start. The only place here that reads either.
 
-VP_LAKE_ROOT, VP_CACHE_DIR, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (separated as in PATH),
+VP_LAKE_ROOT, VP_CACHE_DIR, VP_CACHE_GB, VP_CONFIG_DIR, VP_INSTRUMENT_CONFIG_PATH, VP_SIGNALS_PATH (as in PATH),
 VP_API_TOKEN, VP_ALLOWED_ORIGINS (comma-separated), VP_MAX_STREAMS, VP_CACHE_MB, VP_FRONTEND_DIST, VP_DAGSTER_URL,
 VP_MLFLOW_URL (without it MLFLOW_TRACKING_URI where that is a server). A flag wins over its variable.
 """
@@ -23,6 +23,7 @@ from vp_engine.units import parse_clock, parse_date
 
 DEFAULT_PORT = 8002
 QUEUE_BINS = 64  # bins a client may lag at speed > 0 before it loses the oldest
+CACHE_GB = 50  # raw days fetched from a remote lake
 CACHE_MB = 256  # decoded bins and frames that sessions share
 VITE_ORIGINS = ("http://127.0.0.1:5174", "http://localhost:5174")
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -53,6 +54,7 @@ class ServingSettings(BaseModel):
     base: VPRuntimeConfig
     lake_root: str = "./lake"
     cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
+    cache_bytes: int = CACHE_GB * 10**9  # at most so many of fetched raw days
     config_dir: Path = Path("./configs")
     signals_path: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
@@ -111,6 +113,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         base=base,
         lake_root=given.get("lake_root") or env.get("VP_LAKE_ROOT") or "./lake",
         cache_dir=Path(env["VP_CACHE_DIR"]) if env.get("VP_CACHE_DIR") else None,
+        cache_bytes=_int(env.get("VP_CACHE_GB") or CACHE_GB, "VP_CACHE_GB", 0, 1_000_000) * 10**9,
         config_dir=Path(given.get("config_dir") or env.get("VP_CONFIG_DIR") or "./configs"),
         signals_path=tuple(
             Path(part).expanduser() for part in env.get("VP_SIGNALS_PATH", "").split(os.pathsep) if part

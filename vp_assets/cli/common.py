@@ -71,7 +71,7 @@ class Session:
     def lake(self) -> Lake:
         from vp_engine.lake import Lake
 
-        return Lake(self.settings.lake_root, self.settings.cache_dir)
+        return Lake(self.settings.lake_root, self.settings.cache_dir, self.settings.cache_bytes)
 
     @cached_property
     def specs(self) -> SpecBook:
@@ -187,10 +187,14 @@ def table(title: str, *columns: str, right: tuple[str, ...] = (), whole: tuple[s
     return made
 
 
+def narrow(console: Console) -> bool:
+    """Whether a terminal has no room for every column."""
+    return console.width < _NARROW
+
+
 def fitting(row: dict[str, str], console: Console, wide_only: tuple[str, ...]) -> dict[str, str]:
     """The cells of a row by column, without those that a narrow terminal has no room for."""
-    narrow = console.width < _NARROW
-    return {column: cell for column, cell in row.items() if not (narrow and column in wide_only)}
+    return {column: cell for column, cell in row.items() if not (narrow(console) and column in wide_only)}
 
 
 def count(value: float | None) -> str:
