@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vp_engine.evaluation.barriers import HALF, Barriers
-from vp_engine.evaluation.bootstrap import Circle, bootstrap_p, circle_of, draws_of
+from vp_engine.evaluation.bootstrap import (
+    DRAWS,
+    MOST_DRAWS,
+    Circle,
+    bootstrap_p,
+    circle_of,
+    deeper_p,
+    draws_for,
+    draws_of,
+)
 from vp_engine.evaluation.detection import Detector, gather_trades
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -86,6 +95,64 @@ def test_stopping_at_the_hits_is_hits_over_draws():
     assert np.median(np.abs(np.log(early[known] / full[known]))) < 0.2
     hits = early[known] * np.round(50 / early[known])
     assert np.allclose(hits, 50, atol=0.5)  # 50 hits over a whole number of draws
+
+
+def test_every_number_of_trials_gets_the_draws_that_holm_asks_for():
+    assert draws_for(1) == draws_for(4000) == DRAWS
+    for trials in (4001, 10_000, 100_000):
+        assert DRAWS < draws_for(trials) <= MOST_DRAWS
+        assert trials / (draws_for(trials) + 1) <= 0.04
+    assert draws_for(10**9) == MOST_DRAWS
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_row_without_a_hit_is_drawn_on_to_its_first(seed):
+    """The p of a longer sequence that stops at its first hit, draw by draw; rows that had a hit keep theirs."""
+    block, n, before, most = 4, 40, 40, 90
+    rng = np.random.default_rng(seed)
+    net, count = random_rows(seed, 12, n)
+    net += rng.uniform(0, 6, (12, 1)) * count
+    circle, variance = Circle(n, 1, block), np.full(12, 32.0)
+    shallow = bootstrap_p(net, count, circle, variance, max_draws=before, max_hits=10**6, seed=seed)
+    deep = deeper_p(shallow, net, count, circle, variance, most, before=before, seed=seed)
+    unreached = shallow == 1 / (before + 1)
+    assert np.array_equal(deep[~unreached], shallow[~unreached], equal_nan=True)
+    for row in np.flatnonzero(unreached):
+        sums, counts = net[row].tolist(), count[row].astype(int).tolist()
+        observed = twin_observed(sums, counts, block, 32.0)
+        state = (seed + (before << 32)) * GOLDEN & MASK
+        found = np.array(twin_statistics(sums, counts, block, 32.0, most - before, state))
+        if (np.abs(found - observed) < 1e-4).any():
+            continue  # single precision may tip it
+        first = np.flatnonzero(found >= observed)
+        assert deep[row] == (1 / (before + 1 + first[0]) if first.size else 1 / (most + 1))
+
+
+def test_a_deeper_p_is_a_p_too():
+    """Under the null a row is at or below any level at most that often, on the way to the last draw and there."""
+    rng = np.random.default_rng(2)
+    rows, n, before, most = 20_000, 64, 199, 999
+    net, count = rng.normal(0.0, 3.0, (rows, n)), np.ones((rows, n))
+    circle, variance = Circle(n, 1, 1), np.zeros(rows)
+    shallow = bootstrap_p(net, count, circle, variance, max_draws=before)
+    deep = deeper_p(shallow, net, count, circle, variance, most, before=before)
+    assert 60 < (shallow == 1 / 200).sum() < 180
+    assert (deep <= shallow).all()
+    for level in (1 / 1000, 1 / 700, 1 / 400, 1 / 200):
+        share = int((deep <= level + 1e-12).sum())
+        assert stats.binomtest(share, rows, level).pvalue > 0.001, (level, share)
+
+
+def test_an_edge_beyond_the_draws_is_told_from_one_that_ends_there():
+    n = 480
+    strong, none = np.full((1, n), 2.0) + np.random.default_rng(0).normal(0, 1, (1, n)), np.zeros((1, n))
+    net, count, circle = np.concatenate([strong, none]), np.ones((2, n)), Circle(n, 75, 16)
+    p_values = bootstrap_p(net, count, circle, np.full(2, 32.0))
+    assert p_values[0] == 1 / (DRAWS + 1)
+    deep = deeper_p(p_values, net, count, circle, np.full(2, 32.0), draws_for(6000))
+    assert deep[0] == 1 / 150_000
+    assert deep[1] == p_values[1]
 
 
 def test_blocks_are_those_of_the_stationary_bootstrap():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.evaluation.walk_forward import DayResults, choose, leaders, pool
@@ -19,8 +21,14 @@ def row(schema: pa.Schema, **values: Any) -> dict[str, Any]:
     return {field.name: values.get(field.name, _ZERO[field.type]) for field in schema}
 
 
-def day(name: str, figures: dict[str, tuple[int, float]], threshold: float = 0.1, evaluation: str = "{}") -> DayResults:
-    """A day with trials by name: (trades, net pnl)."""
+def day(
+    name: str,
+    figures: dict[str, tuple[int, float]],
+    *thresholds: float,
+    evaluation: str = "{}",
+    p_value: float = 0.2,
+) -> DayResults:
+    """A day with trials by name: (trades, net pnl), the same at every threshold."""
     meta = [
         row(RUNS_META_SCHEMA, run_id=f"{trial}@{name}", trial_id=trial, dt=name, evaluation=evaluation)
         for trial in figures
@@ -35,8 +43,11 @@ def day(name: str, figures: dict[str, tuple[int, float]], threshold: float = 0.1
             n_up_tp=n // 2,
             net_total_pnl_ticks=n * pnl,
             break_even_rate=0.4,
+            n_effective=n / 2,
+            p_value=p_value,
         )
         for trial, (n, pnl) in figures.items()
+        for threshold in thresholds or (0.1,)
     ]
     return DayResults(name, name, pa.Table.from_pylist(meta, RUNS_META_SCHEMA), pa.Table.from_pylist(runs, RUNS_SCHEMA))
 
@@ -99,11 +110,12 @@ def test_nothing_to_choose(held: dict[str, DayResults], asked: dict[str, Any], e
 
 
 def test_a_calibrated_threshold_is_the_same_quantile_on_every_day() -> None:
+    """Counted from the highest: a day on which the signal is 0 more often lacks the low quantiles."""
     calibrated = '{"calibration_fraction": 0.2}'
     days = {
-        "2026-02-02": day("2026-02-02", {"a": (10, 1.0)}, 0.123, calibrated),
-        "2026-02-03": day("2026-02-03", {"a": (10, 2.0)}, 0.345, calibrated),
-        "2026-02-06": day("2026-02-06", {"a": (10, -1.0)}, 0.567, calibrated),
+        "2026-02-02": day("2026-02-02", {"a": (10, 1.0)}, 0.01, 0.123, evaluation=calibrated),
+        "2026-02-03": day("2026-02-03", {"a": (10, 2.0)}, 0.345, evaluation=calibrated),
+        "2026-02-06": day("2026-02-06", {"a": (10, -1.0)}, 0.02, 0.03, 0.567, evaluation=calibrated),
     }
     chosen = choose(experiment(days=SPLIT, selection={"min_signals": 20}), days)
     assert [row["threshold"] for row in chosen.by_day] == [0.123, 0.345, 0.567]
@@ -117,8 +129,22 @@ def test_days_of_one_role_together() -> None:
     assert train.net_mean_pnl_ticks == 1.0
     assert train.tp_rate == 0.5
     assert train.tp_rate_low < 0.5 < train.tp_rate_high
+    assert train.n_effective == 20.0
     assert (test.n_days, test.net_mean_pnl_ticks, test.days_in_profit) == (1, -5.0, 0)
     assert pool(choose(experiment(), {"2026-02-02": DAYS["2026-02-02"]}).by_day, "test") is None
+
+
+def test_days_together_have_fishers_p() -> None:
+    figures = {"a": (10, 1.0)}
+    days = {
+        f"2026-02-0{at}": day(f"2026-02-0{at}", figures, p_value=p) for at, p in enumerate((0.04, 0.1, np.nan, 0.3), 2)
+    }
+    found = pool(choose(experiment(selection={"min_signals": 1}), days).by_day, "train")
+    assert found.p_value == pytest.approx(stats.combine_pvalues([0.04, 0.1, 0.3]).pvalue, rel=1e-12)
+    alone = pool(choose(experiment(), {"2026-02-02": days["2026-02-02"]}).by_day, "train")
+    assert alone.p_value == pytest.approx(0.04, rel=1e-12)
+    unknown = pool(choose(experiment(), {"2026-02-04": days["2026-02-04"]}).by_day, "train")
+    assert np.isnan(unknown.p_value)
 
 
 def test_leaders_are_ranked_by_the_train_days_and_carry_what_the_test_days_said() -> None:

@@ -13,10 +13,10 @@ from evaluation_lake import CONFIG, SERVING, experiment, make_lake
 from vp_engine.errors import ConfigError
 from vp_engine.evaluation import expand
 from vp_engine.evaluation.groups import Evaluator, sweep_input
-from vp_engine.evaluation.rows import COUNTED
+from vp_engine.evaluation.rows import COUNTED, Sharing
 from vp_engine.evaluation.workers import Plan, _sweep_leftovers, count_here, count_in_processes
 
-PIECE = 50
+PIECE = Sharing(50)
 
 
 def groups_of(signals: list[str], **sweep) -> list[list]:

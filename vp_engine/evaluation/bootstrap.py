@@ -15,7 +15,9 @@ are valid p-values: under the null P(p <= a) <= a. A p of 0.5 costs 100 draws, o
 Draws are summed in single precision, which moves a statistic by some 1e-5 of itself: nothing beside the chance in
 them, and half the time.
 
-No p lies below 1/(DRAWS + 1), so of more than 5,000 trials none can pass Holm at 5 %. Hansen's SPA has no such limit.
+No p lies below 1/(DRAWS + 1), and of more than 5,000 trials none with that p passes Holm at 5 %. So a row without any
+hit is held against more draws where its sweep asks for them (`draws_for`), until the first hit: 1/draws then, or
+1/(draws + 1) after the last. To have this p or a smaller one means to lie above all draws before, so it is as valid.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -31,6 +33,8 @@ from vp_engine.jit import inlined, inner, kernel
 
 DRAWS = 99_999
 HITS = 50
+DRAWS_A_TRIAL = 25  # a row that no draw reaches has a Holm p of 1/25 at most
+MOST_DRAWS = 2_499_999  # so of more than 125,000 trials Holm can pass none at 5 %
 SEED = 42
 GRAINS_PER_BLOCK = 16  # a block may begin at sixteenths of its length
 LANES = 128  # rows that share the reading of a draw, side by side in memory
@@ -211,6 +215,46 @@ def count_hits_nb(sums, observed, null_variance, draws, max_hits, acc, hits, dra
             return
 
 
+def draws_for(n_trials: int) -> int:
+    """Draws that a row without a hit needs before Holm's correction for so many trials can call it significant."""
+    return min(max(DRAWS, DRAWS_A_TRIAL * n_trials - 1), MOST_DRAWS)
+
+
+class _Rows(NamedTuple):
+    """Rows as the draws are held against them. sums float32 (2, rows, n + 1), observed, null_variance float64 (rows,)
+    as in `observe_nb`; hits, drawn int64 (rows,) are carried on."""
+
+    sums: np.ndarray
+    observed: np.ndarray
+    null_variance: np.ndarray
+    hits: np.ndarray
+    drawn: np.ndarray
+
+
+def _observed(net: np.ndarray, count: np.ndarray, circle: Circle, null_variance: np.ndarray) -> _Rows:
+    """Rows that no draw has been held against."""
+    rows, n = net.shape
+    sums, observed = np.empty((2, rows, n + 1), np.float32), np.empty(rows)
+    observe_nb(net, count, circle.block, null_variance, sums[0], sums[1], observed)
+    return _Rows(sums, observed, null_variance, np.zeros(rows, np.int64), np.zeros(rows, np.int64))
+
+
+def _hold_against(draws: Draws, rows: _Rows, some: np.ndarray, max_hits: int) -> None:
+    """Hold draws against the rows at positions `some` int64 (m,), LANES of them at a time."""
+    n = rows.sums.shape[2]
+    for at in range(0, some.size, LANES):
+        part = some[at : at + LANES]
+        lanes = np.zeros((n, 2, -(-part.size // _NARROW) * _NARROW), np.float32)
+        lanes[:, :, : part.size] = rows.sums[:, part].T.swapaxes(1, 2)
+        row = np.full((2, lanes.shape[2]), np.nan)
+        row[:, : part.size] = rows.observed[part], rows.null_variance[part]
+        counted = np.zeros((2, lanes.shape[2]), np.int64)
+        counted[:, : part.size] = rows.hits[part], rows.drawn[part]
+        acc = np.empty((5, lanes.shape[2]), np.float32)
+        count_hits_nb(lanes, row[0], row[1], draws, max_hits, acc, counted[0], counted[1])
+        rows.hits[part], rows.drawn[part] = counted[:, : part.size]
+
+
 def bootstrap_p(
     net: np.ndarray,
     count: np.ndarray,
@@ -225,27 +269,44 @@ def bootstrap_p(
     net: float64 (rows, n_grains), net pnl in ticks of the trades entered in each grain; count: float64, their number;
     null_variance: float64 (rows,), ticks squared.
     """
-    rows, n = net.shape
-    sums, observed = np.empty((2, rows, n + 1), np.float32), np.empty(rows)
-    observe_nb(net, count, circle.block, null_variance, sums[0], sums[1], observed)
-    hits, drawn = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    left = np.argsort(observed, kind="stable")  # rows of like p side by side end together
-    left = left[: np.count_nonzero(~np.isnan(observed))]
+    rows = _observed(net, count, circle, null_variance)
+    left = np.argsort(rows.observed, kind="stable")  # rows of like p side by side end together
+    left = left[: np.count_nonzero(~np.isnan(rows.observed))]
     for first, n_draws in _parts(max_draws):
         if not left.size:
             break
-        draws = draws_of(n, circle.block, first, n_draws, seed)
-        for at in range(0, left.size, LANES):
-            some = left[at : at + LANES]
-            lanes = np.zeros((n + 1, 2, -(-some.size // _NARROW) * _NARROW), np.float32)
-            lanes[:, :, : some.size] = sums[:, some].T.swapaxes(1, 2)
-            row = np.full((2, lanes.shape[2]), np.nan)
-            row[:, : some.size] = observed[some], null_variance[some]
-            counted = np.zeros((2, lanes.shape[2]), np.int64)
-            counted[:, : some.size] = hits[some], drawn[some]
-            acc = np.empty((5, lanes.shape[2]), np.float32)
-            count_hits_nb(lanes, row[0], row[1], draws, max_hits, acc, counted[0], counted[1])
-            hits[some], drawn[some] = counted[:, : some.size]
-        left = left[hits[left] < max_hits]
-    p_values = np.where(hits >= max_hits, hits / np.maximum(drawn, 1), (hits + 1) / (max_draws + 1))
-    return np.where(np.isnan(observed), np.nan, p_values)
+        _hold_against(draws_of(circle.n_grains, circle.block, first, n_draws, seed), rows, left, max_hits)
+        left = left[rows.hits[left] < max_hits]
+    done = rows.hits >= max_hits
+    p_values = np.where(done, rows.hits / np.maximum(rows.drawn, 1), (rows.hits + 1) / (max_draws + 1))
+    return np.where(np.isnan(rows.observed), np.nan, p_values)
+
+
+def deeper_p(
+    p_values: np.ndarray,
+    net: np.ndarray,
+    count: np.ndarray,
+    circle: Circle,
+    null_variance: np.ndarray,
+    max_draws: int,
+    before: int = DRAWS,
+    seed: int = SEED,
+) -> np.ndarray:
+    """`p_values` float64 (rows,) of `before` draws, with those that no draw has reached drawn on to `max_draws`.
+
+    The other arguments are those that gave `p_values`.
+    """
+    unreached = np.flatnonzero(p_values == 1 / (before + 1))
+    if max_draws <= before or not unreached.size:
+        return p_values
+    rows = _observed(net[unreached], count[unreached], circle, null_variance[unreached])
+    left, last = np.arange(unreached.size), before
+    while left.size and last < max_draws:
+        n_draws = min(_LAST_PART, max_draws - last)
+        # Made once for this call and let go: kept, they would take more memory than all the rows.
+        draws = draws_of.__wrapped__(circle.n_grains, circle.block, last, n_draws, seed)
+        _hold_against(draws, rows, left, 1)
+        left, last = left[rows.hits[left] == 0], last + n_draws
+    deeper = p_values.copy()
+    deeper[unreached] = np.where(rows.hits > 0, 1 / (before + np.maximum(rows.drawn, 1)), 1 / (max_draws + 1))
+    return deeper

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from vp_engine.errors import ConfigError
 from vp_engine.evaluation.groups import Evaluator, SweepInput
-from vp_engine.evaluation.rows import Counted
+from vp_engine.evaluation.rows import Counted, Sharing
 from vp_engine.evaluation.trials import Trial
 from vp_engine.hashing import canonical_json
 from vp_engine.signals import load_signals, loaded_files
@@ -27,7 +27,7 @@ class _Shared(NamedTuple):
 
     token: str
     source: SweepInput
-    piece_bins: int
+    sharing: Sharing
     own_signals: tuple[Path, ...]
 
 
@@ -37,7 +37,7 @@ _thread = threading.local()  # a cluster's worker may run several threads, each 
 def _evaluator(shared: _Shared) -> Evaluator:
     if getattr(_thread, "token", None) != shared.token:
         load_signals(shared.own_signals)
-        _thread.evaluator, _thread.token = Evaluator(shared.source, shared.piece_bins), shared.token
+        _thread.evaluator, _thread.token = Evaluator(shared.source, *shared.sharing), shared.token
     found: Evaluator = _thread.evaluator
     return found
 
@@ -53,7 +53,7 @@ def _count(shared: _Shared, at: int, group: Sequence[Trial], scores: Scores | No
 def count_on_cluster(
     scheduler: str,
     source: SweepInput,
-    piece_bins: int,
+    sharing: Sharing,
     groups: Sequence[Sequence[Trial]],
     on_done: Callable[[int, Counted], None],
 ) -> None:
@@ -71,7 +71,7 @@ def count_on_cluster(
     with client, client.as_current():
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise ConfigError(f"the Dask cluster at `{scheduler}` has no workers; start one")
-        everything = _Shared(uuid.uuid4().hex, source, piece_bins, loaded_files())
+        everything = _Shared(uuid.uuid4().hex, source, sharing, loaded_files())
         spread = client.scatter(everything, broadcast=True, hash=False)
         scores: dict[str, Any] = {}
         futures = []

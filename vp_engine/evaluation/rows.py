@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from vp_engine.evaluation.barriers import Barriers
-from vp_engine.evaluation.bootstrap import bootstrap_p, circle_of
+from vp_engine.evaluation.bootstrap import DRAWS, bootstrap_p, circle_of, deeper_p
 from vp_engine.evaluation.counting import SUMS, TALLY, Firings, Rows, count_rows_nb, scratch_of
 from vp_engine.evaluation.detection import Detector, Prediction, Trades, gather_trades
 from vp_engine.evaluation.spa import spa_p
@@ -26,10 +26,19 @@ CALIBRATION_QUANTILES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.99)
 FALLBACK_THRESHOLDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2)
 _HOUR_NS = 3600 * NS_PER_S
 _LATER = ("run_id", "sweep_address", "tp_rate_low", "tp_rate_high", "p_binomial", "p_holm", "deflated_sharpe")
-COUNTED = tuple(field.name for field in RUNS_FIELDS if field.name not in _LATER)
+_DEEPER = "p_deeper"  # `p_value` with as many draws as the sweep's correction needs
+COUNTED = (*(field.name for field in RUNS_FIELDS if field.name not in _LATER), _DEEPER)
 _PIECES = "pieces"
 _ROWS_AT_ONCE = 2048  # what a row needs on the way to its p is a few kB
 _EXITS = ("tp", "sl", "timeout")
+
+
+class Sharing(NamedTuple):
+    """What all rows of a sweep share. piece_bins: length of the pieces that their pnl is summed over; draws: what a row
+    without a hit is held against for Holm's correction (`draws_for`)."""
+
+    piece_bins: int
+    draws: int = DRAWS
 
 
 class Counted(NamedTuple):
@@ -96,11 +105,12 @@ def _alike(positions: Iterable[int], key: Callable[[int], Any]) -> list[tuple[An
 class Counter:
     """Counts the rows of trials that share one signal's values, over one market.
 
-    piece_bins: length of the pieces that the sweep's rows share; bin_ns: a bin's width.
+    bin_ns: a bin's width.
     """
 
-    def __init__(self, barriers: Barriers, bin_seq: np.ndarray, piece_bins: int, bin_ns: int) -> None:
-        self._barriers, self._bin_seq, self._piece_bins, self._bin_ns = barriers, bin_seq, piece_bins, bin_ns
+    def __init__(self, barriers: Barriers, bin_seq: np.ndarray, sharing: Sharing, bin_ns: int) -> None:
+        self._barriers, self._bin_seq, self._bin_ns = barriers, bin_seq, bin_ns
+        self._piece_bins, self._draws = sharing
 
     def count(self, values: np.ndarray, prediction: Prediction, trials: Sequence[Trial]) -> Counted:
         """Rows of `trials` in order, thresholds rising; values float64 (n,)."""
@@ -145,7 +155,7 @@ class Counter:
         n_bins = values.size
         tally, sums = np.empty((len(rows), len(TALLY)), np.int64), np.empty((len(rows), len(SUMS)))
         pieces = np.empty((len(rows), -(-n_bins // self._piece_bins)))
-        p_values = np.full(len(rows), np.nan)
+        p_values, deeper = np.full((2, len(rows)), np.nan)
         firings, firing = self._firings(values, prediction, rows, fired)
         delay = np.array([row.evaluation.entry_delay_bins for row in rows])
         cost = np.array([row.evaluation.cost_ticks for row in rows])
@@ -166,13 +176,20 @@ class Counter:
                 )  # fmt: skip
             if circle is not None:
                 variance = np.array([rows[at].evaluation.null_variance for at in members])
-                p_values[members] = bootstrap_p(net[members], count[members], circle, variance)
+                drawn = net[members], count[members], circle, variance
+                p_values[members] = bootstrap_p(*drawn)
+                deeper[members] = deeper_p(p_values[members], *drawn, self._draws)
         counted: dict[str, np.ndarray] = {name: tally[:, at] for at, name in enumerate(TALLY)}
         counted |= {name: sums[:, at] for at, name in enumerate(SUMS)}
-        return self._columns(rows, counted, p_values, n_bins), pieces
+        return self._columns(rows, counted, p_values, deeper, n_bins), pieces
 
     def _columns(
-        self, rows: Sequence[_Row], counted: dict[str, np.ndarray], p_values: np.ndarray, n_bins: int
+        self,
+        rows: Sequence[_Row],
+        counted: dict[str, np.ndarray],
+        p_values: np.ndarray,
+        deeper: np.ndarray,
+        n_bins: int,
     ) -> dict[str, np.ndarray]:
         """Columns of COUNTED from what the kernels counted."""
         n = counted["n_signals"]
@@ -198,6 +215,7 @@ class Counter:
                 "net_std_pnl_ticks": net_std,
                 "sharpe": np.where(net_std > 0, net_mean / net_std, np.nan),
                 "p_value": np.maximum(p_values, floor),
+                _DEEPER: np.maximum(deeper, floor),
             }
         return {name: columns[name] for name in COUNTED}
 
@@ -262,7 +280,7 @@ def judge(
     columns["sweep_address"] = pa.repeat(sweep_address, len(n))
     columns["tp_rate_low"], columns["tp_rate_high"] = wilson_interval(hits, n)
     columns["p_binomial"] = binomial_p(hits, n, columns["break_even_rate"])
-    columns["p_holm"] = holm(of_judged("p_value"))
+    columns["p_holm"] = holm(of_judged(_DEEPER))
     columns["deflated_sharpe"] = deflated_sharpe(
         of_judged("sharpe"),
         columns["n_effective"],

@@ -49,6 +49,13 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def fisher_p(p_values: np.ndarray) -> float:
+    """Fisher's combination of float64 (m,) p-values of independent samples; NaN are passed over, NaN if nothing else
+    is there."""
+    known = p_values[~np.isnan(p_values)]
+    return float(special.chdtrc(2 * known.size, -2 * np.log(known).sum())) if known.size else float("nan")
+
+
 def expected_max_sharpe(variance: float, n_trials: int) -> float:
     """Expected largest of n_trials Sharpe ratios that are all 0 in truth and vary by `variance` between trials."""
     if n_trials < 2:

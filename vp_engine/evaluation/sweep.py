@@ -13,14 +13,26 @@ import numpy as np
 import pyarrow as pa
 
 from vp_engine.errors import ConfigError
+from vp_engine.evaluation.bootstrap import draws_for
 from vp_engine.evaluation.detection import Trades
 from vp_engine.evaluation.groups import Evaluator, SweepInput, signal_values, sweep_input
-from vp_engine.evaluation.rows import Counted, joined, judge, meta_table, table_of_counted, trades_of, trials_known
+from vp_engine.evaluation.rows import (
+    CALIBRATION_QUANTILES,
+    Counted,
+    Sharing,
+    joined,
+    judge,
+    meta_table,
+    table_of_counted,
+    trades_of,
+    trials_known,
+)
 from vp_engine.evaluation.spa import piece_bins_of
 from vp_engine.evaluation.trials import SWEEP_CODE_VERSION, Evaluation, Trial, run_id, trial_id
 from vp_engine.evaluation.workers import run_groups
 from vp_engine.hashing import canonical_json
 from vp_engine.lake.datasets import Dataset
+from vp_engine.lake.results import RUNS_SCHEMA
 from vp_engine.signals import get_signal
 from vp_engine.signals.base import FittedModels
 from vp_engine.specs.experiment import ExperimentSpec
@@ -92,6 +104,8 @@ def evaluate(
                 f"`warmup_bins` and `calibration_fraction` leave nothing of the {dataset.n_bins} bins to evaluate"
             )
     piece_bins = piece_bins_of([trial.evaluation.max_hold_bins for trial in trials])
+    n_rows = sum(len(trial.thresholds or CALIBRATION_QUANTILES) for trial in trials)
+    sharing = Sharing(piece_bins, draws_for(n_rows))
     left = kept.read() if kept is not None else None
     parts = [] if left is None else trials_known(left, ids, -(-dataset.n_bins // piece_bins))
     known = {int(at) for part in parts for at in part.trial}
@@ -113,9 +127,7 @@ def evaluate(
         on_progress(done, len(trials))
     workers = min(max_workers or os.cpu_count() or 1, len(members) or 1)
     try:
-        run_groups(
-            source, piece_bins, [[trials[at] for at in group] for group in members], workers, dask_scheduler, take
-        )
+        run_groups(source, sharing, [[trials[at] for at in group] for group in members], workers, dask_scheduler, take)
     finally:
         if kept is not None:
             kept.flush()
@@ -203,4 +215,4 @@ def replay_trades(
     values = signal_values(evaluator.source, trial, models)
     trades = trades_of(values, evaluator.bin_seq, evaluator.barriers, threshold, judged, get_signal(signal).prediction)
     figures = evaluator.count([trial], values=values).figures
-    return trades, {name: column[0].item() for name, column in figures.items()}
+    return trades, {name: column[0].item() for name, column in figures.items() if name in RUNS_SCHEMA.names}

@@ -1,8 +1,9 @@
 """Walk-forward over days: a winner is chosen on the train days of an experiment and reported day by day on all.
 
 A trial keeps its `trial_id` from day to day. So does a threshold that was given; one that comes from a day's own
-calibration part is the same threshold where it is the same quantile, whatever its value there. Figures over several
-days are means weighted by trades.
+calibration part is the same threshold where it is the same quantile, whatever its value there. Quantiles are counted
+from the highest: a day on which a signal is often 0 lacks the low ones. Figures over several days are means weighted by
+trades; their p is Fisher's, since days do not overlap.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import pyarrow as pa
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.evaluation.promotion import select_row
-from vp_engine.evaluation.statistics import wilson_interval
+from vp_engine.evaluation.statistics import fisher_p, wilson_interval
 from vp_engine.lake.results import LESS_IS_BETTER, SORTABLE
 from vp_engine.specs.experiment import ExperimentSpec
 
 Role = Literal["train", "test"]
-Level = tuple[str, float]  # ("value", threshold) or ("quantile", position among the day's thresholds)
+Level = tuple[str, float]  # ("value", threshold) or ("quantile", how many of the day's thresholds are not below it)
 
 
 class DayResults(NamedTuple):
@@ -43,11 +44,13 @@ class Choice(NamedTuple):
 
 
 class Pooled(NamedTuple):
-    """All trades of a choice over the days of one role; rates and means are NaN without trades."""
+    """All trades of a choice over the days of one role; rates, means and p are NaN without trades. n_effective: what
+    overlapping trades are worth; p_value: of the days together, one-sided, before any correction for having chosen."""
 
     role: Role
     n_days: int
     n_signals: int
+    n_effective: float
     tp_rate: float
     tp_rate_low: float
     tp_rate_high: float
@@ -55,6 +58,7 @@ class Pooled(NamedTuple):
     net_mean_pnl_ticks: float
     net_total_pnl_ticks: float
     days_in_profit: int
+    p_value: float
 
 
 def choose(
@@ -109,7 +113,7 @@ def _levels(held: DayResults) -> dict[str, dict[Level, dict[str, Any]]]:
         calibrated = evaluation.get("calibration_fraction") is not None
         own.sort(key=lambda row: float(row["threshold"]))
         found[meta[run_id]["trial_id"]] = {
-            ("quantile", float(at)) if calibrated else ("value", float(row["threshold"])): {
+            ("quantile", float(len(own) - at)) if calibrated else ("value", float(row["threshold"])): {
                 **row, "spa_p_value": meta[run_id]["spa_p_value"],
             }
             for at, row in enumerate(own)
@@ -130,6 +134,7 @@ def pool(by_day: Iterable[Mapping[str, Any]], role: Role) -> Pooled | None:
         role=role,
         n_days=len(rows),
         n_signals=n,
+        n_effective=sum(float(row["n_effective"]) for row in rows),
         tp_rate=hits / n if n else float("nan"),
         tp_rate_low=float(low[0]),
         tp_rate_high=float(high[0]),
@@ -137,6 +142,7 @@ def pool(by_day: Iterable[Mapping[str, Any]], role: Role) -> Pooled | None:
         net_mean_pnl_ticks=total / n if n else float("nan"),
         net_total_pnl_ticks=total,
         days_in_profit=sum(float(row["net_total_pnl_ticks"]) > 0 for row in rows),
+        p_value=fisher_p(np.array([row["p_value"] for row in rows], float)),
     )
 
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from vp_engine.evaluation.groups import Evaluator, SweepInput
-from vp_engine.evaluation.rows import Counted
+from vp_engine.evaluation.rows import Counted, Sharing
 from vp_engine.evaluation.trials import Trial
 from vp_engine.hashing import canonical_json
 from vp_engine.signals import get_signal, load_signals, loaded_files
@@ -138,9 +138,9 @@ def _nothing(_: Any) -> None:
     return None
 
 
-def count_here(source: SweepInput, piece_bins: int, groups: Sequence[Group], threads: int, on_done: Done) -> None:
+def count_here(source: SweepInput, sharing: Sharing, groups: Sequence[Group], threads: int, on_done: Done) -> None:
     """Every group in this process."""
-    evaluator = Evaluator(source, piece_bins)
+    evaluator = Evaluator(source, *sharing)
     if threads <= 1:
         _drive(_AtOnce(), 1, groups, evaluator.scores, evaluator.count, _nothing, on_done)
         return
@@ -161,10 +161,10 @@ def _start_worker(folder: Path, own_signals: Sequence[Path]) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     load_signals(own_signals)
-    config, names, piece_bins = pickle.loads((folder / "config.pickle").read_bytes())
+    config, names, sharing = pickle.loads((folder / "config.pickle").read_bytes())
     columns = {name: _mapped(folder / f"{name}.npy") for name in names}
     source = SweepInput(config, _mapped(folder / "bins.npy"), columns)
-    _worker = Evaluator(source, piece_bins), folder
+    _worker = Evaluator(source, *sharing), folder
 
 
 def _mapped(path: Path) -> np.ndarray:
@@ -215,7 +215,7 @@ def _sweep_leftovers(root: Path) -> None:
 
 
 @contextmanager
-def _shared(source: SweepInput, piece_bins: int) -> Iterator[Path]:
+def _shared(source: SweepInput, sharing: Sharing) -> Iterator[Path]:
     """A folder that processes map the dataset from, while the context lasts."""
     root = Path(tempfile.gettempdir())
     _sweep_leftovers(root)
@@ -224,15 +224,15 @@ def _shared(source: SweepInput, piece_bins: int) -> Iterator[Path]:
         np.save(folder / "bins.npy", source.bins)
         for column, values in source.columns.items():
             np.save(folder / f"{column}.npy", values)
-        (folder / "config.pickle").write_bytes(pickle.dumps((source.config, tuple(source.columns), piece_bins)))
+        (folder / "config.pickle").write_bytes(pickle.dumps((source.config, tuple(source.columns), sharing)))
         yield folder
 
 
 def count_in_processes(
-    source: SweepInput, piece_bins: int, groups: Sequence[Group], workers: int, on_done: Done
+    source: SweepInput, sharing: Sharing, groups: Sequence[Group], workers: int, on_done: Done
 ) -> None:
     """Every group in a pool of fresh processes: the caller may hold threads and locks that a fork would freeze."""
-    with _shared(source, piece_bins) as folder:
+    with _shared(source, sharing) as folder:
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(folder, loaded_files()))
         try:
@@ -244,7 +244,7 @@ def count_in_processes(
 
 def run_groups(
     source: SweepInput,
-    piece_bins: int,
+    sharing: Sharing,
     groups: Sequence[Group],
     workers: int,
     scheduler: str | None,
@@ -256,8 +256,8 @@ def run_groups(
     if scheduler is not None:
         from vp_engine.evaluation.cluster import count_on_cluster
 
-        count_on_cluster(scheduler, source, piece_bins, groups, on_done)
+        count_on_cluster(scheduler, source, sharing, groups, on_done)
     elif workers > 1 and any(is_learning(group) for group in groups):
-        count_in_processes(source, piece_bins, groups, workers, on_done)
+        count_in_processes(source, sharing, groups, workers, on_done)
     else:
-        count_here(source, piece_bins, groups, workers, on_done)
+        count_here(source, sharing, groups, workers, on_done)

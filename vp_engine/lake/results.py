@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,9 +91,9 @@ RUNS_FIELDS: tuple[Field, ...] = (
     Field("kurtosis", "f8", "", "kurtosis of the net pnl, normal 3"),
     Field("n_independent", "i8", "", "largest number of trades of which no two overlap"),
     Field("n_effective", "f8", "", "trades by their average uniqueness: what overlapping ones are worth"),
-    Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction"),
+    Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least"),
     Field("p_binomial", "f8", "", "binomial p of tp_rate against break-even: shown, does not decide"),
-    Field("p_holm", "f8", "", "p_value after Holm's correction over the sweep"),
+    Field("p_holm", "f8", "", "the same after Holm's correction over the sweep; of more draws where 1e-5 is too much"),
     Field("deflated_sharpe", "f8", "", "P(true Sharpe above what the best of n_trials shows by luck)"),
 )
 
@@ -236,14 +236,15 @@ class ResultsDB:
         min_signals: int = 5,
         top_n: int | None = 50,
         *,
-        sweep_address: str | None = None,
+        sweep_address: str | Sequence[str] | None = None,
         experiment: str | None = None,
         best_per_run: bool = False,
     ) -> pa.Table:
         """Rows of `runs` with the columns of `runs_meta`, best by `sort` first (`rank`). top_n None: all.
-        best_per_run keeps the best threshold of each run. ConfigError for a bad sort, NotFoundError for a sweep that
-        is not there; no match gives an empty table."""
-        table = self._joined(None if sweep_address is None else [sweep_address])
+        sweep_address: one or several; experiment: the one that asked first; best_per_run keeps the best threshold of
+        each run. ConfigError for a bad sort, NotFoundError for a sweep that is not there; no match gives an empty
+        table."""
+        table = self._joined([sweep_address] if isinstance(sweep_address, str) else sweep_address)
         for name, wanted in (("signal", signal), ("dataset_id", dataset_id), ("experiment", experiment)):
             if wanted is not None:
                 table = table.filter(pc.equal(table[name], wanted))

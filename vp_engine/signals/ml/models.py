@@ -112,9 +112,9 @@ class Scaled(Model):
         self.n_features = self._mean.size
 
     @classmethod
+    @abstractmethod
     def estimators(cls) -> tuple[type, ...]:
         """Types that the second step may have."""
-        raise NotImplementedError
 
     def encode(self) -> bytes:
         """The pipeline as a skops archive."""
