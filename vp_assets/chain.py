@@ -84,7 +84,7 @@ def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
     """
     model, known = {"pipeline": (PipelineSpec, book.pipelines), "experiment": (ExperimentSpec, book.experiments)}[kind]
     if not (given.endswith((".yaml", ".yml")) or "/" in given):
-        return known[given].name
+        return given if kind == "experiment" and given in book.families else known[given].name
     spec = load_yaml_spec(Path(given), model)
     if spec.name in known:
         if known[spec.name] != spec:
@@ -96,7 +96,8 @@ def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
             book.pipelines[spec.name] = spec
         else:
             book.pipeline_of(spec.serving)
-            book.experiments[spec.name] = spec
+            if spec.name not in book.families:
+                book.add_experiment(spec)
     except VPError as error:
         raise type(error)(f"{given}: {error}") from None
     return spec.name
@@ -109,7 +110,7 @@ class Chain:
         self.settings = settings
         load_signals(settings.signals_path)
         self.lock = specs.lock if specs is not None else load_instrument(settings.instrument)
-        self.lake = lake if lake is not None else Lake(settings.lake_root, settings.cache_dir)
+        self.lake = lake if lake is not None else Lake(settings.lake_root, settings.cache_dir, settings.cache_bytes)
         self._specs = specs
 
     @cached_property

@@ -59,6 +59,15 @@ def configs(tmp_path):
     return load
 
 
+def test_the_experiment_of_the_page_says_every_field_there_is():
+    page = (CONFIGS.parent / "docs" / "research.md").read_text(encoding="utf-8")
+    said = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    spec = ExperimentSpec.parse(said, "page")
+    assert set(said) == set(spec.model_dump()) - {"description"}
+    assert set(said["eval"]) == set(spec.eval.model_dump())
+    assert set(said["sweep"]) == set(spec.sweep.model_dump())
+
+
 def test_shipped_specs():
     book = SpecBook.load(CONFIGS, None, LOCK)
     assert set(book.pipelines) == {"mnq_60m_baseline", "mnq_demo", "mnq_5m", "mnq_20m"}
@@ -228,3 +237,42 @@ def test_promotion_record_round_trip(tmp_path):
     path = tmp_path / "won.yaml"
     path.write_text(dump_yaml(spec))
     assert load_yaml_spec(path, ServingSpec) == spec
+
+
+def test_an_experiment_over_several_pipelines_is_one_on_each(configs):
+    wider = pipeline("wide", pipeline={"grid_radius_ticks": 60})
+    foreign = pipeline("foreign", capture={**CAPTURE, "symbol": "ESH4"})
+    tried = experiment(pipelines=["one", "wide", "foreign"])
+    book = configs(pipelines=[pipeline(), wider, foreign], experiments=[tried])
+    assert book.members("one_sweep") == ("one_sweep_on_one", "one_sweep_on_wide")
+    assert set(book.experiments) == set(book.members("one_sweep"))
+    assert book.experiments["one_sweep_on_one"].serving == "one_serving"
+    on_wide = book.experiments["one_sweep_on_wide"]
+    assert (on_wide.serving, on_wide.pipelines) == ("one_serving_on_wide", None)
+    assert book.pipeline_of("one_sweep_on_wide").name == "wide"
+    assert book.serving_config(on_wide.serving).grid_radius_ticks == 60
+    assert "one_sweep_on_foreign" in {name for name, _ in book.skipped}
+    assert configs(experiments=[experiment()]).members("one_sweep") == ("one_sweep",)
+
+
+@pytest.mark.parametrize(
+    ("specs", "words"),
+    [
+        ({"experiments": [experiment(pipelines=["nowhere"])]}, "`pipelines` names `nowhere`"),
+        (
+            {"experiments": [experiment(pipelines=["one"]), experiment("one_sweep_on_one")]},
+            "one_sweep_on_one` is taken",
+        ),
+        (
+            {
+                "pipelines": [pipeline(), pipeline("two")],
+                "serving": [serving(), serving("one_serving_on_two")],
+                "experiments": [experiment(pipelines=["two"])],
+            },
+            "one_serving_on_two` is taken",
+        ),
+    ],
+)
+def test_names_of_several_pipelines_that_clash_or_lead_nowhere(configs, specs, words):
+    with pytest.raises(ConfigError, match=words):
+        configs(**specs)

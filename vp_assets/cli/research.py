@@ -41,45 +41,43 @@ def run(
 
     chain = Chain(session.settings, session.lake, session.specs)
     name = spec_by_name_or_path(chain.specs, experiment, "experiment")
-    pipeline = chain.specs.pipeline_of(name).name
-    days = [one for asked in day or (None,) for one in chain.days(name, asked)]
-    for one in days:
-        require_raw(chain, pipeline, one)
-    chain.check_experiment(name)
+    members = chain.specs.members(name)
+    wanted = [(one, at) for one in members for asked in day or (None,) for at in chain.days(one, asked)]
+    for one, at in wanted:
+        require_raw(chain, chain.specs.pipeline_of(one).name, at)
+    for one in members:
+        chain.check_experiment(one)
 
     from vp_assets.assets.sweeps import sweep_key
     from vp_assets.runs import Runner
 
     steps = []
     with session.progress(name) as report, Runner(chain, report, f"vp run {name}") as runner:
-        for one in days:
-            steps += generate_day(chain, runner, pipeline, one, [sweep_key(name)])
-    selection = chain.specs.experiments[name].selection
-    rows = [
-        row
-        for one in days
-        for row in chain.results.query_runs(
-            sweep_address=chain.sweep(name, one).address,
-            sort=selection.sort,
-            min_signals=selection.min_signals,
-            top_n=None,
-        ).to_pylist()
-    ]
+        for one, at in wanted:
+            steps += generate_day(chain, runner, chain.specs.pipeline_of(one).name, at, [sweep_key(one)])
+    selection = chain.specs.experiments[members[0]].selection
+    rows = chain.results.query_runs(
+        sweep_address=[chain.sweep(one, at).address for one, at in wanted],
+        sort=selection.sort,
+        min_signals=selection.min_signals,
+        top_n=None,
+    ).to_pylist()
     best = best_per_run(rows)[:_SHOWN]
-    over_days = _over_days(chain, name)
+    over_days = {one: leading for one in members if (leading := _over_days(chain, one))}
 
     def render(console: Any) -> None:
         print_steps(console, steps)
+        for one, leading in over_days.items():
+            print_leaders(console, f"Best trials of {one} over its train days by {selection.sort}", leading)
+            print_choice(console, leading[0])
+            console.print(f"Promote the first: vp promote {one}")
         if over_days:
-            print_leaders(console, f"Best trials of {name} over its train days by {selection.sort}", over_days)
-            print_choice(console, over_days[0])
-            console.print(f"Promote the first: vp promote {name}")
             return
         print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals)
         if best:
             console.print(f"Promote one: vp promote {name} --run-id {best[0]['run_id']}")
 
-    days_data = _rows_data(over_days[0].by_day) if over_days else []
+    days_data = [row for leading in over_days.values() for row in _rows_data(leading[0].by_day)]
     data = {"experiment": name, "steps": steps_data(steps), "best": _rows_data(best), "days": days_data}
     session.finish(data, render)
 
@@ -88,7 +86,9 @@ def compare(
     session: Session,
     signal: Annotated[str | None, typer.Option(help="Runs of this signal only.")] = None,
     dataset_id: Annotated[str | None, typer.Option(help="Runs on this dataset only.")] = None,
-    experiment: Annotated[str | None, typer.Option(help="Runs of this experiment only.")] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Runs of this experiment only, on all of its pipelines.")
+    ] = None,
     sort: Annotated[str, typer.Option(help="Figure to rank by.")] = "net_mean_pnl_ticks",
     min_signals: Annotated[int, typer.Option(help="Least number of trades of a row.", min=0)] = 5,
     top: Annotated[int, typer.Option(help="Rows shown.", min=1)] = 20,
@@ -101,20 +101,21 @@ def compare(
     load_signals(session.settings.signals_path)
     if signal is not None:
         get_signal(signal)
-    db = ResultsDB(session.lake)
-    rows = db.query_runs(signal, dataset_id, sort, min_signals, None, experiment=experiment).to_pylist()
+    db, asked = ResultsDB(session.lake), dict[str, Any]()
+    over_days: dict[str, list[Choice]] = {}
+    if experiment is not None:
+        addresses, over_days = _asked(session, experiment)
+        # Results whose spec or code has changed since are found by name.
+        asked = {"sweep_address": addresses} if addresses else {"experiment": experiment}
+    rows = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
     shown = (rows if all_thresholds else best_per_run(rows))[:top]
     title = f"{'Rows' if all_thresholds else 'Runs'} by {sort}, at least {min_signals} trades"
 
     def render(console: Any) -> None:
         print_runs(console, title, shown, rows, min_signals)
-        if experiment is not None:
-            from vp_assets.chain import Chain
-
-            over_days = _over_days(Chain(session.settings, session.lake, session.specs), experiment)
-            if over_days:
-                print_leaders(console, f"Best trials over the train days of {experiment}", over_days)
-                print_choice(console, over_days[0])
+        for one, leading in over_days.items():
+            print_leaders(console, f"Best trials over the train days of {one}", leading)
+            print_choice(console, leading[0])
 
     session.finish(_rows_data(shown), render)
 
@@ -133,7 +134,7 @@ def promote(
     from vp_assets.chain import Chain, spec_by_name_or_path
 
     chain = Chain(session.settings, session.lake, session.specs)
-    name = spec_by_name_or_path(chain.specs, experiment, "experiment")
+    name = _member(chain, spec_by_name_or_path(chain.specs, experiment, "experiment"), run_id)
     choice = _choice(chain, name, run_id, threshold)
 
     from vp_assets.assets.promotion import promoted_key
@@ -156,6 +157,41 @@ def promote(
     data = {"serving": facts["name"], "path": facts["path"], "run_id": facts["run_id"], "threshold": facts["threshold"]}
     data |= {"days": _rows_data(choice.by_day), "steps": steps_data(steps)}
     session.finish({**data, "figures": _rows_data(best)}, render)
+
+
+def _member(chain: Chain, experiment: str, run_id: str | None) -> str:
+    """Of an experiment over several pipelines, the one that holds the run; ConfigError where that is open."""
+    from vp_engine.errors import ConfigError
+
+    members = chain.specs.members(experiment)
+    if len(members) > 1:
+        members = tuple(one for one in members if run_id in _run_ids(chain, one))
+    if len(members) != 1:
+        there = ", ".join(chain.specs.members(experiment))
+        raise ConfigError(f"`{experiment}` is of several pipelines; name a run by `--run-id`, or one of: {there}")
+    return members[0]
+
+
+def _asked(session: Session, experiment: str) -> tuple[list[str], dict[str, list[Choice]]]:
+    """Addresses of an experiment's results, and its best trials over days by what it became; nothing of one whose spec
+    is gone, though its results may be there."""
+    from vp_assets.chain import Chain
+
+    chain = Chain(session.settings, session.lake, session.specs)
+    if experiment not in chain.specs.families and experiment not in chain.specs.experiments:
+        return [], {}
+    members = chain.specs.members(experiment)
+    found = {one: leading for one in members if (leading := _over_days(chain, one))}
+    return [address for one in members for address in _swept(chain, one)], found
+
+
+def _swept(chain: Chain, experiment: str) -> list[str]:
+    """Addresses of an experiment's results, whoever asked for them first."""
+    return [chain.sweep(experiment, day).address for day in chain.swept_days(experiment)]
+
+
+def _run_ids(chain: Chain, experiment: str) -> set[str]:
+    return {run_id for at in _swept(chain, experiment) for run_id in chain.results.read(at)[0]["run_id"].to_pylist()}
 
 
 def _choice(chain: Chain, experiment: str, run_id: str | None = None, threshold: float | None = None) -> Choice:

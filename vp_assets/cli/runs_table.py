@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vp_assets.cli.common import count, fitting, number, table
+from vp_assets.cli.common import count, fitting, narrow, number, table
 
 if TYPE_CHECKING:
     from vp_engine.evaluation.walk_forward import Choice
 
-_NUMBERS = ("θ", "n", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
+_NUMBERS = ("θ", "n", "worth", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
 _SIGNIFICANT = 0.05
 _SWEEPS_TOLD = 4
-_BARRIERS = {"tp": "tp_ticks", "sl": "sl_ticks", "cooldown": "cooldown_bins", "day": "dt"}
+_DENSE = 1.5  # trades for what one is worth, from where on it is said
+_BARRIERS = {"tp": "tp_ticks", "sl": "sl_ticks", "cooldown": "cooldown_bins"}  # by the words that name them
+_SETTING = {
+    **_BARRIERS,
+    "hold": "max_hold_bins",
+    "fill": "fill",
+    "fee": "fee_ticks",
+    "pipeline": "pipeline",
+    "day": "dt",
+}
 _DAY_NUMBERS = ("n", "tp rate", "95 % interval", "break even", "net pnl", "p", "SPA p")
 
 
@@ -33,12 +42,10 @@ def print_runs(
     min_signals: int,
 ) -> None:
     """The table of `rows` and one plain sentence on what all that were `judged` prove."""
-    from vp_engine.signals.registry import list_signals
-
     if not rows:
         console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
         return
-    usual = {info.name: info.params for info in list_signals()}
+    usual = _usual()
     own = [_own(row) for row in rows]
     shared = _common(own)
     alike = {signal: _common([o for r, o in zip(rows, own, strict=True) if r["signal"] == signal]) for signal in usual}
@@ -48,16 +55,18 @@ def print_runs(
         default = usual.get(signal, {})
         expected = {name: value for name, value in alike.get(signal, {}).items() if default.get(name, value) == value}
         kept = {name: value for name, value in parameters.items() if name not in shared}
-        return {name: value for name, value in kept.items() if name in _BARRIERS or expected.get(name) != value}
+        return {name: value for name, value in kept.items() if name in _SETTING or expected.get(name) != value}
 
+    lacks_signal = narrow(console) and len({row["signal"] for row in rows}) > 1
     cells = [
         fitting(
             {
                 "run": row["run_id"],
                 "signal": row["signal"],
-                "parameters": _words(apart(row["signal"], parameters)) or "–",
+                "parameters": _apart_words(row["signal"] if lacks_signal else "", apart(row["signal"], parameters)),
                 "θ": f"{row['threshold']:g}",
                 "n": count(row["n_signals"]),
+                "worth": count(row["n_effective"]),
                 "tp rate": _percent(row["tp_rate"]),
                 "95 % interval": _interval(row["tp_rate_low"], row["tp_rate_high"]),
                 "break even": _percent(row["break_even_rate"]),
@@ -66,18 +75,40 @@ def print_runs(
                 "Holm p": number(row["p_holm"], 2),
             },
             console,
-            wide_only=("signal", "tp rate", "break even", "p"),
+            wide_only=("signal", "tp rate", "break even", "p", "worth"),
         )
         for row, parameters in zip(rows, own, strict=True)
     ]
     shown = table(title, *cells[0], right=_NUMBERS, whole=("run", "signal"))
+    looks = _looks(judged)
     for row, line in zip(rows, cells, strict=True):
-        shown.add_row(*line.values(), style="bold" if row["p_holm"] <= _SIGNIFICANT else None)
+        shown.add_row(*line.values(), style="bold" if row["p_holm"] * looks <= _SIGNIFICANT else None)
     console.print(shown)
     told = {name: value for name, value in shared.items() if usual.get(rows[0]["signal"], {}).get(name) != value}
     if told:
         console.print(f"[dim]All of them: {_words(told)}.[/dim]")
+    for warning in (_overlap(rows), _spread(rows)):
+        if warning:
+            console.print(warning)
     console.print(_verdict(judged))
+
+
+def _overlap(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A warning where trades overlap so much that their interval says too much; empty where they do not."""
+    dense = max(rows, key=lambda row: row["n_signals"] / max(row["n_effective"], 1.0))
+    if dense["n_signals"] < _DENSE * dense["n_effective"]:
+        return ""
+    return (
+        f"Trades overlap: the {dense['n_signals']:,} of run {dense['run_id']} are worth {dense['n_effective']:,.0f} "
+        "that do not. The interval counts each as one and is too narrow; p knows of it."
+    )
+
+
+def _spread(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What a rate cannot say of trades that pay the spread; empty where none does."""
+    if all(row["fill"] == "mid" for row in rows):
+        return ""
+    return "Fill cross: break even counts fees alone; the spread is paid on top of it, and net pnl counts both."
 
 
 def _common(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -85,24 +116,38 @@ def _common(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in (runs[0] if runs else {}).items() if all(r.get(name) == value for r in runs)}
 
 
+def _looks(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Sweeps behind these rows: each was a look of its own, and a p has to pay for all of them (Bonferroni)."""
+    return len({row["sweep_address"] for row in rows})
+
+
 def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     """What the table proves, in a sentence or two."""
-    winners = sum(row["p_holm"] <= _SIGNIFICANT for row in rows)
-    tried = max(row["n_trials"] for row in rows)
+    from vp_engine.evaluation.bootstrap import draws_for
+
+    looks = _looks(rows)
+    trials = {row["sweep_address"]: row["n_trials"] for row in rows}
+    winners = sum(row["p_holm"] * looks <= _SIGNIFICANT for row in rows)
+    corrected = f"{sum(trials.values()):,} trials"
+    if looks > 1:
+        corrected += f" in {looks} sweeps"
     sweeps = _sweeps(rows)
     told = _spa_words(sweeps)
     if winners:
         are = "is" if winners == 1 else "are"
-        said = f"{winners} of {len(rows):,} rows {are} significant at 5 % after Holm's correction for {tried:,} trials."
+        said = f"{winners} of {len(rows):,} rows {are} significant at 5 % after Holm's correction for {corrected}."
         return f"{said} {told}"
-    none = f"none of {len(rows):,} rows has a Holm p of {_SIGNIFICANT} or less after {tried:,} trials."
-    if len(rows) == 1:
-        held = rows[0]["p_holm"]
+    none = f"none of {len(rows):,} rows passes at 5 % after Holm's correction for {corrected}."
+    if all(n * looks / (draws_for(n) + 1) > _SIGNIFICANT for n in trials.values()):
         none = (
-            f"its Holm p is {_p(held)} of {tried:,} trials." if held == held else "it has too few trades to be judged."
+            f"among {corrected} no p can be small enough for Holm's correction, which decides nothing here; "
+            "Hansen's SPA does."
         )
-    if sweeps and sweeps[0][1] * len(sweeps) <= _SIGNIFICANT:  # Bonferroni over the sweeps looked at
-        where = "this sweep" if len(sweeps) == 1 else sweeps[0][0]
+    elif len(rows) == 1:
+        held = rows[0]["p_holm"]
+        none = f"its Holm p is {_p(held)} of {corrected}." if held == held else "it has too few trades to be judged."
+    if sweeps and sweeps[0][1] * looks <= _SIGNIFICANT:
+        where = "this sweep" if looks == 1 else sweeps[0][0]
         return (
             f"No single row is significant: {none} {told} Something in {where} is unlikely to be luck, but which "
             "row is not said; other days must tell."
@@ -138,7 +183,22 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
 
     params = json.loads(row["parameters"])
     scoring = {f"scoring.{name}": value for name, value in params.pop("scoring", {}).items()}
-    return {**params, **scoring, **{name: row[column] for name, column in _BARRIERS.items()}}
+    return {**params, **scoring, **{name: row[column] for name, column in _SETTING.items()}}
+
+
+def _usual() -> dict[str, dict[str, Any]]:
+    """Defaults of every signal, those of scoring included, in the words of `_own`."""
+    from vp_engine.signals.registry import list_signals
+    from vp_engine.specs.runtime import SCORING_FIELDS, VPRuntimeConfig
+
+    held = {name: VPRuntimeConfig.model_fields[name].default for name in SCORING_FIELDS}
+    scoring = {f"scoring.{name}": list(v) if isinstance(v, tuple) else v for name, v in held.items()}
+    return {info.name: {**info.params, **scoring} for info in list_signals()}
+
+
+def _apart_words(signal: str, parameters: Mapping[str, Any]) -> str:
+    """What sets a run apart, after its signal where there is no column for that."""
+    return ": ".join(word for word in (signal, _words(parameters)) if word) or "–"
 
 
 def _words(parameters: Mapping[str, Any]) -> str:
@@ -158,15 +218,14 @@ def _percent(value: float) -> str:
 def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
     """The best trials over the train days, and what became of each on the test days."""
     from vp_engine.evaluation.walk_forward import pool
-    from vp_engine.signals.registry import list_signals
 
-    usual = {info.name: info.params for info in list_signals()}
+    usual = _usual()
     numbers = ("θ", "train n", "train net", "test n", "test tp rate", "95 % interval", "break even", "test net")
     shown = table(title, "signal", "parameters", *numbers, right=numbers, whole=("signal",))
     kept = []
     for choice in choices:
         signal = choice.meta["signal"]
-        own = {name: value for name, value in _own(choice.meta).items() if name != "day"}
+        own = {name: value for name, value in _own(choice.meta).items() if name in _BARRIERS or name not in _SETTING}
         default = usual.get(signal, {})
         apart = {name: value for name, value in own.items() if name in _BARRIERS or default.get(name) != value}
         train, test = (pool(choice.by_day, role) for role in ("train", "test"))
@@ -199,7 +258,8 @@ def print_choice(console: Any, choice: Choice) -> None:
     totals = {role: pool(choice.by_day, role) for role in ("train", "test")}
     for role, total in totals.items():
         if total is not None and total.n_days > 1:
-            shown.add_row(f"{total.n_days} days", role, *_day_cells(total._asdict()), "", "", style="bold")
+            p = _p(total.p_value) if role == "test" else ""  # chosen by it, a train day's p says nothing
+            shown.add_row(f"{total.n_days} days", role, *_day_cells(total._asdict()), p, "", style="bold")
     console.print(shown)
     test = totals["test"]
     if test is None:
@@ -207,11 +267,11 @@ def print_choice(console: Any, choice: Choice) -> None:
     elif test.n_signals == 0:
         console.print("It did not trade on its test days, which say nothing about it.")
     else:
-        beats = "above" if test.tp_rate_low > test.break_even_rate else "not above"
+        proved = "an edge" if test.p_value <= _SIGNIFICANT else "no proof of an edge"
         console.print(
             f"Test days alone: {number(test.net_mean_pnl_ticks, 2, sign=True)} ticks a trade over "
-            f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}; the 95 % interval of its "
-            f"tp rate is {beats} break even."
+            f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}, p {_p(test.p_value)}. "
+            f"The choice was made without them, so no correction is due: at 5 % that is {proved}."
         )
 
 

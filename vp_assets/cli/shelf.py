@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, size, table
+from vp_assets.cli.common import Session, command, count, narrow, size, table
 
 _NUMERIC = ("int8", "int16", "int32", "int64", "uint8", "uint64", "float", "double")
 
@@ -30,11 +30,15 @@ def list_signals(session: Session) -> None:
     infos = registered()
 
     def render(console: Any) -> None:
-        shown = table("Signals", "signal", "kind", "fires on", "reads", "parameters", "thresholds")
+        slim = narrow(console)
+        columns = ("reads", "parameters", "thresholds")
+        shown = table("Signals", "signal", *(() if slim else ("kind", "fires on")), *columns, whole=("signal",))
         for info in infos:
             params = ", ".join(f"{name} {_value(value)}" for name, value in info.params.items())
             levels = " ".join(f"{value:g}" for value in info.default_thresholds) or "quantiles"
-            shown.add_row(info.name, info.kind, info.prediction, " ".join(info.columns), params, levels)
+            kind = (info.kind, info.prediction)
+            name = (f"{info.name}\n[dim]{kind[0]}\nfires on {kind[1]}[/dim]",) if slim else (info.name, *kind)
+            shown.add_row(*name, "\n".join(info.columns) if slim else " ".join(info.columns), params, levels)
         console.print(shown)
 
     session.finish([info._asdict() for info in infos], render)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
 from vp_engine.specs.serving import ServingSpec
 
 Spec = TypeVar("Spec", bound=SpecModel)
+T = TypeVar("T")
 
 
 class Skipped(NamedTuple):
@@ -49,6 +50,7 @@ class SpecBook:
         self.pipelines: SpecNames[PipelineSpec] = SpecNames("pipeline", self.skipped)
         self.serving: SpecNames[ServingSpec] = SpecNames("serving spec", self.skipped)
         self.experiments: SpecNames[ExperimentSpec] = SpecNames("experiment", self.skipped)
+        self.families: dict[str, tuple[str, ...]] = {}  # experiments over several pipelines, and what each became
         self._paths: dict[str, Path] = {}
 
     @classmethod
@@ -130,11 +132,44 @@ class SpecBook:
         self._register(spec.name, path)
         if spec.serving in self.serving:
             _check(path, lambda: self._check_axes(spec))
-            self.experiments[spec.name] = spec
+            for name in _check(path, lambda: self.add_experiment(spec)):
+                if name != spec.name:
+                    self._register(name, path)
         elif (reason := self._reason(spec.serving)) is not None:
             self.skipped.append(Skipped(spec.name, reason))
         else:
             raise ConfigError(f"{path}: `serving` names `{spec.serving}`, which is no serving spec")
+
+    def add_experiment(self, spec: ExperimentSpec) -> tuple[str, ...]:
+        """Let an experiment join; one that names pipelines becomes `<name>_on_<pipeline>` for each, over a serving spec
+        of that pipeline. Names of what joined. ConfigError for a pipeline that is not there or a name that is taken."""
+        if spec.pipelines is None:
+            self.experiments[spec.name] = spec
+            return (spec.name,)
+        base, joined = self.serving[spec.serving], list[str]()
+        for pipeline in dict.fromkeys(spec.pipelines):
+            name = f"{spec.name}_on_{pipeline}"
+            if (reason := self._reason(pipeline)) is not None:
+                self.skipped.append(Skipped(name, reason))
+                continue
+            if pipeline not in self.pipelines:
+                raise ConfigError(f"`pipelines` names `{pipeline}`, which is no pipeline")
+            scored = base
+            if pipeline != base.pipeline:
+                own = {"name": f"{base.name}_on_{pipeline}", "pipeline": pipeline, "promoted": None}
+                scored = base.model_copy(update=own)
+                if self.serving.get(scored.name, scored) != scored:
+                    raise ConfigError(f"the name `{scored.name}` is taken by another serving spec; rename that one")
+                scored.config(self.lock, self.pipelines[pipeline])
+                self.serving[scored.name] = scored
+            self.experiments[name] = spec.model_copy(update={"name": name, "serving": scored.name, "pipelines": None})
+            joined.append(name)
+        self.families[spec.name] = tuple(joined)
+        return tuple(joined)
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """What an experiment became: itself, or one for each of its pipelines."""
+        return self.families.get(name) or (self.experiments[name].name,)
 
     def _check_axes(self, spec: ExperimentSpec) -> None:
         """Each value of each scoring axis alone must be a valid configuration, but for the window's minimum."""
@@ -158,9 +193,9 @@ def _yaml_files(folder: Path) -> Iterable[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name[0] != ".")
 
 
-def _check(path: Path, action: Any) -> None:
-    """Run a check; a ConfigError gets the file's name in front."""
+def _check(path: Path, action: Callable[[], T]) -> T:
+    """What a check gives; a ConfigError gets the file's name in front."""
     try:
-        action()
+        return action()
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None

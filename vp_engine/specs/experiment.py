@@ -100,11 +100,12 @@ class TrackingSpec(SpecModel):
 
 
 class ExperimentSpec(SpecModel):
-    """One sweep over one serving spec."""
+    """One sweep over one serving spec. pipelines: bins to try it on, instead of those of the serving spec's own."""
 
     name: SpecName
     description: str = ""
     serving: SpecName
+    pipelines: Annotated[tuple[SpecName, ...], Field(min_length=1)] | None = None
     signals: Annotated[tuple[SpecName, ...], Field(min_length=1)] | None = None
     days: DaysSpec | None = None
     eval: EvalSpec = EvalSpec()

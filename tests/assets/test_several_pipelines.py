@@ -1,0 +1,61 @@
+"""One experiment over several pipelines: run, compared and promoted under its one name."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.assets.conftest import EXPERIMENT, PIPELINE, World, say
+
+FAST = PIPELINE.replace("name: minute", "name: fast").replace("0.02}", "0.02, tau_velocity: 1.0}")
+BOTH = EXPERIMENT.replace("name: minute_sweep", "name: both\npipelines: [minute, fast]")
+
+
+@pytest.fixture(scope="module")
+def where(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Options that name a copy of the world with one more pipeline, and an experiment over both."""
+    root = tmp_path_factory.mktemp("several")
+    shutil.copytree(world.lake, root / "lake")
+    shutil.copytree(world.configs, root / "configs")
+    (root / "configs" / "pipelines" / "fast.yaml").write_text(FAST)
+    (root / "configs" / "experiments" / "both.yaml").write_text(BOTH)
+    return "--lake-root", str(root / "lake"), "--config-dir", str(root / "configs")
+
+
+def test_an_experiment_is_tried_on_each_of_its_pipelines(where: tuple[str, ...], world: World, capsys: Any) -> None:
+    said = say(capsys, "run", "both", *where, "--json")
+    assert said.code == 0, said.err
+    states = {step["asset"]: step["store_hit"] for step in said.data["steps"]}
+    assert states["minute/bins"] is True
+    assert (states["fast/bins"], states["both_on_fast/sweep"]) == (False, False)
+    # The same question as the experiment of one pipeline asks, so its results answer.
+    assert states["both_on_minute/sweep"] is True
+    assert {row["pipeline"] for row in said.data["best"]} == {"minute", "fast"}
+
+    table = say(capsys, "compare", "--experiment", "both", "--min-signals", "2", *where)
+    assert table.code == 0, table.err
+    assert "trials in 2 sweeps" in " ".join(table.out.split())
+
+    open_ = say(capsys, "promote", "both", *where)
+    assert open_.code == 2
+    assert "name a run by `--run-id`, or one of: both_on_minute, both_on_fast" in " ".join(open_.err.split())
+    run_id = next(row["run_id"] for row in said.data["best"] if row["pipeline"] == "fast")
+    promoted = say(capsys, "promote", "both", "--run-id", run_id, *where, "--json")
+    assert promoted.code == 0, promoted.err
+    assert promoted.data["serving"].startswith("both_on_fast_promoted_")
+
+
+def test_a_file_outside_the_folder_may_name_pipelines_too(where: tuple[str, ...], tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(BOTH.replace("name: both", "name: mine").replace("minute, fast", "fast, nowhere"))
+    said = say(capsys, "run", str(file), *where)
+    assert said.code == 2
+    assert "`pipelines` names `nowhere`, which is no pipeline" in " ".join(said.err.split())
+    file.write_text(BOTH.replace("name: both", "name: mine").replace("minute, fast", "fast"))
+    said = say(capsys, "run", str(file), *where, "--json")
+    assert said.code == 0, said.err
+    assert said.data["steps"][-1]["asset"] == "mine_on_fast/sweep"
+    assert said.data["steps"][-1]["store_hit"] is True
