@@ -1,9 +1,11 @@
-"""Plots of an analysis as PNG, in the colours of the screens: blue is bull, orange is bear, everything else is ink."""
+"""Plots of an analysis, and of a sweep, as PNG, in the colours of the screens: blue is bull, orange is bear, everything
+else is ink.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from vp_engine.units import ns_to_et
 _GROUND, _PANEL, _LINE = "#12151A", "#14171D", "#353C48"
 _INK, _SECOND = "#E8EAEE", "#A9B1BD"
 STATE_COLOURS = ("#914D1C", "#EDB067", "#353C48", "#7FC8F3", "#2D649E")  # by STATES
+_SERIES = ("#7FC8F3", "#EDB067", "#A9B1BD", "#478FCA", "#D18A3C", "#E8EAEE")  # of what has no side
 _WIDTH, _HEIGHT, _DPI = 9.0, 4.2, 110
 
 
@@ -117,6 +120,33 @@ def projection_png(analysis: Analysis) -> bytes:
     error.set_ylim(bottom=0)
     figure.legend(
         *error.get_legend_handles_labels(), fontsize=8, labelcolor=_SECOND, facecolor=_GROUND, edgecolor=_LINE,
+        loc="outside right center",
+    )  # fmt: skip
+    return _png(figure)
+
+
+def trials_png(title: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The rows of a sweep (columns of `runs` and `signal`), one at least: what each earns against what its trades are
+    worth, and how many have a small p against how many would without any edge."""
+    figure, (earned, small) = _figure(f"Trials  ·  {title}", 2, (1.5, 1))
+    signals = sorted({str(row["signal"]) for row in rows})
+    for at, signal in enumerate(signals):
+        own = [row for row in rows if row["signal"] == signal]
+        earned.scatter(
+            [row["n_effective"] for row in own], [row["net_mean_pnl_ticks"] for row in own], s=9, linewidths=0.6,
+            marker=("o", "s", "^", "D", "v")[at % 5], color=_SERIES[at % len(_SERIES)], label=signal,
+        )  # fmt: skip
+    earned.set_xscale("log")
+    earned.axhline(0, color=_INK, linestyle=":", linewidth=1)
+    _label(earned, "trades, by what overlapping ones are worth", "net ticks a trade")
+    p_values = np.sort([row["p_value"] for row in rows if row["p_value"] == row["p_value"]])
+    small.step(p_values, np.arange(1, p_values.size + 1) / max(p_values.size, 1), where="post", color=STATE_COLOURS[3])
+    small.plot((0, 1), (0, 1), color=_INK, linestyle=":", linewidth=1)
+    small.set_xlim(0, 1)
+    small.set_ylim(0, 1)
+    _label(small, "p, before correction", "share of rows at or below it; dotted: no edge")
+    figure.legend(
+        *earned.get_legend_handles_labels(), fontsize=8, labelcolor=_SECOND, facecolor=_GROUND, edgecolor=_LINE,
         loc="outside right center",
     )  # fmt: skip
     return _png(figure)

@@ -1,4 +1,4 @@
-"""MLflow, thin: one run per sweep with the winner's figures and the table; trials stay in Parquet.
+"""MLflow, thin: one run per sweep with the winner's figures, the table and the plots; trials stay in Parquet.
 
 MLflow is imported when a sweep is tracked and never otherwise (`backend: none` needs none of it).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,8 @@ _FIGURES = (
 
 
 class SweepRecord(NamedTuple):
-    """What one sweep leaves in MLflow. best: the selected row, or None when no row has enough signals."""
+    """What one sweep leaves in MLflow. best: the selected row, or None when no row has enough signals; plots: PNG by
+    the name of their file."""
 
     experiment: str
     day: str
@@ -31,6 +33,7 @@ class SweepRecord(NamedTuple):
     n_rows: int
     best: Mapping[str, Any] | None
     table_markdown: str
+    plots: Mapping[str, bytes]
     spec_yaml: str
     tags: Mapping[str, str]
 
@@ -70,6 +73,11 @@ def log_sweep(tracking_uri: str, artifacts: str, experiment_name: str | None, re
     )
     client.log_text(run_id, record.table_markdown, "best_runs.md")
     client.log_text(run_id, record.spec_yaml, "experiment.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in record.plots.items():
+            file = Path(folder) / name
+            file.write_bytes(content)
+            client.log_artifact(run_id, str(file))
     client.set_terminated(run_id)
     return run_id
 

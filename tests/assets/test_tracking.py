@@ -21,6 +21,7 @@ RECORD = SweepRecord(
     n_rows=48,
     best={"run_id": "0" * 16, "signal": "derivative", "threshold": 0.1, "tp_rate": 0.5, "p_holm": float("nan")},
     table_markdown="| a |",
+    plots={"trials.png": b"a picture"},
     spec_yaml="name: tried\n",
     tags={"why": "test"},
 )
@@ -39,8 +40,9 @@ def test_one_run_per_sweep(tmp_path: Path) -> None:
     assert runs[0].data.metrics == {"n_runs": 8.0, "n_rows": 48.0, "best_tp_rate": 0.5}
     assert runs[0].data.tags["sweep_address"] == RECORD.sweep_address
     assert runs[0].data.tags["why"] == "test"
-    assert {item.path for item in client.list_artifacts(run_id)} == {"best_runs.md", "experiment.yaml"}
+    assert {item.path for item in client.list_artifacts(run_id)} == {"best_runs.md", "experiment.yaml", "trials.png"}
     assert list((tmp_path / "artifacts").rglob("best_runs.md"))
+    assert [file.read_bytes() for file in (tmp_path / "artifacts").rglob("trials.png")] == [b"a picture"]
 
 
 def test_backend_none_never_loads_mlflow(world: World) -> None:
@@ -74,6 +76,7 @@ def test_a_server_that_is_down_costs_a_warning(
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     assert [run.data.tags["sweep_address"] for run in runs] == [again.data["steps"][-1]["address"]]
+    assert "trials.png" in {item.path for item in client.list_artifacts(runs[0].info.run_id)}
     client.delete_run(runs[0].info.run_id)
     vp("run", spec, "--json")  # it was taken once: what a person deletes there stays deleted
     assert client.search_runs([experiment.experiment_id]) == []

@@ -10,13 +10,13 @@ from vp_assets.assets.common import OWNERS, SWEEP_POOL, Built, Events
 from vp_assets.assets.datasets import bins_key
 from vp_assets.chain import Chain, SweepRequest
 from vp_assets.partitions import capture_days, require_key
+from vp_assets.plots import trials_png
 from vp_assets.resources import MlflowTracking
 from vp_assets.streams import SweepRun
 from vp_engine.evaluation.trials import code_version, experiment_signals
 from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.hashing import sha256_text
 from vp_engine.lake import Dataset, paths
-from vp_engine.lake.store import json_bytes
 from vp_engine.specs import dump_yaml
 
 
@@ -45,7 +45,7 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
         kinds={"parquet", "mlflow"} if spec.tracking.backend == "mlflow" else {"parquet"},
         owners=OWNERS,
         code_version=code_version(signals),
-        check_specs=checks.specs(key, checks.SWEEP),
+        check_specs=checks.specs(key, checks.SWEEP, days),
         description=spec.description or f"Sweep of {', '.join(signals)} over the bins of `{pipeline.name}`.",
     )
     def sweep(context: dg.AssetExecutionContext, dataset: Dataset, tracking: MlflowTracking) -> Iterator[Events]:
@@ -79,6 +79,7 @@ def track(chain: Chain, tracking: MlflowTracking, request: SweepRequest) -> str 
         return None
     meta, runs = chain.results.read(request.address)
     best = metadata.best_rows(meta, runs, request.experiment)
+    plots = {"trials.png": trials_png(f"{request.experiment.name} {request.day}", best)} if best else {}
     try:
         run_id = tracking.log(
             request.experiment.tracking.experiment_name,
@@ -90,10 +91,11 @@ def track(chain: Chain, tracking: MlflowTracking, request: SweepRequest) -> str 
             n_rows=runs.num_rows,
             best=best[0] if best else None,
             table_markdown=metadata.runs_table(best),
+            plots=plots,
             spec_yaml=dump_yaml(request.experiment),
             tags=request.experiment.tracking.tags,
         )
-        chain.lake.commit_bytes(sent, json_bytes({"mlflow_run_id": run_id, "sweep_address": request.address}))
+        chain.lake.commit_document(sent, {"mlflow_run_id": run_id, "sweep_address": request.address})
     except Exception as error:  # MLflow's, SQLAlchemy's and HTTP's own types
         return f"MLflow at {tracking.tracking_uri} did not take the sweep: {type(error).__name__}: {error}"
     return None
