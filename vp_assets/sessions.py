@@ -1,4 +1,5 @@
-"""What the exchange's calendar says of a day: advice for the schedule, nothing else asks it.
+"""What the exchange's calendar says of a day: advice for the schedule, for which days samples are made of, and for the
+word on a day without raw data in a backfill. Where there are records, nobody asks it.
 
 The calendar (CMES of exchange_calendars) runs a session from 18:00 Eastern to 18:00 of its date, or to 13:00 where it
 closes early. Trading halts at 17:00, so that is where a session ends here. A holiday has no session of its own, yet
