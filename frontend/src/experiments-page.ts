@@ -71,16 +71,20 @@ class ExperimentsPage {
       el("div", { class: "columns" }, left, this.#detail.root),
       this.#help.root,
     );
-    listenKeys({
-      search: () => this.#filters.search.focus(),
-      table: () => this.#table.root.focus(),
-      step: (by) => this.#step(by),
-      threshold: (by) => this.#stepThreshold(by),
-      stream: () => this.#selected && this.#open(this.#selected),
-      copy: () => this.#detail.copyYaml(),
-      clear: () => this.#filters.reset(),
-      help: () => this.#help.toggle(),
-    });
+    const table = (): void => this.#table.root.focus();
+    const choose = (key: Parameters<Filters["focus"]>[0]) => (): void => this.#filters.focus(key);
+    listenKeys(
+      {
+        next: () => this.#step(1), previous: () => this.#step(-1), higher: () => this.#stepThreshold(1), lower: () => this.#stepThreshold(-1),
+        stream: () => this.#selected && this.#open(this.#selected), copy: () => this.#detail.copyYaml(),
+        dagster: () => this.#detail.leave("dagster"), mlflow: () => this.#detail.leave("mlflow"), metric: () => this.#detail.toggleMetric(),
+        search: () => this.#filters.search.focus(), experiment: choose("experiment"), signal: choose("signal"),
+        dataset: choose("dataset"), barriers: choose("barriers"), least: choose(null), verdict: () => this.#filters.nextVerdict(),
+        sort: (key) => this.#table.sortByNumber(Number(key)), help: () => this.#help.toggle(),
+        clear: () => (this.#help.open ? this.#help.toggle(false) : this.#filters.reset()),
+      },
+      table,
+    );
     window.addEventListener("resize", () => this.#detail.repaint());
     document.fonts.ready.then(() => this.#detail.repaint());
     onTheme(() => this.#detail.repaint());

@@ -3,7 +3,7 @@
 import { HeatmapError, maxColumns } from "./gl/heatmap";
 import { el, setHidden } from "./lib/dom";
 import { PALETTES, choosePalette, nextPalette } from "./lib/palettes";
-import { type Part, STRIP_CHOICES, type StripChoice, loadPrefs, savePrefs } from "./lib/prefs";
+import { type Part, STRIP_CHOICES, type StripChoice, keptElsewhere, loadPrefs, savePrefs } from "./lib/prefs";
 import { namesTarget } from "./lib/query";
 import { SESSION_POINTS } from "./lib/session";
 import { onTheme } from "./lib/theme";
@@ -116,6 +116,11 @@ class StreamPage {
     new ResizeObserver(wake).observe(this.#plot.root);
     document.fonts.ready.then(wake);
     onTheme(wake);
+    keptElsewhere((prefs) => {
+      Object.assign(this.#prefs, prefs);
+      choosePalette(prefs.palette);
+      this.#view.render();
+    });
     // Ages, rates and retry counts move without bins.
     window.setInterval(wake, 500);
     Object.assign(window, { vacuumPressure: { view: () => this.#describe() } });
@@ -129,8 +134,10 @@ class StreamPage {
     const { first, last } = this.#model.bins ?? { first: -1, last: -1 };
     return {
       camera: { right, center, pxPerBin, pxPerTick, width, height, follow }, scale: { ...scale }, field: layer.field, cell,
-      first, last, uploaded, frames: this.#frames.costs(), drawn: this.#frames.drawn, settled: this.#frames.settled, received: this.#model.health.received, firings: this.#model.firings,
-      spentMs: this.#player.client?.spentMs ?? 0, dropped: this.#model.health.dropped,
+      dataset: this.#model.config?.dataset_id ?? null,
+      first, last, uploaded, frames: this.#frames.costs(), drawn: this.#frames.drawn, settled: this.#frames.settled,
+      received: this.#model.health.received, dropped: this.#model.health.dropped, firings: this.#model.firings,
+      spentMs: this.#player.client?.spentMs ?? 0,
     };
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { commandOf, hint } from "../src/experiments/keys";
 import { FIRST_SORT, readView, writeView } from "../src/experiments/address";
 import { levelStep } from "../src/experiments/curve";
 import { datasetLabel } from "../src/experiments/filters";
@@ -210,5 +211,20 @@ describe("a run leaves the page", () => {
 
   it("with a dataset people can read", () => {
     expect(datasetLabel(row())).toBe("MNQH6 6 Feb 09:25");
+  });
+});
+
+describe("keys of the experiments page", () => {
+  it("mean one thing each", () => {
+    const keys = ["ArrowDown", "j", "ArrowUp", "k", "[", "]", "Enter", "y", "g", "f", "m", "/", "w", "s", "d", "b", "n", "v", "1", "9", "Escape", "c", "t", "?"];
+    const found = keys.map(commandOf);
+    expect(found).not.toContain(undefined);
+    expect(new Set(found).size).toBe(keys.length - 3); // two ways up, two down, nine columns
+    expect(commandOf("x")).toBeUndefined();
+  });
+
+  it("stand in the tooltips", () => {
+    expect(hint("stream")).toBe("Stream the run (Enter)");
+    expect(hint("search", "Words")).toBe("Words (/)");
   });
 });

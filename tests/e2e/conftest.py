@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 
 import pytest
@@ -12,10 +13,19 @@ expect.set_options(timeout=20_000)  # a machine that does other things too
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The small lake, made by the command line."""
+def lake(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Lake:
+    """The small lake, made by the command line: once, also where several workers share the tests. Nothing is written to
+    it afterwards."""
     check_built()
-    return small_lake(tmp_path_factory.mktemp("tour"))
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "tour"
+    folder.mkdir(exist_ok=True)
+    with (folder / "making").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        whole = folder / "whole"
+        made = Lake.under(folder) if whole.exists() else small_lake(folder)
+        whole.touch()
+    return made
 
 
 @pytest.fixture(scope="session")

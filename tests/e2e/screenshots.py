@@ -6,10 +6,10 @@ Without a lake a small one is made in a temporary folder by the same commands as
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -18,10 +18,21 @@ from tests.e2e.stage import ROOT, Lake, check_built, chromium, free_port, runnin
 
 SIZES = ((1440, 900), (1280, 720), (1920, 1080))
 GRAPH_SIZE = (1920, 900)
-FULL = """() => {
-  const canvas = document.querySelector('canvas.gl');
-  const [seen] = document.querySelector('[role=slider]').ariaValueNow.split(' ').map(Number);
-  return seen > canvas.clientWidth;
+# A moment of the capture that is looked at, and how much closer than a pixel a bin.
+SHARE, CLOSER = 0.34, 5
+# The signal has just fired, with a full map behind it.
+FIRED = """start => {
+  const { first, last, firings, camera } = vacuumPressure.view();
+  const fired = firings.at(-1);
+  return fired && last >= start + 25 && last - fired.seq <= 3 && last - first > camera.width / camera.pxPerBin;
+}"""
+# Place of a cell a little above the market, some seconds back.
+BESIDE = """([mids, tick]) => {
+  const { camera, last } = vacuumPressure.view();
+  const seq = last - Math.round(0.36 * camera.width / camera.pxPerBin);
+  const y = camera.height / 2 - (Math.round(mids[seq] / tick) + 5 - camera.center) * camera.pxPerTick;
+  const x = camera.width + (seq + 0.5 - camera.right) * camera.pxPerBin;
+  return [x, Math.min(camera.height - 120, Math.max(120, y))];
 }"""
 
 
@@ -35,27 +46,37 @@ def open_page(browser: Browser, address: str, size: tuple[int, int], theme: str 
 
 
 def stream(browser: Browser, url: str, out: Path, size: tuple[int, int], layer: str, theme: str = "dark") -> Path:
-    """The stream page with a full map and the crosshair on a cell."""
-    specs = httpx.get(f"{url}/v1/serving", trust_env=False, timeout=30).json()["serving"]
+    """The stream page as it runs: a signal has just fired, the crosshair lies on a cell beside the market."""
+    specs = ask(url, "/v1/serving")["serving"]
     names = [spec["name"] for spec in specs if spec["can_stream"]]
     promoted = [spec["name"] for spec in specs if spec["can_stream"] and spec["origin"] == "promoted"]
     if not names:
         raise RuntimeError("the lake has nothing to stream: run `vp run` and `vp promote` first")
-    query = f"serving={(promoted or names)[-1]}&speed=0&layer={layer}"
-    page = open_page(browser, f"{url}/vacuum-pressure.html?{query}", size, theme)
-    expect(page.locator(".clock")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
-    # As fast as it goes until the map is full, then at the pace of the market.
-    page.wait_for_function(FULL, timeout=120_000)
-    page.keyboard.press("Space")
-    page.get_by_role("button", name="1×", exact=True).click()
+    page = open_page(
+        browser, f"{url}/vacuum-pressure.html?serving={(promoted or names)[-1]}&layer={layer}", size, theme
+    )
+    page.wait_for_function("window.vacuumPressure && vacuumPressure.view().last >= 0")
+    for _ in range(CLOSER):
+        page.keyboard.press("+")
     page.keyboard.press("f")
-    page.keyboard.press("Space")
-    page.wait_for_timeout(4000)
-    box = page.locator("canvas.gl").bounding_box()
+    bar = page.get_by_role("slider", name="Session")
+    n_bins = int(bar.get_attribute("aria-valuemax") or 0) + 1
+    box, start = bar.bounding_box(), int(SHARE * n_bins)
     assert box is not None
-    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.42 * box["height"])
-    page.wait_for_timeout(1200)
+    page.mouse.click(box["x"] + SHARE * box["width"], box["y"] + 10)
+    page.wait_for_function(FIRED, arg=start, timeout=120_000)
+    dataset = page.evaluate("vacuumPressure.view().dataset")
+    mids = ask(url, f"/v1/datasets/{dataset}/overview?points={n_bins}")["mid"]
+    x, y = page.evaluate(BESIDE, [mids, float(ask(url, "/v1/instrument")["tick_size"])])
+    field = page.locator(".map").bounding_box()
+    assert field is not None
+    page.mouse.move(field["x"] + x, field["y"] + y)
     return _kept(page, out / f"stream-{layer}-{theme}-{size[0]}x{size[1]}.png")
+
+
+def ask(url: str, path: str) -> dict[str, Any]:
+    """A JSON answer of the service."""
+    return dict(httpx.get(url + path, trust_env=False, timeout=60).raise_for_status().json())
 
 
 def experiments(browser: Browser, url: str, out: Path, size: tuple[int, int], theme: str = "dark") -> Path:

@@ -59,6 +59,11 @@ class Lake(NamedTuple):
     configs: Path
     instrument: Path | None = None
 
+    @classmethod
+    def under(cls, folder: Path) -> Lake:
+        """The small lake of that folder."""
+        return cls(folder / "lake", folder / "configs")
+
     def environ(self) -> dict[str, str]:
         """The environment of every command on it."""
         paths = {"VP_LAKE_ROOT": str(self.root), "VP_CONFIG_DIR": str(self.configs)}
@@ -78,7 +83,7 @@ class Lake(NamedTuple):
 
 def small_lake(folder: Path) -> Lake:
     """Six minutes of the synthetic exchange, two of them as bins, swept and promoted by the commands people use."""
-    lake = Lake(folder / "lake", folder / "configs")
+    lake = Lake.under(folder)
     for name, text in SPECS.items():
         path = lake.configs / name
         path.parent.mkdir(parents=True, exist_ok=True)

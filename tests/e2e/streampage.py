@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 import re
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from playwright.sync_api import Browser, Page
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 from stage import Lake
 
 from vp_engine.lake import Dataset, open_dataset
@@ -35,6 +37,7 @@ class View(NamedTuple):
     first: int
     last: int
     uploaded: int
+    drawn: int
     received: int
     firings: list[dict[str, Any]]
 
@@ -55,6 +58,7 @@ class View(NamedTuple):
             said["first"],
             said["last"],
             said["uploaded"],
+            said["drawn"],
             said["received"],
             said["firings"],
         )
@@ -94,12 +98,22 @@ class Held(NamedTuple):
         """All of it by bin, nothing by cell yet."""
         return cls(dataset, dataset.bins["spot_ref_price_int"] // dataset.config.tick_int, {})
 
-    def at(self, field: str, seq: int, tick: int) -> float:
-        """A field of one cell by absolute tick."""
+    def all(self, field: str) -> np.ndarray:
+        """A field of all cells."""
         if field not in self.fields:
             self.fields[field] = np.asarray(self.dataset[field])
-        values = self.fields[field]
+        return self.fields[field]
+
+    def at(self, field: str, seq: int, tick: int) -> float:
+        """A field of one cell by absolute tick."""
+        values = self.all(field)
         return float(values[seq, tick - int(self.spot_tick[seq]) + values.shape[1] // 2])
+
+    def shown(self, layer: str, seq: int, tick: int) -> float:
+        """What a layer shows of one cell."""
+        if layer == "pv":
+            return self.at("pressure_variant", seq, tick) - self.at("vacuum_variant", seq, tick)
+        return self.at({"depth": "rest_depth", "add": "v_add", "composite": "composite"}[layer], seq, tick)
 
 
 @contextlib.contextmanager
@@ -119,6 +133,62 @@ def quiet_page(browser: Browser, width: int = 1440, height: int = 900) -> Iterat
 def expect_live(page: Page, bins: int) -> None:
     """Wait until the page holds that many bins."""
     page.wait_for_function("n => window.vacuumPressure && vacuumPressure.view().last >= n", arg=bins)
+
+
+def settle(page: Page) -> None:
+    """Wait until what was asked of the page is drawn and nothing moves by itself any more."""
+    page.wait_for_function("vacuumPressure.view().settled")
+
+
+def cells_in(view: View, data: Held, n: int) -> list[tuple[int, int]]:
+    """Cells of the view, spread over bins and ticks around spot."""
+    first, last = view.seq_at(80), view.last
+    seqs = np.linspace(max(view.first, first) + 2, last - 1, n).astype(int)
+    return [
+        (int(seq), int(data.spot_tick[seq]) + offset)
+        for seq, offset in zip(seqs, np.resize([-7, -2, 1, 4, 9], n), strict=True)
+    ]
+
+
+def pixels(page: Page) -> np.ndarray:
+    """The map as it is on screen, RGB."""
+    return np.asarray(Image.open(io.BytesIO(page.locator(".map").screenshot())).convert("RGB")).astype(int)
+
+
+def assert_colours(page: Page, data: Held, layer: str) -> None:
+    """Two dozen cells of a map without strokes have the colours of their values in the dataset."""
+    view, shot = View.of(page), pixels(page)
+    stops = palette_stops(diverging=bool(view.scale["diverging"]))
+    distinct = set()
+    for seq, tick in cells_in(view, data, 24):
+        x, y = view.middle_of(seq, tick)
+        if not (4 < x < view.width - 4 and 44 < y < view.height - 4):  # the notice is at the top
+            continue
+        expected = stops[round(511 * scale_position(data.shown(layer, seq, tick), view.scale))]
+        seen = shot[int(y), int(x)]
+        # One step of the table either way: the card computes in float32. The grid lines over the map add up to 5 %.
+        assert np.abs(seen - expected).max() <= 14, f"{layer} at bin {seq}, tick {tick}: {seen}, wanted {expected}"
+        distinct.add(tuple(int(part) for part in expected))
+    assert len(distinct) >= 4, "the cells that were compared all look the same"
+
+
+@contextlib.contextmanager
+def bare_map(browser: Browser, address: str, bins: int) -> Iterator[Page]:
+    """A page of a stream that is paused once it holds so many bins, zoomed in, without strokes over the map."""
+    with quiet_page(browser) as page:
+        parts = ("quotes", "trades", "firings", "projection", "numerals", "key", "panel")
+        shown = ",".join(f'"{part}":false' for part in parts)
+        page.add_init_script(
+            f"localStorage.getItem('vp_view') ?? localStorage.setItem('vp_view', '{{\"show\":{{{shown}}}}}')"
+        )
+        page.goto(address)
+        expect_live(page, bins)
+        page.keyboard.press("Space")
+        expect(page.locator(".notice")).to_contain_text("Paused")
+        for _ in range(6):
+            page.keyboard.press("+")
+        page.keyboard.press("f")
+        yield page
 
 
 def scale_position(value: float, scale: Mapping[str, Any]) -> float:

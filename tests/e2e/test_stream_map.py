@@ -12,12 +12,22 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from stage import Lake
-from streampage import Held, View, dataset_of, expect_live, palette_stops, quiet_page, scale_position
+from streampage import (
+    Held,
+    View,
+    assert_colours,
+    bare_map,
+    cells_in,
+    dataset_of,
+    palette_stops,
+    pixels,
+    scale_position,
+    settle,
+)
 
 pytestmark = pytest.mark.e2e
 
-TOLD = {"Pressure": "pressure_variant", "Vacuum": "vacuum_variant", "Add": "v_add", "Pull": "v_pull"}
-GRID = {"depth": "rest_depth", "add": "v_add", "composite": "composite"}
+LAYERS = ("pv", "composite", "flow", "depth", "add")  # in the order of their buttons
 
 
 @pytest.fixture(scope="module")
@@ -29,68 +39,24 @@ def data(lake: Lake) -> Held:
 @pytest.fixture(scope="module")
 def held(browser: Browser, url: str, data: Held) -> Iterator[Page]:
     """A page that holds the first ten seconds or more, paused, without strokes over the map."""
-    with quiet_page(browser) as page:
-        parts = ("quotes", "trades", "firings", "projection", "numerals", "key", "panel")
-        shown = ",".join(f'"{part}":false' for part in parts)
-        page.add_init_script(f"localStorage.setItem('vp_view', '{{\"show\":{{{shown}}}}}')")
-        page.goto(f"{url}/vacuum-pressure.html?dataset={data.dataset.dataset_id}&speed=10")
-        expect_live(page, bins=150)
-        page.keyboard.press("Space")
-        expect(page.locator(".notice")).to_contain_text("Paused")
-        for _ in range(6):
-            page.keyboard.press("+")
-        page.keyboard.press("f")
+    address = f"{url}/vacuum-pressure.html?dataset={data.dataset.dataset_id}&speed=10"
+    with bare_map(browser, address, bins=150) as page:
         yield page
-
-
-def cells_in(view: View, data: Held, n: int) -> list[tuple[int, int]]:
-    """Cells of the view, spread over bins and ticks around spot."""
-    first, last = view.seq_at(80), view.last
-    seqs = np.linspace(max(view.first, first) + 2, last - 1, n).astype(int)
-    return [
-        (int(seq), int(data.spot_tick[seq]) + offset)
-        for seq, offset in zip(seqs, np.resize([-7, -2, 1, 4, 9], n), strict=True)
-    ]
-
-
-def pixels(page: Page) -> np.ndarray:
-    """The map as it is on screen, RGB."""
-    return np.asarray(Image.open(io.BytesIO(page.locator("canvas.gl").screenshot())).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("layer", ["pv", "depth", "add", "composite"])
 @pytest.mark.parametrize("log", [True, False])
 def test_a_cell_has_the_colour_of_its_value(held: Page, data: Held, layer: str, log: bool) -> None:
-    held.mouse.move(5, 5)
-    held.get_by_role("group", name="Layer").get_by_role("button").nth(
-        ["pv", "composite", "flow", "depth", "add"].index(layer)
-    ).click()
+    held.get_by_role("group", name="Layer").get_by_role("button").nth(LAYERS.index(layer)).click()
     held.get_by_role("button", name="Log" if log else "Lin", exact=True).click()
     held.mouse.move(5, 5)
-    held.wait_for_timeout(1500)  # the range eases for a second
-    view, shot = View.of(held), pixels(held)
-    stops = palette_stops(diverging=bool(view.scale["diverging"]))
-    distinct = set()
-    for seq, tick in cells_in(view, data, 24):
-        x, y = view.middle_of(seq, tick)
-        if not (4 < x < view.width - 4 and 44 < y < view.height - 4):  # the notice is at the top
-            continue
-        value = (
-            data.at("pressure_variant", seq, tick) - data.at("vacuum_variant", seq, tick)
-            if layer == "pv"
-            else data.at(GRID[layer], seq, tick)
-        )
-        expected = stops[round(511 * scale_position(value, view.scale))]
-        seen = shot[int(y), int(x)]
-        # One step of the table either way: the card computes in float32. The grid lines over the map add up to 5 %.
-        assert np.abs(seen - expected).max() <= 14, f"{layer} at bin {seq}, tick {tick}: {seen}, wanted {expected}"
-        distinct.add(tuple(int(part) for part in expected))
-    assert len(distinct) >= 4, "the cells that were compared all look the same"
+    settle(held)  # the range eases for a second
+    assert_colours(held, data, layer)
 
 
 def test_the_crosshair_reads_the_dataset(held: Page, data: Held) -> None:
     held.keyboard.press("1")
-    box = held.locator("canvas.gl").bounding_box()
+    box = held.locator(".map").bounding_box()
     assert box
     view = View.of(held)
     for seq, tick in cells_in(view, data, 5):
@@ -118,11 +84,11 @@ def test_the_crosshair_reads_the_dataset(held: Page, data: Held) -> None:
 
 
 def test_the_wheel_keeps_the_cell_under_the_pointer(held: Page) -> None:
-    box = held.locator("canvas.gl").bounding_box()
+    box = held.locator(".map").bounding_box()
     assert box
     x, y = box["width"] * 0.7, box["height"] * 0.4
     held.mouse.move(box["x"] + x, box["y"] + y)
-    held.wait_for_timeout(200)
+    settle(held)
 
     def under() -> tuple[int, int]:
         view = View.of(held)
@@ -135,13 +101,13 @@ def test_the_wheel_keeps_the_cell_under_the_pointer(held: Page) -> None:
         held.mouse.wheel(0, delta)
         if shift:
             held.keyboard.up("Shift")
-        held.wait_for_timeout(150)
+        settle(held)
         seq, tick = under()
         assert abs(seq - start[0]) <= 1
         assert tick == start[1]
     assert View.of(held).px_per_bin > 1.5 * zoom
     held.locator("canvas.ink").dblclick(position={"x": 300, "y": 300})
-    held.wait_for_timeout(150)
+    settle(held)
     view = View.of(held)
     assert view.follow
     assert view.x_of(view.last + 1) == pytest.approx(view.width)
@@ -154,9 +120,9 @@ def test_a_pixel_of_several_bins_shows_the_largest(held: Page, data: Held) -> No
         if View.of(held).px_per_bin < 0.3:
             break
         held.keyboard.press("-")
-        held.wait_for_timeout(30)
+        settle(held)
     held.mouse.move(5, 5)
-    held.wait_for_timeout(1500)
+    settle(held)
     view, shot = View.of(held), pixels(held)
     pooled = int(np.ceil(1 / view.px_per_bin - 1e-3))
     assert pooled >= 4
@@ -180,7 +146,7 @@ def test_uploads_are_of_what_changed(held: Page) -> None:
     held.keyboard.press("Space")
     held.wait_for_function("n => vacuumPressure.view().last >= n + 30", arg=before.last)
     held.keyboard.press("Space")
-    held.wait_for_timeout(300)
+    held.wait_for_timeout(200)  # what is under way still comes
     after = View.of(held)
     # One column of the ring a bin and the coarse one it falls in; never the whole ring again.
     assert after.uploaded - before.uploaded <= 2 * (after.last - before.last) + 8
@@ -197,3 +163,100 @@ def test_the_session_bar_knows_the_whole_capture(held: Page, url: str, data: Hel
     right = shot[4:-24, int(shot.shape[1] * 0.8) : -8]
     assert (right.max(axis=2) - right.min(axis=2) < 40).all()
     assert right.max() > 90, "nothing is drawn after now"
+
+
+def test_every_field_can_be_shown_and_looks_like_itself(held: Page) -> None:
+    for _ in range(40):
+        if View.of(held).px_per_bin > 2:
+            break
+        held.keyboard.press("+")
+    held.keyboard.press("f")
+    settle(held)
+    before = pixels(held)
+    held.get_by_label("All fields").select_option("j_add")
+    expect(held.locator(".legend")).to_contain_text("lots/s³")
+    settle(held)
+    after, view = pixels(held), View.of(held)
+    drawn = int(max(0, view.x_of(view.first))) + 4
+    assert np.abs(after - before)[:, drawn:].mean() > 8, "another layer looks the same"
+    assert len(np.unique(after[:, drawn:].reshape(-1, 3), axis=0)) > 64, "the heatmap has almost no colours"
+    # Where there is no bin yet there is ground.
+    assert drawn > 60, "no room was left to look at"
+    assert np.abs(after[60:-60, 4 : drawn - 12] - [0x12, 0x15, 0x1A]).max() < 24
+
+
+def test_a_drag_moves_the_map_with_the_pointer(held: Page) -> None:
+    box = held.locator(".map").bounding_box()
+    assert box
+    x, y = box["width"] * 0.6, box["height"] * 0.5
+    view = View.of(held)
+    start = view.seq_at(x), view.tick_at(y)
+    held.mouse.move(box["x"] + x, box["y"] + y)
+    held.mouse.down()
+    held.mouse.move(box["x"] + x + 90, box["y"] + y - 45, steps=3)
+    held.mouse.up()
+    settle(held)
+    view = View.of(held)
+    assert (view.seq_at(x + 90), view.tick_at(y - 45)) == start
+    assert not view.follow
+    held.get_by_role("button", name="Now").click()
+    assert View.of(held).follow
+
+
+def show(page: Page, part: str) -> None:
+    """Show or hide a part of the map."""
+    page.keyboard.press("v")
+    page.get_by_role("dialog", name="View").get_by_text(part, exact=True).click()
+    page.keyboard.press("Escape")
+    page.mouse.move(5, 5)
+    settle(page)
+
+
+def nearest(shot: np.ndarray, x: float, y: float, colour: tuple[int, int, int], reach: int) -> int:
+    """How far from a colour the likest pixel within `reach` of a place is."""
+    left, top = max(0, int(x) - reach), max(0, int(y) - reach)
+    around = shot[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    return int(np.abs(around - colour).max(axis=2).min())
+
+
+def test_quotes_trades_and_depth_lie_at_their_prices(held: Page, data: Held) -> None:
+    for _ in range(30):
+        if View.of(held).px_per_bin > 10:
+            break
+        held.keyboard.press("+")
+    held.keyboard.press("f")
+    show(held, "Quotes")
+    view, shot = View.of(held), pixels(held)
+    tick_int = data.dataset.config.tick_int
+    bins = data.dataset.bins
+    seen = range(view.seq_at(20), view.last - 1)
+    for side, colour in (("bid", (0xBF, 0xE3, 0xF9)), ("ask", (0xF9, 0xDA, 0xB0))):
+        for seq in seen:
+            x, y = view.middle_of(seq, int(bins[f"best_{side}_price_int"][seq]) // tick_int)
+            if 44 < y < view.height - 4:
+                assert nearest(shot, x, y, colour, 1) < 40, f"no {side} at bin {seq}"
+    show(held, "Quotes")
+
+    show(held, "Trades")
+    shot, found = pixels(held), 0
+    one_sided = [seq for seq in seen if (bins["buy_volume"][seq] > 0) != (bins["sell_volume"][seq] > 0)]
+    largest = sorted(one_sided, key=lambda seq: -int(bins["buy_volume"][seq] + bins["sell_volume"][seq]))[:5]
+    for seq in largest:
+        bought = bins["buy_volume"][seq] > 0
+        fills = data.all("fill_size")[seq]
+        tick = int(np.argmax(fills)) - len(fills) // 2 + int(data.spot_tick[seq])
+        x, y = view.middle_of(seq, tick)
+        found += nearest(shot, x, y, (0xC4, 0xE7, 0xFB) if bought else (0xFB, 0xDD, 0xB4), 8) < 12
+    assert found >= 4, f"of the trades of bins {largest} only {found} are drawn"
+    show(held, "Trades")
+
+    show(held, "Depth in numbers")
+    box = held.locator(".map").bounding_box()
+    assert box
+    numerals = held.locator(".label.lots:not(.sum):visible")
+    told = numerals.evaluate_all("nodes => nodes.map(n => [n.getBoundingClientRect(), n.textContent])")
+    assert len(told) > 20
+    for place, text in told:
+        tick = view.tick_at(place["y"] + place["height"] / 2 - box["y"])
+        assert int(text.replace(",", "")) == round(data.at("rest_depth", view.last, tick)), f"tick {tick}"
+    show(held, "Depth in numbers")

@@ -4,6 +4,8 @@ import { el, fitCanvas, setText } from "../lib/dom";
 import { fixed, signed, thresholdText } from "../lib/format";
 import { INK } from "../view/ink";
 import type { RunRow } from "../wire.generated";
+import { hint } from "./keys";
+
 type Metric = "rate" | "net";
 
 interface Point {
@@ -62,7 +64,7 @@ export class ThresholdCurve {
     this.#onPick = onPick;
     this.#onHover = onHover;
     const tab = (metric: Metric): HTMLButtonElement =>
-      el("button", { type: "button", onclick: () => this.#show(metric) }, METRICS[metric].label);
+      el("button", { type: "button", title: hint("metric"), onclick: () => this.#show(metric) }, METRICS[metric].label);
     this.#tabs = { rate: tab("rate"), net: tab("net") };
     const head = el("div", { class: "segments", role: "group", "aria-label": "Curve" }, this.#tabs.rate, this.#tabs.net);
     const plot = el("div", { class: "curve-plot" }, this.#canvas, this.#levels);
@@ -73,6 +75,11 @@ export class ThresholdCurve {
       const threshold = this.#thresholdAt(event);
       if (threshold !== null) this.#onPick(threshold);
     });
+  }
+
+  /** From hit rate to net pnl and back. */
+  toggle(): void {
+    this.#show(this.#metric === "rate" ? "net" : "rate");
   }
 
   #show(metric: Metric): void {
@@ -196,7 +203,7 @@ export class ThresholdCurve {
       const mark = el(
         "button",
         {
-          type: "button", "aria-pressed": String(threshold === this.#chosen), title: `Choose threshold ${threshold}`,
+          type: "button", "aria-pressed": String(threshold === this.#chosen), title: `Choose threshold ${threshold} ([ ])`,
           class: threshold === this.#linked ? "linked" : "", onclick: () => this.#onPick(threshold),
         },
         el("span", {}, n > 5 ? String(Number(threshold.toPrecision(3))) : thresholdText(threshold)), el("span", {}, String(n_signals)),

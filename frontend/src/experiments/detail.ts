@@ -5,6 +5,7 @@ import { DASH, fixed, signed, thresholdText } from "../lib/format";
 import { VERDICT_TEXT, interval, parameterText } from "../lib/runs";
 import type { RunDetail, RunLinks, RunRow, RunTrades } from "../wire.generated";
 import { ThresholdCurve } from "./curve";
+import { hint } from "./keys";
 import { detailYaml, promoteCommand, streamHref } from "./leave";
 import { Outcomes } from "./outcomes";
 import { PnlChart } from "./pnl";
@@ -50,7 +51,7 @@ export class Detail {
   readonly #tag = el("span", { class: "tag" });
   readonly #what = el("p", { class: "second" });
   readonly #id: HTMLButtonElement;
-  readonly #stream = el("a", { class: "button primary", title: "Replay the capture with this signal (Enter)" }, "▶ Stream this run");
+  readonly #stream = el("a", { class: "button primary", title: hint("stream") }, "▶ Stream this run");
   readonly #copy: HTMLButtonElement;
   readonly #dagster = el("a", { class: "button", target: "_blank", rel: "noopener" }, "Open in Dagster ↗");
   readonly #mlflow = el("a", { class: "button", target: "_blank", rel: "noopener" }, "Open in MLflow ↗");
@@ -78,7 +79,7 @@ export class Detail {
       window.location.href = streamHref(this.#row.run_id, this.#row.threshold, Math.max(0, bin - Math.round(BEFORE_NS / this.#drawn.bin_ns)));
     });
     this.#pnl.root.title = "Click to stream from a minute before a trade";
-    this.#copy = copyButton("Copy YAML", "button", () => (this.#detail ? detailYaml(this.#detail, this.#row?.threshold ?? null) : null), "The run as a serving spec (Y)");
+    this.#copy = copyButton("Copy YAML", "button", () => (this.#detail ? detailYaml(this.#detail, this.#row?.threshold ?? null) : null), hint("copy", "The run as a serving spec"));
     this.#id = copyButton("", "id third", () => this.#row?.run_id ?? null, "Copy the run's id");
     const promote = copyButton("Copy", "copy", () => this.#command.textContent, "Copy the command");
     this.root = el(
@@ -137,6 +138,17 @@ export class Detail {
     this.#curve.link(threshold);
   }
 
+  /** Open the run in Dagster or MLflow, where there is a way. */
+  leave(to: "dagster" | "mlflow"): void {
+    const way = to === "dagster" ? this.#dagster : this.#mlflow;
+    if (way.hasAttribute("href")) way.click();
+  }
+
+  /** Thresholds by the other measure. */
+  toggleMetric(): void {
+    this.#curve.toggle();
+  }
+
   /** Press "Copy YAML". */
   copyYaml(): void {
     this.#copy.click();
@@ -152,9 +164,9 @@ export class Detail {
     };
     const can = this.#detail?.can_stream ?? row.can_stream;
     const reason = this.#detail?.reason ?? row.reason;
-    way(this.#stream, can ? streamHref(row.run_id, row.threshold) : null, can ? "Replay the capture with this signal (Enter)" : "It cannot be streamed");
-    way(this.#dagster, links?.dagster ?? null, links ? (links.dagster_reason ?? "The sweep's asset on its day") : "");
-    way(this.#mlflow, links?.mlflow ?? null, links ? (links.mlflow_reason ?? "The sweep's tracked run") : "");
+    way(this.#stream, can ? streamHref(row.run_id, row.threshold) : null, can ? hint("stream", "Replay the capture with this signal") : "It cannot be streamed");
+    way(this.#dagster, links?.dagster ?? null, links ? (links.dagster_reason ?? hint("dagster", "The sweep's asset on its day")) : "");
+    way(this.#mlflow, links?.mlflow ?? null, links ? (links.mlflow_reason ?? hint("mlflow", "The sweep's tracked run")) : "");
     setText(this.#why, can ? "" : `Cannot be streamed: ${reason ?? "its data are not in this lake"}`);
     setHidden(this.#why, can);
     const specs = this.#detail?.promoted ?? [];

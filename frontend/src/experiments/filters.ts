@@ -4,6 +4,7 @@ import { isoDate } from "../lib/clock";
 import { el, setHidden, setText } from "../lib/dom";
 import { count } from "../lib/format";
 import { type Filter, NO_FILTER, barrierText, byVerdict } from "../lib/runs";
+import { hint } from "./keys";
 import type { RunRow } from "../wire.generated";
 
 const COUNTS = [0, 5, 10, 20, 30, 50, 100, 200, 300];
@@ -39,21 +40,21 @@ export class Filters {
     this.filter = { ...filter };
     this.#onChange = onChange;
     this.search = el("input", {
-      type: "search", placeholder: "Find a run or signal", "aria-label": "Find a run or signal", title: "Words in signal, parameters, run id, experiment (/)",
+      type: "search", placeholder: "Find a run or signal", "aria-label": "Find a run or signal", title: hint("search", "Words in signal, parameters, run id, experiment"),
       oninput: () => this.#set({ text: this.search.value }),
     });
     this.#choosers = CHOOSERS.map(({ key, label, of }) => {
-      const select = el("select", { "aria-label": label, onchange: () => this.#set({ [key]: select.value }) });
+      const select = el("select", { "aria-label": label, title: hint(key), onchange: () => this.#set({ [key]: select.value }) });
       return { key, select, of };
     });
-    this.#from = el("select", { "aria-label": "Least number of trades", onchange: () => this.#set({ minSignals: Number(this.#from.value) }) });
+    this.#from = el("select", { "aria-label": "Least number of trades", title: hint("least"), onchange: () => this.#set({ minSignals: Number(this.#from.value) }) });
     for (const n of COUNTS) this.#from.append(el("option", { value: n }, n === 0 ? "any" : String(n)));
     this.#showFrom();
     this.search.value = filter.text;
     this.#verdicts = (["all", "significant", "not_significant"] as const).map((key) => {
       const n = el("span", { class: "third" });
       const label = { all: "All", significant: "Significant ", not_significant: "Not significant " }[key];
-      const button = el("button", { type: "button", onclick: () => this.#set({ verdict: key }) }, label, n);
+      const button = el("button", { type: "button", title: hint("verdict"), onclick: () => this.#set({ verdict: key }) }, label, n);
       return { key, button, n };
     });
     const chooser = (label: string, select: HTMLSelectElement): HTMLElement => el("label", { class: "chooser" }, el("span", {}, label), select);
@@ -85,6 +86,17 @@ export class Filters {
     for (const { key, select } of this.#choosers) select.value = this.filter[key];
     this.#showFrom();
     this.#onChange();
+  }
+
+  /** Put the keyboard on a chooser; null is that of the least number of trades. */
+  focus(key: Chooser | null): void {
+    (this.#choosers.find((chooser) => chooser.key === key)?.select ?? this.#from).focus();
+  }
+
+  /** The verdict after the one that is shown, around. */
+  nextVerdict(): void {
+    const at = this.#verdicts.findIndex(({ key }) => key === this.filter.verdict);
+    this.#set({ verdict: this.#verdicts[(at + 1) % this.#verdicts.length].key });
   }
 
   #showFrom(): void {

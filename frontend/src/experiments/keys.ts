@@ -1,55 +1,67 @@
-/** Keys of the experiments page, and the card that lists them. */
+/** Every key of the experiments page, once: the listener, the tooltips and the card that lists them read this table. */
 
 import { el, setHidden } from "../lib/dom";
+import { keyName } from "../stream/keys";
 
-export interface KeyActions {
-  search(): void;
-  table(): void;
-  step(by: number): void;
-  threshold(by: number): void;
-  stream(): void;
-  copy(): void;
-  clear(): void;
-  help(): void;
+const COMMANDS = [
+  { id: "next", keys: ["ArrowDown", "j"], text: "Next row" },
+  { id: "previous", keys: ["ArrowUp", "k"], text: "Previous row; in the table also Page ↑ ↓, Home, End" },
+  { id: "lower", keys: ["["], text: "Previous threshold of the run" },
+  { id: "higher", keys: ["]"], text: "Next threshold of the run" },
+  { id: "stream", keys: ["Enter"], text: "Stream the run" },
+  { id: "copy", keys: ["y"], text: "Copy the run as YAML" },
+  { id: "dagster", keys: ["g"], text: "Open its asset in Dagster" },
+  { id: "mlflow", keys: ["f"], text: "Open its sweep in MLflow" },
+  { id: "metric", keys: ["m"], text: "Thresholds by TP rate or net pnl" },
+  { id: "search", keys: ["/"], text: "Find" },
+  { id: "experiment", keys: ["w"], text: "Choose a sweep" },
+  { id: "signal", keys: ["s"], text: "Choose a signal" },
+  { id: "dataset", keys: ["d"], text: "Choose a dataset" },
+  { id: "barriers", keys: ["b"], text: "Choose barriers" },
+  { id: "least", keys: ["n"], text: "Least number of trades" },
+  { id: "verdict", keys: ["v"], text: "All, significant, not significant" },
+  { id: "sort", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], text: "Sort by the column of that number" },
+  { id: "clear", keys: ["Escape"], text: "Clear the filters" },
+  { id: "palette", keys: ["c"], text: "Next palette" },
+  { id: "theme", keys: ["t"], text: "Dark, light, as the system" },
+  { id: "help", keys: ["?"], text: "These keys" },
+] as const;
+
+type CommandId = (typeof COMMANDS)[number]["id"];
+/** The buttons of palette and theme listen for themselves. */
+export type KeyActions = Record<Exclude<CommandId, "palette" | "theme">, (key: string) => void>;
+
+/** Tooltip of a control: what it does and its key. */
+export function hint(id: CommandId, text?: string): string {
+  const command = COMMANDS.find((entry) => entry.id === id);
+  return command ? `${text ?? command.text} (${keyName(command.keys[0])})` : (text ?? "");
 }
 
-const LIST: readonly [string, string][] = [
-  ["↑ ↓  or  j k", "Previous, next row"],
-  ["Page ↑ ↓, Home, End", "Further, in the table"],
-  ["[  ]", "Previous, next threshold of the run"],
-  ["Enter", "Stream the run"],
-  ["y", "Copy the run as YAML"],
-  ["/", "Find"],
-  ["Esc", "Clear the filters"],
-  ["c", "Next palette"],
-  ["t", "Theme: dark, light, as the system"],
-  ["?", "This list"],
-];
+/** The command of a key, undefined where it is nobody's. */
+export function commandOf(key: string): CommandId | undefined {
+  return COMMANDS.find(({ keys }) => (keys as readonly string[]).includes(key))?.id;
+}
 
-export function listenKeys(actions: KeyActions): void {
+/** Listen on the whole page. Fields keep their keys but those that lead out of them, buttons and links keep Enter. */
+export function listenKeys(actions: KeyActions, table: () => void): void {
   window.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target as HTMLElement;
-    if (target.closest("input")) {
-      if (event.key !== "Escape" && event.key !== "Enter" && event.key !== "ArrowDown") return;
-      if (event.key === "Escape") actions.clear();
+    const field = target.closest("input, select, textarea");
+    if (field) {
+      const leads = event.key === "Escape" || (field.matches("input") && (event.key === "Enter" || event.key === "ArrowDown"));
+      if (!leads) return;
+      if (event.key === "Escape" && field.matches("input")) actions.clear(event.key);
       target.blur();
-      actions.table();
+      table();
       event.preventDefault();
       return;
     }
-    if (target.closest("select, textarea")) return;
-    const onControl = target.closest("button, a") !== null;
-    const known: Record<string, () => void> = {
-      "/": actions.search, y: actions.copy, "?": actions.help, Escape: actions.clear,
-      "[": () => actions.threshold(-1), "]": () => actions.threshold(1),
-      j: () => actions.step(1), k: () => actions.step(-1), ArrowDown: () => actions.step(1), ArrowUp: () => actions.step(-1),
-    };
-    if (!onControl) known.Enter = actions.stream;
-    const action = known[event.key];
-    if (!action) return;
+    const id = commandOf(event.key);
+    if (!id || id === "palette" || id === "theme") return;
+    if (id === "stream" && target.closest("button, a")) return;
     event.preventDefault();
-    action();
+    actions[id](event.key);
   });
 }
 
@@ -58,15 +70,22 @@ export class KeyHelp {
   readonly root: HTMLElement;
 
   constructor() {
-    this.button = el("button", { type: "button", class: "theme-button", title: "Keys (?)", "aria-label": "Keys", onclick: () => this.toggle() }, "?");
-    const list = LIST.flatMap(([key, does]) => [el("dt", {}, key), el("dd", {}, does)]);
-    const close = el("button", { type: "button", class: "copy", onclick: () => this.toggle() }, "Close");
+    this.button = el("button", { type: "button", class: "theme-button", title: hint("help", "Keys"), "aria-label": "Keys", onclick: () => this.toggle() }, "?");
+    const list = COMMANDS.flatMap(({ keys, text }) => {
+      const names = keys.length > 2 ? [keys[0], "…", keys[keys.length - 1]] : [...keys];
+      return [el("dt", {}, names.map(keyName).join(" ")), el("dd", {}, text)];
+    });
+    const close = el("button", { type: "button", class: "copy", title: hint("help", "Close"), onclick: () => this.toggle() }, "Close");
     this.root = el("div", { class: "key-help card", role: "dialog", "aria-label": "Keys", hidden: true }, el("h2", {}, "Keys"), el("dl", {}, ...list), close);
   }
 
-  toggle(): void {
-    setHidden(this.root, !this.root.hidden);
-    if (!this.root.hidden) this.root.querySelector("button")?.focus();
+  get open(): boolean {
+    return !this.root.hidden;
+  }
+
+  toggle(open = !this.open): void {
+    setHidden(this.root, !open);
+    if (open) this.root.querySelector("button")?.focus();
     else this.button.focus();
   }
 }

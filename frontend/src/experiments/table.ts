@@ -17,7 +17,7 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { key: "signal", label: "Signal", className: "signal" },
+  { key: "signal", label: "Signal", className: "signal", title: "What is judged" },
   { key: null, label: "Parameters", className: "parameters", title: "What differs among the runs of a signal" },
   { key: "dt", label: "Day", className: "day", title: "Eastern date of the capture" },
   { key: "threshold", label: "Threshold", className: "end threshold", title: "The signal fires at this value or beyond" },
@@ -43,11 +43,16 @@ export interface TableHandlers {
   onOpen(row: RunRow): void;
 }
 
+const sortHint = (key: SortKey, title = ""): string => `${title}. Sort by it (${SORTED.findIndex((column) => column.key === key) + 1})`;
+
 /** A p-value as it is read: never a bare zero. */
 export function pText(value: number | null, digits: number): string {
   if (value === null) return DASH;
   return value > 0 && value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits).replace(/^0/, "")}` : fixed(value, digits);
 }
+
+/** Columns that sort, in the order of their keys 1 to 9. */
+const SORTED = COLUMNS.filter(({ key }) => key !== null);
 
 export class RunTable {
   readonly root: HTMLElement;
@@ -72,7 +77,7 @@ export class RunTable {
     this.#shown = shown;
     this.#heads = COLUMNS.map(({ key, label, className, title }) => {
       const content = key
-        ? el("button", { type: "button", title, onclick: () => this.#sortBy(key) }, label)
+        ? el("button", { type: "button", title: sortHint(key, title), onclick: () => this.#sortBy(key) }, label)
         : className === "interval" ? this.#scaleHead : el("span", { title }, label);
       return el("th", { class: className, scope: "col" }, content);
     });
@@ -123,6 +128,12 @@ export class RunTable {
 
   #room(): number {
     return this.root.clientHeight - (this.#table.tHead?.offsetHeight ?? 0);
+  }
+
+  /** Sort by the column of this number, 1 being the first that sorts. */
+  sortByNumber(number: number): void {
+    const key = SORTED[number - 1]?.key;
+    if (key) this.#sortBy(key);
   }
 
   /** Choose the row at this position and bring it into sight. */

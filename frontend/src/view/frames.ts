@@ -21,9 +21,15 @@ export function restAfter(cost: number, least: number): number {
   return Math.max(least, cost > LIGHT_MS ? Math.min(MAX_REST_MS, FRAME_COSTS * cost) : 0);
 }
 
+function keep(costs: number[], ms: number): void {
+  costs.push(ms);
+  if (costs.length > KEPT) costs.shift();
+}
+
 export class Frames {
   readonly #render: (now: number) => Motion;
-  readonly #costs: number[] = [];
+  readonly #scripts: number[] = [];
+  readonly #wholes: number[] = [];
   /** Least rest between frames, ms: while many bins are fetched at once, drawing each would only hold them up. */
   restMs = 0;
   /** Frames drawn so far. */
@@ -39,9 +45,9 @@ export class Frames {
     this.#render = render;
   }
 
-  /** Milliseconds of script of the latest frames. */
-  costs(): number[] {
-    return [...this.#costs];
+  /** Of the latest frames milliseconds of script, and until each was handed over to be shown. */
+  costs(): { script: number[]; whole: number[] } {
+    return { script: [...this.#scripts], whole: [...this.#wholes] };
   }
 
   /** Nothing waits to be drawn and nothing moves. */
@@ -65,11 +71,11 @@ export class Frames {
       window.clearTimeout(this.#drift);
       this.motion = this.#render(now);
       this.drawn += 1;
-      this.#costs.push(performance.now() - start);
-      if (this.#costs.length > KEPT) this.#costs.shift();
+      keep(this.#scripts, performance.now() - start);
       // The next task runs once the frame is handed over, which without a graphics card takes longer than drawing.
       window.setTimeout(() => {
         const cost = performance.now() - start;
+        keep(this.#wholes, cost);
         this.#next = performance.now() + restAfter(cost, this.restMs);
       });
       if (this.motion === "moving") this.wake();
