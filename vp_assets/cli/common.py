@@ -112,7 +112,7 @@ class Session:
         err = Console(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("[dim]left"), TimeRemainingColumn(),
+            TextColumn("[dim]so far"), TimeRemainingColumn(), TextColumn("[dim]left"),
         )  # fmt: skip
         tasks: dict[str, tuple[Any, int]] = {}  # by stage: the task, how much of it was done
         off = self.as_json or not err.is_terminal
