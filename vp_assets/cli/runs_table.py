@@ -271,7 +271,7 @@ def print_choice(console: Any, choice: Choice) -> None:
         console.print(
             f"Test days alone: {number(test.net_mean_pnl_ticks, 2, sign=True)} ticks a trade over "
             f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}, p {_p(test.p_value)}. "
-            f"The choice was made without them, so no correction is due: at 5 % that is {proved}."
+            f"The choice was made without them, so looked at once they need no correction: at 5 % that is {proved}."
         )
 
 
