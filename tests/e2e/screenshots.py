@@ -30,7 +30,7 @@ FIRED = """start => {
 BESIDE = """([mids, tick]) => {
   const { camera, last } = vacuumPressure.view();
   const seq = last - Math.round(0.36 * camera.width / camera.pxPerBin);
-  const y = camera.height / 2 - (Math.round(mids[seq] / tick) + 5 - camera.center) * camera.pxPerTick;
+  const y = camera.height / 2 - (Math.round(mids[seq] / tick) + 10 - camera.center) * camera.pxPerTick;
   const x = camera.width + (seq + 0.5 - camera.right) * camera.pxPerBin;
   return [x, Math.min(camera.height - 120, Math.max(120, y))];
 }"""
