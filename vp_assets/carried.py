@@ -10,10 +10,11 @@ import datetime as dt
 from vp_assets.chain import BookRequest, Chain
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
 from vp_engine.book.snapshots import SnapshotDifferences, snapshot_differences
+from vp_engine.errors import LakeError
 from vp_engine.hashing import address
 from vp_engine.lake import RawDay, find_raw
 from vp_engine.lake.paths import carried_path
-from vp_engine.lake.store import json_bytes
+from vp_engine.lake.store import LakePath
 from vp_engine.stream import build_checkpoint
 
 _LONGEST_BREAK = 4  # days: a weekend with a holiday
@@ -31,12 +32,20 @@ def carried(chain: Chain, request: BookRequest) -> SnapshotDifferences | str:
     at = address("carried_book", BOOK_CODE_VERSION, {"tick_int": request.config.tick_int},
                  [earlier.manifest.address, later.manifest.address])  # fmt: skip
     note = chain.lake.path(carried_path(at))
-    if chain.lake.exists(note):
-        held = chain.lake.read_json(note)
-        return SnapshotDifferences(*(int(held[name]) for name in SnapshotDifferences._fields))
+    if (held := _noted(chain, note)) is not None:
+        return held
     found = differences(request, earlier)
-    chain.lake.commit_bytes(note, json_bytes(found._asdict()))
+    chain.lake.commit_document(note, found._asdict())
     return found
+
+
+def _noted(chain: Chain, note: LakePath) -> SnapshotDifferences | None:
+    """What was found before; a note that is damaged is as good as none."""
+    try:
+        held = chain.lake.read_manifest(note) if chain.lake.exists(note) else None
+        return None if held is None else SnapshotDifferences(*(int(held[name]) for name in SnapshotDifferences._fields))
+    except (LakeError, KeyError):
+        return None
 
 
 def differences(request: BookRequest, earlier: RawDay) -> SnapshotDifferences:

@@ -14,7 +14,7 @@ from vp_engine.errors import ConfigError, LakeError
 from vp_engine.hashing import address
 from vp_engine.lake import Lake, find_raw
 from vp_engine.lake.raw import Imported, import_raw
-from vp_engine.lake.store import LakePath, json_bytes
+from vp_engine.lake.store import LakePath
 from vp_engine.sample import SAMPLE_CODE_VERSION, SampleSpec, sample_file_name, write_sample
 from vp_engine.specs import VPRuntimeConfig
 
@@ -48,7 +48,7 @@ def bring(
         write_sample(file, spec, lambda share: report("% of the records", round(100 * share), 100))
         taken = import_raw(lake, lock, file, SOURCE, day=spec.day, replace=anew)
     note = {"made_from": made_from, "sha256": taken.manifest.sha256}
-    lake.commit_bytes(_note_path(taken.path), json_bytes(note))
+    lake.commit_document(_note_path(taken.path), note)
     return taken
 
 
@@ -64,6 +64,6 @@ def _note(lake: Lake, raw: LakePath) -> dict[str, Any] | None:
     """What a raw file was made from; None where nobody said so."""
     where = _note_path(raw)
     try:
-        return lake.read_json(where) if lake.exists(where) else None
+        return lake.read_manifest(where) if lake.exists(where) else None
     except LakeError:  # a damaged note costs the making of a day, no more
         return None

@@ -14,10 +14,11 @@ import pytest
 
 from tests.assets.conftest import say
 from vp_assets.assets import checks
-from vp_assets.carried import carried
+from vp_assets.carried import carried, differences
 from vp_assets.chain import Chain
 from vp_assets.settings import load_settings
 from vp_engine.feed import F_LAST, F_SNAPSHOT, MBO_DTYPE
+from vp_engine.lake import Lake, RawDay, find_raw, import_raw
 
 DAYS = [dt.date(2026, 2, 5), dt.date(2026, 2, 6)]
 MIDNIGHT = int(dt.datetime(2026, 2, 6, tzinfo=dt.UTC).timestamp()) * 10**9
@@ -55,6 +56,12 @@ def day(path: Path, utc_day: dt.date, first_s: int, orders: list[tuple[int, int,
     made["flags"][:snapshot] = F_SNAPSHOT
     path.write_bytes(bytes(head) + made.tobytes())
     return path
+
+
+def _raw(lake: Lake, chain: Chain, n: int) -> RawDay:
+    found = find_raw(lake, chain.lock, DAYS[n])
+    assert found is not None
+    return found
 
 
 def test_the_bins_asset_reads_every_raw_day_it_touches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,14 +103,20 @@ def test_the_bins_asset_reads_every_raw_day_it_touches(tmp_path: Path, capsys: p
     morning_book = chain.book("night", "2026-02-06")._replace(raw=chain.raw(DAYS[1]))
     assert carried(chain, morning_book) == (2, 1, 1)
     notes = list(lake.glob("cache/vp_book/carried_*.json"))
-    assert json.loads(notes[0].read_text()) == {"changed": 1, "extra": 1, "missing": 2}
-    notes[0].write_text('{"changed": 0, "extra": 7, "missing": 0}')  # found once, it is read ever after
+    note = chain.lake.read_manifest(notes[0])
+    assert note == {"changed": 1, "extra": 1, "missing": 2}
+    chain.lake.commit_document(notes[0], {"changed": 0, "extra": 7, "missing": 0})  # found once, it is read ever after
+    assert carried(chain, morning_book) == (0, 7, 0)
     checkpoint = chain.stored_book(chain.book("evening", None))
     results = checks.book(dg.AssetKey("b"), checkpoint, carried(chain, morning_book))
     found = {one.check_name: one for one in results}
     assert not found["carried"].passed
     assert found["carried"].severity == dg.AssetCheckSeverity.WARN
     assert found["carried"].metadata["extra"].value == 7
+    far = Lake("memory://two-days", tmp_path / "cache")
+    for file, at in zip(files, DAYS, strict=True):
+        import_raw(far, chain.lock, file, day=at)
+    assert differences(morning_book._replace(raw=_raw(far, chain, 1)), _raw(far, chain, 0)) == (2, 1, 1)
     night = chain.bins("night", "2026-02-05")  # its window lies in the second day, its warm-up in the first
     assert [raw.manifest.day for raw in night.raws] == DAYS
     assert night.book.raw.manifest.day == DAYS[0]

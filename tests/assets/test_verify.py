@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from tests.assets.conftest import World, say
 from vp_engine.lake import Lake, paths
+from vp_engine.lake.admission import write_no_session
 from vp_engine.lake.lineage import KINDS
 from vp_engine.lake.store import MANIFEST, write_json
-from vp_engine.lake.verify import verify_all
+from vp_engine.lake.verify import NOTE, verify_all
+from vp_engine.specs import load_instrument
 
 PATTERNS = {
     "raw": "raw/*/*/*/*/*.dbn.zst",
@@ -29,6 +32,11 @@ PATTERNS = {
     "models' manifest": "research/vp_harness/models/*/manifest.json",
     "promoted spec": "research/vp_harness/configs/serving/*.yaml",
     "campaign": "research/vp_campaigns/*.json",
+    "sample's note": "raw/*/*/*/*/*.sample.json",
+    "day without a session": "raw/*/*/*/*/*.no-session.json",
+    "carried book": "cache/vp_book/carried_*.json",
+    "request to the vendor": "ledger/databento/*.json",
+    "tracked sweep": "research/vp_harness/results/tracked/*.json",
 }
 
 
@@ -43,12 +51,16 @@ def whole(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "refit_00000.txt").write_text("a tree")
         write_json(folder / MANIFEST, {"kind": "models"})
     lake.commit_document(lake.path(paths.campaign_path("gold", "b" * 64)), {"datasets": [], "address": "b" * 64})
+    write_no_session(lake, load_instrument(), dt.date(2026, 2, 7), "a Saturday")
+    lake.commit_document(lake.path(paths.carried_path("c" * 64)), {"changed": 0, "extra": 0, "missing": 0})
+    lake.commit_document(lake.path(paths.LEDGER, "0123.json"), {"state": "done"})
+    lake.commit_document(lake.path(paths.tracked_path("d" * 64, "e" * 64)), {"mlflow_run_id": "f"})
     return root
 
 
 def test_a_whole_lake_is_whole(whole: Path) -> None:
     verdicts = list(verify_all(Lake(whole)))
-    assert {verdict.kind for verdict in verdicts} == set(KINDS)
+    assert {verdict.kind for verdict in verdicts} == {*KINDS, NOTE}
     assert {verdict.problem for verdict in verdicts} == {None}
 
 
@@ -72,7 +84,7 @@ def test_the_command_names_what_is_broken(whole: Path, tmp_path: Path, capsys: p
     lake = tmp_path / "lake"
     shutil.copytree(whole, lake)
     assert {row["ok"] for row in say(capsys, "verify", "--lake-root", lake, "--json").data} == {True}
-    (grid,) = lake.glob(PATTERNS["grid"])
+    grid = min(lake.glob(PATTERNS["grid"]))
     content = bytearray(grid.read_bytes())
     content[100] ^= 1
     grid.write_bytes(content)
@@ -83,7 +95,7 @@ def test_the_command_names_what_is_broken(whole: Path, tmp_path: Path, capsys: p
     alone = say(capsys, "verify", grid.parent.name.rpartition("__")[2], "--lake-root", lake)
     assert (alone.code, alone.err.count("\n")) == (2, 1)
     assert "grid_clean.parquet: differs from its manifest" in alone.err
-    (raw,) = lake.glob(PATTERNS["raw"])
+    raw = min(lake.glob(PATTERNS["raw"]))
     assert say(capsys, "verify", raw.name, "--lake-root", lake).code == 0
     unknown = say(capsys, "verify", "nothing", "--lake-root", lake)
     assert (unknown.code, unknown.err.count("\n")) == (2, 1)
@@ -94,7 +106,7 @@ def test_a_promoted_spec_with_other_bytes_is_skipped(
 ) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(whole / "research", lake / "research")
-    (spec,) = lake.glob(PATTERNS["promoted spec"])
+    spec = min(lake.glob(PATTERNS["promoted spec"]))
     spec.write_text(spec.read_text().replace("cooldown_bins: ", "cooldown_bins: 1", 1))
     rows = say(capsys, "list-specs", "--lake-root", lake, "--config-dir", world.configs, "--json").data
     (row,) = (row for row in rows if row["name"] == spec.stem)

@@ -10,17 +10,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from vp_assets.databento.vendor import COMPRESSION, ENCODING, SCHEMA, SPLIT, STYPE_IN, Days, Vendor
 from vp_engine.hashing import canonical_json, sha256_text
-from vp_engine.lake import Lake
-from vp_engine.lake.store import json_bytes
+from vp_engine.lake import Lake, paths
 from vp_engine.specs import VPRuntimeConfig
 from vp_engine.specs.base import SpecModel
 
-FOLDER = PurePosixPath("ledger/databento")
 _KEY_DIGITS = 16
 _CLOCKS_APART = dt.timedelta(hours=1)  # between this machine and the vendor's, generously
 
@@ -66,7 +64,7 @@ class Ledger:
 
     def __init__(self, lake: Lake, config: VPRuntimeConfig) -> None:
         self._lake, self._config = lake, config
-        self._folder = lake.path(FOLDER)
+        self._folder = lake.path(paths.LEDGER)
 
     def open_entries(self) -> list[Entry]:
         """Requests of this contract that are not done."""
@@ -104,10 +102,10 @@ class Ledger:
         return self._read(path) if self._lake.exists(path) else None
 
     def _read(self, path: Path) -> Entry:
-        return Entry.parse(self._lake.read_json(path), str(path))
+        return Entry.parse(self._lake.read_manifest(path), str(path))
 
     def _write(self, entry: Entry) -> None:
-        self._lake.commit_bytes(self._folder / f"{entry.key}.json", json_bytes(entry.model_dump(mode="json")))
+        self._lake.commit_document(self._folder / f"{entry.key}.json", entry.model_dump(mode="json"))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

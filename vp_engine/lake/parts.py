@@ -1,7 +1,7 @@
 """Rows of a sweep that is not finished: one Parquet file per few seconds of work, in a folder named by the sweep.
 
 A sweep that was killed finds them and goes on; when its results are committed the folder goes. A file that cannot be
-read is passed over: its rows are counted again.
+read, or whose pages are not those that were written, is passed over: its rows are counted again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SweepParts:
         found: list[pa.Table] = []
         for path in self._lake.entries(self._folder, "*.parquet"):
             try:
-                table = pq.read_table(open_source(path))
+                table = pq.read_table(open_source(path), page_checksum_verification=True)
             except (OSError, pa.ArrowInvalid):
                 continue
             if not found or table.schema.equals(found[0].schema):
@@ -53,5 +53,5 @@ class SweepParts:
         table = pa.concat_tables(self._waiting)
         name = hashlib.sha256("\n".join(table["run_id"].to_pylist()).encode()).hexdigest()[:16]
         with self._lake.commit_file(self._folder / f"{name}.parquet") as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         self._waiting, self._since = [], time.monotonic()

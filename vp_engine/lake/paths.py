@@ -22,6 +22,7 @@ RUNS = HARNESS / "results/runs"
 PARTS = HARNESS / "results/parts"
 TRACKED = HARNESS / "results/tracked"
 MODELS = HARNESS / "models"
+LEDGER = PurePosixPath("ledger/databento")
 CAMPAIGNS = PurePosixPath("research/vp_campaigns")
 PROMOTED_SERVING = HARNESS / "configs/serving"
 

@@ -1,5 +1,7 @@
 """Every byte of a lake hashed again and compared with what vouches for it: raw days, book caches, datasets, results,
-models and campaigns by their manifests, which carry their own digest; promoted specs by their last line.
+models and campaigns by their manifests, which carry their own digest; promoted specs by their last line; notes (days
+without a session, what a sample was made from, books carried over, requests to the vendor, tracked sweeps) by their own
+digest.
 
 A thing that is damaged does not keep the others from being looked at.
 """
@@ -17,6 +19,15 @@ from vp_engine.lake.promoted import read_promoted
 from vp_engine.lake.store import MANIFEST, Lake, LakePath
 
 _LOOSE = ((RAW, paths.RAW, "*/*/*/*/*"), (BOOK, paths.BOOKS, "*"), (RESULTS, paths.RUNS_META, "*"))
+NOTE = "note"
+_ORDER = (*KINDS, NOTE)
+_NOTES = (
+    (paths.RAW, "*/*/*/*/*.no-session.json"),
+    (paths.RAW, "*/*/*/*/*.sample.json"),
+    (paths.BOOKS, "carried_*.json"),
+    (paths.LEDGER, "*.json"),
+    (paths.TRACKED, "*.json"),
+)
 _FOLDERS = ((DATASET, paths.DATASETS), (MODELS, paths.MODELS))
 
 
@@ -40,7 +51,7 @@ class Verdict(NamedTuple):
 def jobs(lake: Lake, wanted: str | None = None) -> list[Job]:
     """Everything in the lake in order of kind and name, or what `wanted` names: a name, or 12 to 64 digits of an
     address. NotFoundError if that is nothing."""
-    found = sorted(_all(lake), key=lambda job: (KINDS.index(job.kind), job.name))
+    found = sorted(_all(lake), key=lambda job: (_ORDER.index(job.kind), job.name))
     if wanted is None:
         return found
     named = [job for job in found if wanted == job.name]
@@ -80,6 +91,9 @@ def _all(lake: Lake) -> Iterator[Job]:
         yield Job(PROMOTED, path.stem, path, partial(read_promoted, lake, path))
     for path in lake.entries(lake.path(paths.CAMPAIGNS), "*.json"):
         yield Job(CAMPAIGN, path.stem, path, partial(lake.read_manifest, path))
+    for folder, pattern in _NOTES:
+        for path in lake.entries(lake.path(folder), pattern):
+            yield Job(NOTE, path.name, path, partial(lake.read_manifest, path))
 
 
 def _loose(lake: Lake, kind: str, where: LakePath) -> None:

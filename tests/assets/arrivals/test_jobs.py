@@ -17,11 +17,11 @@ from pydantic import SecretStr
 from tests.assets.gateway.server import KEY, Fault, Gateway
 from tests.assets.gateway.week import LOCK, MONDAY, TERMS, WEEK, states
 from vp_assets.databento import DatabentoSource, Polling, Terms
-from vp_assets.databento.ledger import FOLDER, Ledger
+from vp_assets.databento.ledger import Ledger
 from vp_assets.databento.vendor import Days, Vendor
 from vp_engine.errors import DataError
 from vp_engine.feed import DbnFile
-from vp_engine.lake import Lake, find_raw
+from vp_engine.lake import Lake, find_raw, paths
 
 
 def test_a_run_of_days_is_one_batch_job(source: DatabentoSource, gateway: Gateway, lake: Lake) -> None:
@@ -157,4 +157,4 @@ def test_two_downloads_at_once_ask_for_one_job(source: DatabentoSource, gateway:
     assert len(ended) == 2
     assert {state for said in ended for state in said} <= {"new", "was there"}
     assert len(gateway.jobs) == 1
-    assert len(list(lake.path(FOLDER).iterdir())) == 1
+    assert len(list(lake.path(paths.LEDGER).iterdir())) == 1
