@@ -76,6 +76,17 @@ def test_every_check_passed_but_significance(settings: Settings) -> None:
     assert len(found) >= 19
 
 
+def test_check_results_are_kept_by_day(settings: Settings) -> None:
+    keys = [
+        dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)
+        for asset, name in (("raw_dbn", "hash"), ("minute/book_cache", "depth"), ("minute/bins", "checksums"))
+    ]
+    with open_instance(settings) as instance:
+        found = instance.event_log_storage.get_asset_check_partition_info(keys)
+    held = {(info.check_key, info.partition_key): info.latest_execution_status.value for info in found}
+    assert all(held[key, "2026-02-06"] == "SUCCEEDED" for key in keys)
+
+
 def test_runs_are_recorded_with_the_command(settings: Settings) -> None:
     with open_instance(settings) as instance:
         tags = {run.tags.get("spymaster/by") for run in instance.get_runs()}

@@ -38,6 +38,13 @@ def test_a_lake_behind_a_url_keeps_its_records_here() -> None:
     assert load_settings("s3://bucket/lake", environ={}).dagster_home == Path(".dagster/dagster").absolute()
 
 
+def test_the_cache_of_a_remote_lake_is_bounded_by_a_setting(tmp_path: Path) -> None:
+    given = load_settings("memory://bounded", tmp_path, environ={"VP_CACHE_GB": "2", "VP_CACHE_DIR": str(tmp_path)})
+    assert Chain(given).lake._copies.limit_bytes == 2 * 10**9
+    with pytest.raises(ConfigError, match="`VP_CACHE_GB` must be gigabytes"):
+        load_settings(environ={"VP_CACHE_GB": "much"})
+
+
 def test_a_bad_first_day_is_refused() -> None:
     with pytest.raises(ConfigError, match="VP_PARTITIONS_START"):
         load_settings(environ={"VP_PARTITIONS_START": "soon"})
