@@ -6,7 +6,8 @@ import datetime as dt
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,25 @@ DAY = dt.date(2026, 2, 6)
 DAY_NS = int(dt.datetime(2026, 2, 6, tzinfo=dt.UTC).timestamp()) * 10**9
 ADDRESS = "0123456789abcdef" * 4
 NAME = "MNQH6_20260206_0930_0934__random__0123456789ab"
+
+
+def at_once(writers: int, work: Callable[[int], object]) -> list[Exception]:
+    """Call work(0), work(1), … in threads that begin together; what they raised."""
+    barrier, errors = threading.Barrier(writers), list[Exception]()
+
+    def one(number: int) -> None:
+        try:
+            barrier.wait()
+            work(number)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
 
 
 def small_config(**overrides: object) -> VPRuntimeConfig:

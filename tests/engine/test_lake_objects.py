@@ -1,7 +1,6 @@
 """The commit protocol on object stores: a thing is there when its manifest is, and the manifest says whose bytes."""
 
 import json
-import threading
 import time
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from lake_kit import (
     ADDRESS,
     NAME,
+    at_once,
     dbn_file,
     parts,
     random_bins,
@@ -99,22 +99,8 @@ def test_the_first_manifest_stays_and_the_others_leave_nothing(lake):
 
 
 def test_writers_at_once_end_with_one_whole_thing(lake):
-    target, errors = lake.path("thing"), []
-    barrier = threading.Barrier(6)
-
-    def work(number):
-        try:
-            barrier.wait()
-            commit(lake, target, f"{number}" * 1000)
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    target = lake.path("thing")
+    assert at_once(6, lambda number: commit(lake, target, f"{number}" * 1000)) == []
     lake.verify_dir(target)
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from lake_kit import in_process
+from lake_kit import at_once, in_process
 
 from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake.store import CHECKSUMS, MANIFEST, Lake, temporary_name, write_json
@@ -90,22 +90,8 @@ def test_files_are_replaced_at_once(lake):
 
 
 def test_threads_that_commit_one_target_all_succeed(lake):
-    target, errors = lake.path("thing"), []
-    barrier = threading.Barrier(8)
-
-    def work(number):
-        try:
-            barrier.wait()
-            commit(lake, target, f"{number}" * 1000)
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    target = lake.path("thing")
+    assert at_once(8, lambda number: commit(lake, target, f"{number}" * 1000)) == []
     assert len(set((target / "data").read_text())) == 1
     lake.verify_dir(target)
     assert hidden(lake) == []
