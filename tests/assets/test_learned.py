@@ -26,6 +26,7 @@ sweep:
     svm_sp: {first_bins: [150], refit_bins: [100]}
     gbm_mf: {first_bins: [150], refit_bins: [200], rounds: [5]}
 selection: {sort: n_signals, min_signals: 2}
+parallel: {max_workers: 1}
 tracking: {backend: none}
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.assets.conftest import EXPERIMENT, PIPELINE, World, say
 
-FAST = PIPELINE.replace("name: minute", "name: fast").replace("0.02}", "0.02, tau_velocity: 1.0}")
+FAST = PIPELINE.replace("name: minute", "name: fast").replace("0.02}", "0.02, tau_velocity: 1.5}")
 BOTH = EXPERIMENT.replace("name: minute_sweep", "name: both\npipelines: [minute, fast]")
 
 
