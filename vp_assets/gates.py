@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import BookError, DataError
@@ -86,6 +87,24 @@ def require_sound_book(checkpoint: BookCheckpoint, what: str) -> BookCheckpoint:
         raise BookError(f"{what}: {bad_orders(checkpoint)} resting orders without size or twice in the book")
     require_conserved(checkpoint.counters, what)
     return checkpoint
+
+
+def require_whole_sweep(meta: pa.Table, runs: pa.Table, what: str) -> None:
+    """DataError unless every run has a row for each of its thresholds, and none twice."""
+    if problem := sweep_problem(meta, runs):
+        raise DataError(f"{what}: {problem}")
+
+
+def sweep_problem(meta: pa.Table, runs: pa.Table) -> str | None:
+    """What is wrong with the tables of a sweep, or None."""
+    claimed = sum(meta["n_thresholds"].to_pylist())
+    if runs.num_rows != claimed or not claimed:
+        return f"{runs.num_rows} rows, its runs have {claimed} thresholds"
+    if len(set(meta["run_id"].to_pylist())) != meta.num_rows:
+        return "a run stands twice"
+    if runs.group_by(["run_id", "threshold"]).aggregate([]).num_rows != runs.num_rows:
+        return "a threshold of a run stands twice"
+    return None
 
 
 def are_contiguous(bins: np.ndarray, capture: Capture, first: int = 0) -> bool:

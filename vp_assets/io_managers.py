@@ -13,6 +13,7 @@ import dagster as dg
 
 from vp_assets import metadata
 from vp_assets.chain import Chain
+from vp_assets.gates import require_whole_sweep
 from vp_assets.promotion import PromotedSpec, Promotion
 from vp_assets.streams import BookReplay, DatasetStream, NewRawDay, SweepRun
 from vp_engine.book.checkpoint import BookCheckpoint
@@ -159,6 +160,7 @@ class SweepIOManager(HashAddressedIOManager[DayResults, SweepRun, DayResults]):
 
     def commit(self, stream: SweepRun) -> DayResults:
         request, result = stream.request, stream.result()
+        require_whole_sweep(result.runs_meta, result.runs, f"sweep of {request.experiment.name} on {request.day}")
         self.chain.results.write(request.address, result.runs_meta, result.runs)
         return DayResults(request.day, request.address, *self.chain.results.read(request.address))
 

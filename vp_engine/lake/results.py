@@ -180,7 +180,7 @@ class ResultsDB:
         where = self.lake.path(paths.results_manifest(sweep_address))
         with self.lake.staged(runs_path) as staged_runs, self.lake.staged(meta_path) as staged_meta:
             for table, staged in ((runs, staged_runs), (meta, staged_meta)):
-                pq.write_table(table, staged, compression="zstd")
+                pq.write_table(table, staged, compression="zstd", write_page_checksum=True)
             files = {RUNS_FILE: (staged_runs, runs_path), META_FILE: (staged_meta, meta_path)}
             self.lake.commit_loose(where, _manifest(sweep_address, meta), files)
 
@@ -204,7 +204,7 @@ class ResultsDB:
         """A file of results."""
         try:
             with said(path, OSError, pa.ArrowException):
-                return pq.read_table(open_source(path), **options)
+                return pq.read_table(open_source(path), page_checksum_verification=True, **options)
         except (OSError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())
             raise LakeError(f"{path}: cannot be read ({reason}); run the experiment again") from None

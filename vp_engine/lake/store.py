@@ -71,6 +71,7 @@ class Lake:
         else:
             self._room = ObjectRoom(open_root(str(root)), self.cache_dir / "scratch")
         self.root: LakePath = self._room.root
+        self._checked: dict[Path, tuple[int, int, int]] = {}  # raw files whose bytes this process has hashed
         self._copies = copies.Copies(self.cache_dir / "objects", self.cache_dir / "scratch", cache_bytes)
 
     def __repr__(self) -> str:
@@ -194,12 +195,24 @@ class Lake:
         return unsealed(self.read_bytes(path), path)
 
     def local_copy(self, path: LakePath, held: FileSum) -> Path:
-        """A file as one of this machine: itself in a local lake, else a copy in the cache, its sha256 checked, which
-        stays at least as long as the path that is returned."""
+        """A file as one of this machine, its sha256 checked when this process first uses it: itself in a local lake,
+        else a copy in the cache, which stays at least as long as the path that is returned. LakeError for other bytes.
+        """
         if self.is_local:
+            self._check(Path(path), held)
             return Path(path)
         with _writable(self._copies.folder):
             return self._copies.get(path, held, self._room.fetch)
+
+    def _check(self, path: Path, held: FileSum) -> None:
+        """LakeError unless a local file has these bytes; one that has not changed since it was found so is not read."""
+        facts = path.stat()
+        mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        if self._checked.get(path) == mark:
+            return
+        if sum_file(path) != held:
+            raise LakeError(f"{path}: differs from its manifest; bring it into the lake again")
+        self._checked[path] = mark
 
     def read_many(self, paths: Sequence[LakePath]) -> dict[LakePath, bytes]:
         """Small files at once, in order; those that are gone by now are left out."""
