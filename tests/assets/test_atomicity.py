@@ -91,6 +91,7 @@ def test_a_stream_that_breaks_commits_nothing(world: World, bare: Path) -> None:
     assert not list(bare.rglob(".tmp-*"))
 
 
+@pytest.mark.slow  # the lake's own test of it is an everyday one
 def test_two_writers_of_one_address_leave_one_dataset(world: World, bare: Path) -> None:
     command = [sys.executable, "-m", "vp_assets.cli", "generate", "minute"]
     command += ["--lake-root", str(bare), "--config-dir", str(world.configs), "--json"]
