@@ -32,10 +32,9 @@ def test_there_is_something_to_paint(built: str) -> None:
     body = built.split("<body>")[1]
     assert "Vacuum Pressure" in body
     assert body.count('class="tab"') == 2
-    style = re.search(r"<style>(.*?)</style>", built, re.DOTALL)
-    assert style
+    styles = "".join(re.findall(r"<style>(.*?)</style>", built, re.DOTALL))
     for selector in (".topbar", ".tab", ".columns"):
-        assert selector in style[1]
+        assert selector in styles
     fonts = re.findall(r'url\(([^)]*woff2)\)|rel="preload"[^>]*href="([^"]*woff2)"', built)
     assert len(fonts) >= 2
     for inlined, preloaded in fonts:

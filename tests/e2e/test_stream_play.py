@@ -259,15 +259,14 @@ def test_readings_follow_the_stream(page: Page, url: str) -> None:
     expect(page.get_by_label("State-model score")).to_have_text(re.compile(r"^[+−]?\d\.\d\d$"))
     expect(page.get_by_label("Signal value")).to_have_text(re.compile(r"^[+−]?\d\.\d\d$"))
     expect_live(page, 90)
+    expect(page.locator(".health")).to_contain_text(re.compile(r"Bins/s\s*\d"))
     page.keyboard.press("Space")
     expect(page.locator(".notice")).to_contain_text("Paused")
     page.wait_for_timeout(HOLD_MS)
     told = update_of(url, last(page))
     assert shown(page.get_by_label("State-model score")) == [text_of(told["state_model_score"], 2)]
-    wanted = [
-        f"{told[f'state_model_{kind}{i}']:.{digits}f}" for i in (1, 2, 3) for kind, digits in (("d", 1), ("z", 2))
-    ]
-    assert shown(page.get_by_label("Derivatives")) == wanted
+    derivatives = [(f"state_model_{kind}{i}", digits) for i in (1, 2, 3) for kind, digits in (("d", 1), ("z", 2))]
+    assert shown(page.get_by_label("Derivatives")) == [text_of(told[name], digits) for name, digits in derivatives]
     shares = [f"{told[f'state_model_{name}_intensity']:.2f}" for name in ("bull", "mixed", "bear")]
     assert shown(page.locator(".intensities")) == shares
     code = told["state_model_dominant_state5_code"]
@@ -275,7 +274,6 @@ def test_readings_follow_the_stream(page: Page, url: str) -> None:
     assert shown(page.get_by_label("Signal value")) == [text_of(told["signal"]["value"], 2)]
     assert f"{told['mid_price']:.3f}" in page.inner_text(".topbar")
     expect(page.locator(".label.tag.spot:visible")).to_have_text(re.compile(r"^\d{5}\.\d\d$"))
-    expect(page.locator(".health")).to_contain_text(re.compile(r"Bins/s\s*\d"))
 
 
 def test_view_is_chosen_and_kept(page: Page, url: str) -> None:

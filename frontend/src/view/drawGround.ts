@@ -15,6 +15,7 @@ export const PRICE_PX = 30;
 export const TIME_PX = 90;
 /** Room a gap's label takes; where gaps crowd, not every one is labelled. */
 const CHIP_PX = 118;
+const CHIP_ROW_PX = 22;
 
 /** Whole-second marks in view: x and UTC milliseconds. */
 export function timeMarks(camera: Camera, model: Model, minPx: number): { x: number; ms: number }[] {
@@ -85,7 +86,8 @@ export function gapBands(camera: Camera, model: Model): GapBand[] {
 
 /** Gaps are hatched, never bridged. */
 export function drawGaps(ink: Ink, camera: Camera, model: Model, labels: LabelLayer | null, height = camera.height): void {
-  let free = 0;
+  // Where chips of either row may begin.
+  const free = [0, 0];
   for (const { x, width, bins, missing } of gapBands(camera, model)) {
     const colour = missing ? INK.warn : INK.error;
     ink.fillStyle = hatch(ink, colour);
@@ -95,10 +97,15 @@ export function drawGaps(ink: Ink, camera: Camera, model: Model, labels: LabelLa
     ink.fillRect(x, 0, 1, height);
     ink.fillRect(x + width - 1, 0, 1, height);
     ink.globalAlpha = 1;
-    const at = Math.max(0, x + width) + 8;
-    if (!labels || at < free || at + CHIP_PX > camera.width || (!missing && width < 24)) continue;
-    free = at + CHIP_PX;
-    if (missing) labels.put(`${count(bins)} ${bins === 1 ? "bin" : "bins"} dropped`, at, 10, "chip warn");
-    else labels.put("book invalid", at, 10, "chip error");
+    if (!labels || (!missing && width < 24)) continue;
+    // Right of the gap, or left of it where now is too near.
+    const right = Math.max(0, x + width) + 8;
+    const left = x - 8 - CHIP_PX;
+    const beside = right + CHIP_PX <= camera.width;
+    const row = free.findIndex((until) => (beside ? right : left) >= until);
+    if (row < 0) continue;
+    free[row] = beside ? right + CHIP_PX : right;
+    const text = missing ? `${count(bins)} ${bins === 1 ? "bin" : "bins"} dropped` : "book invalid";
+    labels.put(text, beside ? right : x - 8, 10 + row * CHIP_ROW_PX, `chip ${missing ? "warn" : "error"}${beside ? "" : " before"}`);
   }
 }
