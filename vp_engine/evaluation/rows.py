@@ -6,7 +6,7 @@ of many made together. Rows are judged at the end, since corrections for many tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,20 +86,50 @@ def trades_of(
     return gather_trades(fired, outcomes, evaluation.entry_delay_bins)
 
 
-class _Row(NamedTuple):
-    """One row to be counted: position of its trial, threshold, judgement."""
+class _Rules(NamedTuple):
+    """What each row is judged by, all (rows,): threshold float64; first evaluated bin, longest hold, cooldown and delay
+    of the entry in bins, int64; barriers int64, position among the sweep's; cost of a round trip in ticks, break-even
+    rate, variance of one trade without an edge in ticks squared, float64."""
 
-    trial: int
-    threshold: float
-    evaluation: Evaluation
+    threshold: np.ndarray
+    first: np.ndarray
+    hold: np.ndarray
+    cooldown: np.ndarray
+    delay: np.ndarray
+    barriers: np.ndarray
+    cost: np.ndarray
+    break_even: np.ndarray
+    variance: np.ndarray
+
+    def part(self, rows: slice | np.ndarray) -> _Rules:
+        """Some rows."""
+        return _Rules(*(column[rows] for column in self))
 
 
-def _alike(positions: Iterable[int], key: Callable[[int], Any]) -> list[tuple[Any, list[int]]]:
-    """Positions by their key, in the order in which keys are met."""
-    found: dict[Any, list[int]] = {}
-    for at in positions:
-        found.setdefault(key(at), []).append(at)
-    return list(found.items())
+def _rules(
+    trials: Sequence[Trial], levels: Sequence[Sequence[float]], n_bins: int
+) -> tuple[np.ndarray, _Rules, list[tuple[Any, ...]]]:
+    """(trial of each row int64 (rows,), what rows are judged by, barriers); `levels` are each trial's thresholds."""
+    known: dict[tuple[Any, ...], int] = {}
+    whole, real = [], []
+    for trial in trials:
+        one = trial.evaluation
+        barriers = known.setdefault(one.barriers, len(known))
+        whole.append((one.first_bin(n_bins), one.max_hold_bins, one.cooldown_bins, one.entry_delay_bins, barriers))
+        real.append((one.cost_ticks, one.break_even_rate, one.null_variance))
+    of_row = np.repeat(np.arange(len(trials)), [len(some) for some in levels])
+    threshold = np.array([value for some in levels for value in some], np.float64)
+    columns = *np.array(whole, np.int64).T[:, of_row], *np.array(real, np.float64).T[:, of_row]
+    return of_row, _Rules(threshold, *columns), list(known)
+
+
+def _alike(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(first row of each group int64 (groups,), the rows of each) where rows of one group are the same in all columns
+    (rows,)."""
+    order = np.lexsort(columns)
+    changes = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+    members = np.split(order, np.flatnonzero(changes) + 1)
+    return np.array([some[0] for some in members]), members
 
 
 class Counter:
@@ -114,78 +144,78 @@ class Counter:
 
     def count(self, values: np.ndarray, prediction: Prediction, trials: Sequence[Trial]) -> Counted:
         """Rows of `trials` in order, thresholds rising; values float64 (n,)."""
-        rows = [
-            _Row(at, float(threshold), trial.evaluation)
-            for at, trial in enumerate(trials)
-            for threshold in trial.thresholds
-            or calibrated_thresholds(values, self._barriers.market.valid, trial.evaluation)
-        ]
+        valid = self._barriers.market.valid
+        levels = [trial.thresholds or calibrated_thresholds(values, valid, trial.evaluation) for trial in trials]
+        of_row, rules, barriers = _rules(trials, levels, values.size)
         fired: dict[Any, Any] = {}
         parts = [
-            self._figures(values, prediction, rows[at : at + _ROWS_AT_ONCE], fired)
-            for at in range(0, len(rows), _ROWS_AT_ONCE)
+            self._figures(values, prediction, rules.part(slice(at, at + _ROWS_AT_ONCE)), barriers, fired)
+            for at in range(0, of_row.size, _ROWS_AT_ONCE)
         ]
         return Counted(
-            np.array([row.trial for row in rows], np.int64),
+            of_row,
             {name: np.concatenate([part[0][name] for part in parts]) for name in COUNTED},
             np.concatenate([part[1] for part in parts]),
         )
 
     def _firings(
-        self, values: np.ndarray, prediction: Prediction, rows: Sequence[_Row], known: dict[Any, Any]
+        self, values: np.ndarray, prediction: Prediction, rules: _Rules, known: dict[Any, Any]
     ) -> tuple[Firings, np.ndarray]:
         """(firings of the detections that these rows need, which of them each row has); they do not depend on
-        barriers."""
-        needed: dict[tuple[float, int, int], int] = {}  # by threshold, cooldown, first bin
-        which = np.empty(len(rows), np.int64)
-        for at, row in enumerate(rows):
-            key = row.threshold, row.evaluation.cooldown_bins, row.evaluation.first_bin(values.size)
-            which[at] = needed.setdefault(key, len(needed))
+        barriers. known: detections by (threshold, cooldown, first bin), added to."""
+        firsts, members = _alike(rules.threshold, rules.cooldown, rules.first)
+        which, found = np.empty(rules.first.size, np.int64), []
+        for at, (first, same) in enumerate(zip(firsts, members, strict=True)):
+            which[same] = at
+            key = float(rules.threshold[first]), int(rules.cooldown[first]), int(rules.first[first])
             if key not in known:
                 fired = Detector(*key, prediction).update(values, self._barriers.market.valid, self._bin_seq)
                 at_bin = np.flatnonzero(fired)
                 known[key] = at_bin, (fired[at_bin] > 0).astype(np.int8)
-        offsets = np.concatenate([[0], np.cumsum([known[key][0].size for key in needed])])
-        return Firings(offsets, *(np.concatenate([known[key][part] for key in needed]) for part in (0, 1))), which
+            found.append(known[key])
+        offsets = np.concatenate([[0], np.cumsum([at_bin.size for at_bin, _ in found])])
+        return Firings(offsets, *(np.concatenate([one[part] for one in found]) for part in (0, 1))), which
 
     def _figures(
-        self, values: np.ndarray, prediction: Prediction, rows: Sequence[_Row], fired: dict[Any, Any]
+        self,
+        values: np.ndarray,
+        prediction: Prediction,
+        rules: _Rules,
+        barriers: Sequence[tuple[Any, ...]],
+        fired: dict[Any, Any],
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """(columns of COUNTED, pieces) of some rows."""
-        n_bins = values.size
-        tally, sums = np.empty((len(rows), len(TALLY)), np.int64), np.empty((len(rows), len(SUMS)))
-        pieces = np.empty((len(rows), -(-n_bins // self._piece_bins)))
-        p_values, deeper = np.full((2, len(rows)), np.nan)
-        firings, firing = self._firings(values, prediction, rows, fired)
-        delay = np.array([row.evaluation.entry_delay_bins for row in rows])
-        cost = np.array([row.evaluation.cost_ticks for row in rows])
-        for (first, max_hold), members in _alike(
-            range(len(rows)), lambda at: (rows[at].evaluation.first_bin(n_bins), rows[at].evaluation.max_hold_bins)
-        ):
+        n_bins, n_rows = values.size, rules.first.size
+        tally, sums = np.empty((n_rows, len(TALLY)), np.int64), np.empty((n_rows, len(SUMS)))
+        pieces = np.empty((n_rows, -(-n_bins // self._piece_bins)))
+        p_values, deeper = np.full((2, n_rows), np.nan)
+        firings, firing = self._firings(values, prediction, rules, fired)
+        for leader, members in zip(*_alike(rules.first, rules.hold), strict=True):
+            first, max_hold = int(rules.first[leader]), int(rules.hold[leader])
             span = max(n_bins - first, 0)
             circle = circle_of(span, max_hold)
             grain_bins, n_grains = (circle.grain_bins, circle.n_grains) if circle else (max(span, 1), 1)
-            net, count = np.empty((2, len(rows), n_grains))
+            net, count = np.empty((2, n_rows, n_grains))
             scratch = scratch_of(max_hold)
-            for barriers, same in _alike(members, lambda at: rows[at].evaluation.barriers):
-                chosen = np.array(same)
+            for at, same in zip(*_alike(rules.barriers[members]), strict=True):
+                chosen = members[same]
                 count_rows_nb(
-                    firings, Rows(chosen, firing[chosen], delay[chosen], cost[chosen]),
-                    self._barriers.outcomes(*barriers), first, grain_bins, self._piece_bins, scratch,
-                    tally, sums, net, count, pieces,
+                    firings, Rows(chosen, firing[chosen], rules.delay[chosen], rules.cost[chosen]),
+                    self._barriers.outcomes(*barriers[rules.barriers[members[at]]]), first, grain_bins,
+                    self._piece_bins, scratch, tally, sums, net, count, pieces,
                 )  # fmt: skip
             if circle is not None:
-                variance = np.array([rows[at].evaluation.null_variance for at in members])
-                drawn = net[members], count[members], circle, variance
-                p_values[members] = bootstrap_p(*drawn)
-                deeper[members] = deeper_p(p_values[members], *drawn, self._draws)
+                drawn = net[members], count[members], circle, rules.variance[members]
+                floor = smallest_p(rules.break_even[members], tally[members, TALLY.index("n_independent")])
+                p_values[members] = np.maximum(bootstrap_p(*drawn), floor)
+                deeper[members] = np.maximum(deeper_p(p_values[members], *drawn, self._draws), floor)
         counted: dict[str, np.ndarray] = {name: tally[:, at] for at, name in enumerate(TALLY)}
         counted |= {name: sums[:, at] for at, name in enumerate(SUMS)}
-        return self._columns(rows, counted, p_values, deeper, n_bins), pieces
+        return self._columns(rules, counted, p_values, deeper, n_bins), pieces
 
     def _columns(
         self,
-        rows: Sequence[_Row],
+        rules: _Rules,
         counted: dict[str, np.ndarray],
         p_values: np.ndarray,
         deeper: np.ndarray,
@@ -194,17 +224,15 @@ class Counter:
         """Columns of COUNTED from what the kernels counted."""
         n = counted["n_signals"]
         some = np.where(n > 0, n, np.nan)
-        cost = np.array([row.evaluation.cost_ticks for row in rows])
-        break_even = np.array([row.evaluation.break_even_rate for row in rows])
-        hours = np.array([max(n_bins - row.evaluation.first_bin(n_bins), 0) for row in rows]) * self._bin_ns / _HOUR_NS
+        cost, break_even = rules.cost, rules.break_even
+        hours = np.maximum(n_bins - rules.first, 0) * self._bin_ns / _HOUR_NS
         mean = counted["gross_ticks"] / some
         net_mean, net_std = mean - cost, counted["net_std"]
-        floor = smallest_p(break_even, counted["n_independent"])
         with np.errstate(divide="ignore", invalid="ignore"):
             columns = {
                 **counted,
                 **{f"{end}_rate": (counted[f"n_up_{end}"] + counted[f"n_down_{end}"]) / some for end in _EXITS},
-                "threshold": np.array([row.threshold for row in rows]),
+                "threshold": rules.threshold,
                 "n_down": n - counted["n_up"],
                 "break_even_rate": break_even,
                 "events_per_hour": np.where(hours > 0, n / hours, np.nan),
@@ -214,8 +242,8 @@ class Counter:
                 "net_total_pnl_ticks": counted["gross_ticks"] - cost * n,
                 "net_std_pnl_ticks": net_std,
                 "sharpe": np.where(net_std > 0, net_mean / net_std, np.nan),
-                "p_value": np.maximum(p_values, floor),
-                _DEEPER: np.maximum(deeper, floor),
+                "p_value": p_values,
+                _DEEPER: deeper,
             }
         return {name: columns[name] for name in COUNTED}
 
