@@ -86,6 +86,10 @@ def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
     if not (given.endswith((".yaml", ".yml")) or "/" in given):
         return given if kind == "experiment" and given in book.families else known[given].name
     spec = load_yaml_spec(Path(given), model)
+    if kind == "experiment" and spec.name in book.families:
+        if book.path(spec.name).resolve() != Path(given).resolve():
+            raise ConfigError(f"{given}: the name `{spec.name}` is taken by {book.path(spec.name)}; rename one")
+        return spec.name
     if spec.name in known:
         if known[spec.name] != spec:
             raise ConfigError(f"{given}: the name `{spec.name}` is taken by {book.path(spec.name)}; rename one")
@@ -96,8 +100,7 @@ def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
             book.pipelines[spec.name] = spec
         else:
             book.pipeline_of(spec.serving)
-            if spec.name not in book.families:
-                book.add_experiment(spec)
+            book.add_experiment(spec)
     except VPError as error:
         raise type(error)(f"{given}: {error}") from None
     return spec.name

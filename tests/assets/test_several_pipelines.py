@@ -59,3 +59,7 @@ def test_a_file_outside_the_folder_may_name_pipelines_too(where: tuple[str, ...]
     assert said.code == 0, said.err
     assert said.data["steps"][-1]["asset"] == "mine_on_fast/sweep"
     assert said.data["steps"][-1]["store_hit"] is True
+    file.write_text(BOTH)
+    said = say(capsys, "run", str(file), *where)
+    assert said.code == 2
+    assert "the name `both` is taken by" in " ".join(said.err.split())
