@@ -26,7 +26,7 @@ from vp_engine.lake import Lake, list_datasets
 
 SIZE = ViewportSize(width=1440, height=900)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-WATCH_S = 15.0
+WATCH_S = 10.0
 HOUR_MOST_S = 300.0
 MARKS = (0.25, 0.5, 1.0)  # shares of the capture at which memory is read
 

@@ -149,7 +149,7 @@ export class Model {
     }
     if (bin.fired !== 0) {
       const direction = bin.fired > 0 ? 1 : -1;
-      this.firings.push({ seq: bin.seq, tsMs: this.tsMs, direction, value: bin.signal, mid: bin.mid });
+      this.firings.push({ seq: bin.seq, tsMs: this.tsMs, direction, value: bin.signal, mid: bin.valid ? bin.mid : Number.NaN });
       if (this.firings.length > MAX_FIRINGS) this.firings.shift();
     }
     if (bin.valid && bin.ready && bin.dominant !== 0) this.lastState = { code: bin.dominant, seq: bin.seq };
