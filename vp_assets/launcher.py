@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+import sys
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
@@ -19,7 +19,7 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import LaunchRunContext, RunLauncher
 from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_value
 
 from vp_assets.graves import HOST_TAG, lives, process_of, this_host
 
@@ -55,9 +55,11 @@ class PreparedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         run, origin = context.dagster_run, context.job_code_origin
         if origin is None:
             raise dg.DagsterInvariantViolationError(f"run {run.run_id} does not say where its code is")
-        command = ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()).get_command_args()
+        asked = serialize_value(ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()))
         self._started = [process for process in self._started if process.is_alive()]
-        process = self._prepared().Process(target=execute, args=(list(command),), name=f"run {run.run_id}")
+        process = self._prepared().Process(
+            target=execute, args=(origin.executable_path, asked), name=f"run {run.run_id}"
+        )
         self._instance.add_run_tags(run.run_id, {HOST_TAG: this_host()})
         process.start()
         self._started.append(process)
@@ -87,12 +89,13 @@ class PreparedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return self._nursery
 
 
-def execute(command: Sequence[str]) -> None:
-    """In the copy: `dagster api execute_run`, in an interpreter of its own if a file has changed since."""
+def execute(executable: str, asked: str) -> None:
+    """In the copy: `dagster api execute_run`, in an interpreter of its own if a file has changed since, or if the code
+    is another interpreter's."""
     from vp_assets import prepared
 
-    if prepared.is_stale():
-        os.execv(command[0], list(command))
+    if executable != sys.executable or prepared.is_stale():
+        os.execv(executable, [executable, "-m", "dagster", "api", "execute_run", asked])
     from dagster._cli.api import api_cli
 
-    api_cli(list(command[command.index("api") + 1 :]), standalone_mode=False)
+    api_cli(["execute_run", asked], standalone_mode=False)

@@ -36,11 +36,13 @@ def test_a_new_lake_launches_from_a_prepared_process(instance: dg.DagsterInstanc
     assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2
 
 
-def test_code_that_changed_since_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_code_that_changed_since_or_is_anothers_is_not_run(monkeypatch: pytest.MonkeyPatch, other: bool) -> None:
     assert not prepared.is_stale()
-    path = next(iter(prepared._IMPORTED))
-    monkeypatch.setitem(prepared._IMPORTED, path, (0, 0))
-    assert prepared.is_stale()
+    program = "/another/python" if other else sys.executable
+    if not other:
+        monkeypatch.setitem(prepared._IMPORTED, next(iter(prepared._IMPORTED)), (0, 0))
+        assert prepared.is_stale()
     said: list[Sequence[str]] = []
 
     def execv(program: str, arguments: Sequence[str]) -> None:
@@ -49,8 +51,8 @@ def test_code_that_changed_since_is_not_run(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(os, "execv", execv)
     with pytest.raises(SystemExit):
-        launcher.execute(["python", "-m", "dagster", "api", "execute_run", "{}"])
-    assert said == [("python", "python", "-m", "dagster", "api", "execute_run", "{}")]
+        launcher.execute(program, "{}")
+    assert said == [(program, program, "-m", "dagster", "api", "execute_run", "{}")]
 
 
 def test_a_run_is_ended_by_its_process_and_only_on_its_host(instance: dg.DagsterInstance) -> None:
