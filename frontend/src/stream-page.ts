@@ -295,7 +295,7 @@ class StreamPage {
     this.#key.render(plot.leastLots, this.#prefs.show.key);
     const due = READINGS_MS - (now - this.#readAt);
     if (this.#changed || due <= 0) this.#readings(now);
-    else if (this.#reading === 0) this.#reading = window.setTimeout(() => this.#wake(), due);
+    else if (this.#reading === 0) this.#reading = window.setTimeout(() => this.#readings(performance.now()), due);
     return motion;
   }
 

@@ -98,6 +98,7 @@ def test_lagging_and_an_invalid_book_show_their_gaps(page: Page, url: str) -> No
     expect(page.locator(".clock")).to_contain_text("09:30:16")
     expect(page.locator(".label.chip.warn:visible")).to_have_text(f"{lost} bins dropped")
     expect(page.locator(".label.chip.error:visible")).to_have_text("book invalid")
+    assert " 0.000" not in page.get_by_role("region", name="Recent firings").inner_text(), "a mid of no valid book"
     keep(page, "stream-lagging")
     expect(page.locator(".health")).to_contain_text(f"{lost} bins")
     assert bins["left_out"] == lost
