@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from vp_assets import preview
 from vp_assets.chain import BookRequest
+from vp_assets.gates import MAX_BAD_FLAG_SHARE, MAX_VOLUME_GAP, MIN_VALID_SHARE, bad_flag_share, volume_gap
 from vp_assets.promotion import PromotedSpec
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.order_table import ASK, BID
@@ -23,6 +24,7 @@ from vp_engine.lake import Dataset, RawDay
 from vp_engine.lake.admission import NoSession
 from vp_engine.lake.blocks import open_parquet, read_group
 from vp_engine.lake.paths import GRID_FILE
+from vp_engine.lake.raw import RawManifest
 from vp_engine.lake.results import rank
 from vp_engine.lake.store import LakePath
 from vp_engine.specs import ExperimentSpec, VPRuntimeConfig
@@ -39,13 +41,16 @@ TABLE_COLUMNS = (
 def raw(day: RawDay | NoSession) -> dict[str, Any]:
     """Metadata of a raw day, or of one that had no session."""
     if isinstance(day, NoSession):
-        return {"address": "", "rows": 0, "no_session": day.reason, "source": day.source}
+        words = f"no session: {day.reason}"
+        return {"day": words, "address": "", "rows": 0, "no_session": day.reason, "source": day.source}
     facts = day.manifest
     words = {
         "condition": facts.condition, "quarantine": facts.quarantine, "admitted": facts.admitted,
         "counted": facts.counted,
     }  # fmt: skip
+    span = preview.clock_span(facts.first_ts_ns, facts.last_ts_ns)
     return {
+        "day": f"{_raw_verdict(facts)}: {facts.kept:,} records, {span}, {facts.bytes / 1e6:,.1f} MB",
         "address": facts.address,
         "path": dg.MetadataValue.path(str(day.path)),
         "rows": facts.kept,
@@ -53,16 +58,30 @@ def raw(day: RawDay | NoSession) -> dict[str, Any]:
         "bytes": facts.bytes,
         "source": facts.source,
         "dbn_version": facts.dbn_version,
-        "span": preview.clock_span(facts.first_ts_ns, facts.last_ts_ns),
+        "span": span,
         "symbol": facts.symbol,
         "instrument_ids": list(facts.instrument_ids),
         **{name: word for name, word in words.items() if word is not None},
     }
 
 
+def _raw_verdict(facts: RawManifest) -> str:
+    """Whether chains may start from a raw day, and why not: what its checks say, in a word."""
+    if facts.quarantine is not None:
+        return f"in quarantine ({facts.quarantine})"
+    if not facts.has_snapshot:
+        return "not usable (no opening snapshot)"
+    if bad_flag_share(facts) > MAX_BAD_FLAG_SHARE:
+        return f"not usable ({bad_flag_share(facts):.1%} of the receive times are untrusted)"
+    return "good"
+
+
 def book(request: BookRequest, checkpoint: BookCheckpoint, path: LakePath, size: int) -> dict[str, Any]:
     """Metadata of a book cache of `size` bytes, with its ten levels around the market."""
+    crossed = checkpoint.counters["crossed_events"]
+    verdict = f"look at it (left crossed by {crossed:,} events)" if crossed else "good"
     return {
+        "day": f"{verdict}: {checkpoint.n_orders:,} resting orders after {checkpoint.n_records:,} records",
         "address": request.address,
         "path": dg.MetadataValue.path(str(path)),
         "rows": checkpoint.n_orders,
@@ -77,8 +96,12 @@ def dataset(stored: Dataset) -> dict[str, Any]:
     """Metadata of a dataset, with a picture of its day."""
     manifest, summary = stored.manifest, stored.manifest["summary"]
     size = sum(manifest["bytes"].values())
+    gap, valid = volume_gap(manifest["counters"]), summary["valid_bins"] / max(stored.n_bins, 1)
+    verdict = "good" if valid >= MIN_VALID_SHARE else f"look at it (the book is valid in {valid:.0%} of the bins)"
+    if gap.share > MAX_VOLUME_GAP:
+        verdict = f"not good (contracts filled and traded disagree by {gap.share:.2%})"
     day = (
-        f"{summary['valid_bins']:,} of {stored.n_bins:,} bins valid, {summary['events']:,} events, "
+        f"{verdict}: {summary['valid_bins']:,} of {stored.n_bins:,} bins valid, {summary['events']:,} events, "
         f"{summary['trades']:,} trades, {size / 1e6:,.1f} MB"
     )
     return {

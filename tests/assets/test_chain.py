@@ -47,6 +47,7 @@ def test_metadata_says_what_was_made(world: World, settings: Settings) -> None:
     made = next(event for event in events(settings, ["minute", "bins"]) if not event.metadata["store_hit"].value)
     facts = {name: value.value for name, value in made.metadata.items()}
     assert (facts["bins"], facts["rows"]) == (600, 600 * 101)
+    assert facts["day"].startswith("good: 600 of 600 bins valid, ")
     assert facts["events"] > 10_000
     assert facts["events_per_s"] > 0
     assert facts["bytes"] > 100_000

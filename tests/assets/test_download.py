@@ -156,6 +156,8 @@ def test_the_asset_fetches_a_day_and_says_what_it_is(tmp_path: Path, gateway: Ga
         assert found["condition"] == "available"
         assert found["instrument_ids"] == [42]
         assert (found["symbol"], found["rows"], found["store_hit"]) == ("MNQH6", 44, False)
+        assert found["day"].startswith("good: 44 records, ")
+        assert found["counted"] == "Databento counts all records"
         assert all(check.passed for check in result.get_asset_check_evaluations())
         again = materialize(chain, MONDAY, instance)
         (event,) = again.get_asset_materialization_events()
@@ -174,6 +176,8 @@ def test_a_quarantined_day_shows_its_reason_and_stops(tmp_path: Path, gateway: G
         assert not result.success
         (event,) = result.get_asset_materialization_events()
         assert event.materialization.metadata["quarantine"].value.startswith("Databento calls the day degraded")
+        said = event.materialization.metadata["day"].value
+        assert said.startswith("in quarantine (Databento calls the day degraded")
         verdicts = {check.check_name: check for check in result.get_asset_check_evaluations()}
         assert not verdicts["condition"].passed
         assert verdicts["condition"].metadata["condition"].value == "degraded"
