@@ -1,5 +1,6 @@
 """Seconds a day of a backfill over five-minute captures: from the command line and from the API of the UI, the first
-time and the second, when there is nothing to do.
+time and the second, when there is nothing to do. In the UI's first one a raw day in the middle is damaged, which must
+stop no other; mended, it is made alone.
 
 Usage: python -m benchmarks.backfill [--days 60] [--lake FOLDER] [--only cli|ui]
 """
@@ -43,28 +44,52 @@ def forget(lake: Path) -> None:
         shutil.rmtree(lake / name, ignore_errors=True)
 
 
-def cli(lake: Path, days: list[str]) -> list[tuple[str, float]]:
-    """Seconds of a first and a second backfill from the command line."""
+def cli(lake: Path, days: list[str]) -> list[tuple[str, int, float]]:
+    """(what, days, seconds) of a first and a second backfill from the command line."""
     span = ("--from", days[0], "--to", days[-1])
     first = vp(lake, "backfill", PIPELINE, *span)
     second = vp(lake, "backfill", PIPELINE, *span)
     assert (first["new"], second["was there"]) == (len(days), len(days))
-    return [("command line, first", float(str(first["seconds"]))), ("second", float(str(second["seconds"])))]
+    return [
+        ("command line, first", len(days), float(str(first["seconds"]))),
+        ("command line, second", len(days), float(str(second["seconds"]))),
+    ]
 
 
-def ui(lake: Path, days: list[str]) -> list[tuple[str, float]]:
-    """Seconds of a first and a second backfill launched through GraphQL in a real webserver and daemon."""
+def ui(lake: Path, days: list[str]) -> list[tuple[str, int, float]]:
+    """The same of backfills launched through GraphQL in a real webserver and daemon."""
     assets = ["raw_dbn", f"{PIPELINE}/book_cache", f"{PIPELINE}/bins"]
-    rows = []
+    bad = days[len(days) // 2]
+    (raw,) = (held.path for held in list_raw(Lake(lake)) if str(held.manifest.day) == bad)
+    whole = raw.read_bytes()
+
+    def backfill(house: House, wanted: list[str]) -> tuple[str, float]:
+        """Status and seconds of one."""
+        began = time.monotonic()
+        asked = house.launch(assets, wanted)
+        status = house.wait(lambda: house.ended(asked), 3_600)
+        return status, time.monotonic() - began
+
     with House(lake, REPOSITORY / "configs") as house:
-        for name in ("UI, first", "second"):
-            began = time.monotonic()
-            asked = house.launch(assets, days)
-            status = house.wait(lambda asked=asked: house.ended(asked), 3_600)
-            assert status == "COMPLETED_SUCCESS", status
-            rows.append((name, time.monotonic() - began))
-    assert len(list_datasets(Lake(lake))) == len(days)
-    return rows
+        try:
+            raw.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+            status, first_s = backfill(house, days)
+        finally:
+            raw.write_bytes(whole)
+        made = {str(info.capture.dt): info.path.stat().st_mtime_ns for info in list_datasets(Lake(lake))}
+        assert (status, set(made)) == ("COMPLETED_FAILED", set(days) - {bad}), (status, len(made))
+        status, mended_s = backfill(house, [bad])
+        assert status == "COMPLETED_SUCCESS", status
+        status, second_s = backfill(house, days)
+        assert status == "COMPLETED_SUCCESS", status
+    again = {str(info.capture.dt): info.path.stat().st_mtime_ns for info in list_datasets(Lake(lake))}
+    assert set(again) == set(days)
+    assert {day: again[day] for day in made} == made, "a dataset was made twice"
+    return [
+        (f"UI, first, {bad} damaged", len(days), first_s),
+        (f"UI, {bad} mended", 1, mended_s),
+        ("UI, second", len(days), second_s),
+    ]
 
 
 def main() -> None:
@@ -84,8 +109,8 @@ def main() -> None:
         for name, measure in (("cli", cli), ("ui", ui)):
             if given.only in (None, name):
                 forget(lake)
-                for what, seconds in measure(lake, days):
-                    print(f"{what}: {len(days)} days in {seconds:.1f} s, {seconds / len(days):.3f} s a day", flush=True)
+                for what, n, seconds in measure(lake, days):
+                    print(f"{what}: {n} days in {seconds:.1f} s, {seconds / n:.3f} s a day", flush=True)
 
 
 if __name__ == "__main__":

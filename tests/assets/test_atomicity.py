@@ -46,6 +46,7 @@ def bare(world: World, tmp_path: Path) -> Path:
     return lake
 
 
+@pytest.mark.slow  # the lake's own test of it is an everyday one, as is that of two writers
 def test_a_killed_writer_leaves_no_visible_dataset(
     world: World, bare: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,7 +92,7 @@ def test_a_stream_that_breaks_commits_nothing(world: World, bare: Path) -> None:
     assert not list(bare.rglob(".tmp-*"))
 
 
-@pytest.mark.slow  # the lake's own test of it is an everyday one
+@pytest.mark.slow
 def test_two_writers_of_one_address_leave_one_dataset(world: World, bare: Path) -> None:
     command = [sys.executable, "-m", "vp_assets.cli", "generate", "minute"]
     command += ["--lake-root", str(bare), "--config-dir", str(world.configs), "--json"]

@@ -14,12 +14,16 @@ from vp_engine.lake import Lake, open_dataset
 from vp_serving.settings import load_settings
 
 
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+@pytest.fixture(params=["memory", pytest.param("moto", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A lake in an object store: of this process, or behind a server."""
     monkeypatch.setenv("VP_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    with serving("moto", tmp_path / "served") as bucket:
-        yield f"{bucket}/chain"
+    if request.param == "memory":
+        yield f"memory://{tmp_path.name}/chain"
+    else:
+        with serving("moto", tmp_path / "served") as bucket:
+            yield f"{bucket}/chain"
 
 
 def test_sample_to_stream(world: World, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
