@@ -7,9 +7,11 @@ the book alone; the warm-up moves book and kinetics; from the start on, bins are
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +89,22 @@ def fill_block_nb(records, first, final, state, shape, bin_seq, filled, rows, gr
     return STOPPED, first, filled
 
 
+class Keyframe(NamedTuple):
+    """The engine between two bins: all that the bins from `bin_seq` on depend on but the records to come.
+
+    carried: the orders that a snapshot under way restates, None outside one.
+    """
+
+    bin_seq: int
+    state: BinState
+    carried: np.ndarray | None
+
+    @property
+    def n_records(self) -> int:
+        """Records of the symbol consumed since the first raw day's start."""
+        return int(self.state.ticks.book.scalars[EVENT_ID])
+
+
 class _Records:
     """The records of a capture in order, batch by batch, and where in them the engine stands."""
 
@@ -134,6 +152,14 @@ class _Chain:
         )
         self.shape = BinShape(config.tick_int, config.bin_ns, config.dt_s, config.grid_radius_ticks, start_ns)
         self._carried: np.ndarray | None = None  # orders that the snapshot under way restates
+
+    def freeze(self, bin_seq: int) -> Keyframe:
+        """A copy of everything, to go on from at a bin."""
+        return Keyframe(bin_seq, copy.deepcopy(self.state), copy.copy(self._carried))
+
+    def thaw(self, keyframe: Keyframe) -> None:
+        """Go on from there; the keyframe stays as it is."""
+        self.state, self._carried = copy.deepcopy(keyframe.state), copy.copy(keyframe.carried)
 
     @property
     def book(self) -> BookState:
@@ -222,7 +248,8 @@ def build_checkpoint(raw_path: Path, config: VPRuntimeConfig, capture: Capture) 
 
 
 class EventStream:
-    """One capture as blocks of bins. Iterate once; `counters` and `seconds` hold totals from then on."""
+    """One capture as blocks of bins. Iterate once; `counters` and `seconds` hold totals from then on, and between two
+    blocks `keyframe` says where another stream of the same capture can begin."""
 
     def __init__(
         self,
@@ -231,6 +258,7 @@ class EventStream:
         capture: Capture,
         checkpoint: BookCheckpoint | None = None,
         block_bins: int = DEFAULT_BLOCK_BINS,
+        begin: Keyframe | None = None,
     ) -> None:
         if not raw_paths:
             raise DataError("no raw day was given")
@@ -239,6 +267,9 @@ class EventStream:
         self._capture = capture
         self._checkpoint = checkpoint
         self._block_bins = block_bins
+        self._begin = begin
+        self._engine: tuple[_Chain, _Records] | None = None
+        self._next_bin = 0
         self.counters: dict[str, int] = {}
         self.n_events = 0
         self.seconds = 0.0
@@ -248,8 +279,31 @@ class EventStream:
         """Bins the capture has."""
         return self._capture.n_bins
 
+    def keyframe(self) -> Keyframe:
+        """The engine behind the last block, at first before the first one; only between two blocks."""
+        chain, _ = self._ready()
+        return chain.freeze(self._next_bin)
+
     def __iter__(self) -> Iterator[BinBlock]:
         began = time.perf_counter()
+        capture = self._capture
+        chain, records = self._ready()
+        before = int(chain.book.scalars[EVENT_ID]) - self.n_events
+        for first in range(self._next_bin, capture.n_bins, self._block_bins):
+            block = empty_block(min(self._block_bins, capture.n_bins - first), self._config.grid_radius_ticks)
+            chain.fill(records, first, block)
+            self._count(chain, before, time.perf_counter() - began)
+            self._next_bin = first + block.bins.size
+            yield block
+
+    def _ready(self) -> tuple[_Chain, _Records]:
+        """The engine and its records, made when they are first wanted."""
+        if self._engine is None:
+            self._engine = self._started() if self._begin is None else self._resumed(self._begin)
+        return self._engine
+
+    def _started(self) -> tuple[_Chain, _Records]:
+        """At the capture's first bin, by way of the warm-up."""
         capture, config = self._capture, self._config
         checkpoint = self._checkpoint or build_checkpoint(self._raw_paths[0], config, capture)
         book = checkpoint.restore(config.n_absolute_ticks)
@@ -259,18 +313,21 @@ class EventStream:
         chain.start_flow()
         chain.consume_until(records, capture.start_ns)
         chain.start_bins()
-        for first in range(0, capture.n_bins, self._block_bins):
-            block = empty_block(min(self._block_bins, capture.n_bins - first), config.grid_radius_ticks)
-            chain.fill(records, first, block)
-            self._count(chain, checkpoint, time.perf_counter() - began)
-            yield block
+        self.n_events = int(chain.book.scalars[EVENT_ID]) - checkpoint.n_records
+        return chain, records
 
-    def _count(self, chain: _Chain, checkpoint: BookCheckpoint, seconds: float) -> None:
+    def _resumed(self, begin: Keyframe) -> tuple[_Chain, _Records]:
+        chain = _Chain(self._config, self._capture.start_ns, begin.state.ticks.book)
+        chain.thaw(begin)
+        self._next_bin = begin.bin_seq
+        return chain, _Records(self._raw_paths, self._capture.symbol, skip=begin.n_records)
+
+    def _count(self, chain: _Chain, before: int, seconds: float) -> None:
         chain.end_snapshot()
         book = chain.book
         self.counters = dict(zip(COUNTER_NAMES, book.counters.tolist(), strict=True))
         self.counters["events_kept"] = int(book.scalars[EVENT_ID])
-        self.n_events = int(book.scalars[EVENT_ID]) - checkpoint.n_records
+        self.n_events = int(book.scalars[EVENT_ID]) - before
         self.seconds = seconds
 
 
@@ -280,9 +337,11 @@ def stream_events(
     capture: Capture,
     checkpoint: BookCheckpoint | None = None,
     block_bins: int = DEFAULT_BLOCK_BINS,
+    begin: Keyframe | None = None,
 ) -> EventStream:
     """Bins of a capture from the raw days it touches, in order, the first holding the warm-up's start.
 
-    checkpoint: the book at the warm-up's start, from `build_checkpoint` (made on the way if None).
+    checkpoint: the book at the warm-up's start, from `build_checkpoint` (made on the way if None). begin: from another
+    stream of the same capture and bin parameters; the bins from there on are then the same bits.
     """
-    return EventStream(raw_paths, config, capture, checkpoint, block_bins)
+    return EventStream(raw_paths, config, capture, checkpoint, block_bins, begin)

@@ -81,6 +81,8 @@ class StreamClient:
         self._end: dict[str, Any] | None = None
         self.bins = self.dropped = self.reconnects = 0
         """Bins handed out, bins the service skipped for this client, connections made again."""
+        self.behind = 0
+        """Bins that the service still computes before the next one can come, as after a seek without a dataset."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -187,6 +189,7 @@ class StreamClient:
         if first > self._next_bin:
             raise StreamError("protocol", f"bins {self._next_bin} to {first - 1} are missing and were not announced")
         self.bins += 1
+        self.behind = 0
         self.dropped += seq - self._next_bin
         self._next_bin = seq + 1
         return Bin(update, pa.ipc.open_stream(grid).read_all())
@@ -198,6 +201,8 @@ class StreamClient:
                 for name in _INTS:
                     message[name] = int(message[name])
                 self._update = message
+            case "warming":
+                self.behind = message.get("behind") or 0
             case "end" if self._sought is None:
                 self._end = message
             case "end":

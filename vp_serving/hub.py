@@ -25,6 +25,7 @@ from vp_engine.schema import BinBlock
 from vp_engine.specs import VPRuntimeConfig
 from vp_serving.cache import Register, Shelf
 from vp_serving.chain import Chain, Speaker
+from vp_serving.engine_feed import Keyframes
 from vp_serving.frames import Frame, FrameEncoder
 from vp_serving.track import Track, Tracks
 
@@ -86,13 +87,14 @@ class Request(NamedTuple):
 
 
 class Hub:
-    """The shared stores of one service. cache_bytes: for decoded bins and frames together; max_chains: chains that
-    wait for whoever needs them."""
+    """The shared stores of one service. cache_bytes: for decoded bins, frames and keyframes together; max_chains:
+    chains that wait for whoever needs them."""
 
     def __init__(self, pool: ThreadPoolExecutor, cache_bytes: int, max_chains: int) -> None:
         self.pool = pool
-        self.groups: Shelf[BinBlock] = Shelf(cache_bytes * 3 // 4, _block_bytes)
+        self.groups: Shelf[BinBlock] = Shelf(cache_bytes // 2, _block_bytes)
         self.frames: Shelf[list[Frame]] = Shelf(cache_bytes // 4, _batch_bytes)
+        self.keyframes = Keyframes(cache_bytes // 4)
         self.chains: Shelf[Chain] = Shelf(max_chains)
         self._datasets: Register[OpenDataset] = Register(_KEPT)
         self._feeds: Register[Feed] = Register(_KEPT)
@@ -224,6 +226,8 @@ class Feed:
 
 class FeedReader:
     """A session's place in a feed, one batch ahead of what was taken."""
+
+    behind = 0
 
     def __init__(self, feed: Feed, from_bin: int, patient: Callable[[], bool]) -> None:
         self._feed, self._patient = feed, patient

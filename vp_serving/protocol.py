@@ -200,10 +200,12 @@ class StreamError(Wire):
 
 
 class Warming(Wire):
-    """Before `runtime_config`, where the stream has to wait for something to be made ready; `what` says for what."""
+    """The stream has to wait for something: before `runtime_config`, or before its first bin and after a seek. `what`
+    says for what; `behind`, where it is known, how many bins have to be computed first. May come again and again."""
 
     type: Literal["warming"] = "warming"
     what: str
+    behind: int | None = None
 
 
 class End(Wire):

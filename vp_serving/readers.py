@@ -18,6 +18,10 @@ class Reader(Protocol):
     async def take(self) -> list[Frame] | None:
         """The next batch, which may be empty; None at the end. Raises what the computation raised."""
 
+    @property
+    def behind(self) -> int:
+        """Bins that are computed on the way before the first of these; 0 where there are none to wait for."""
+
     async def close(self) -> None:
         """Let go of what is under way; called once, after the last `take` has ended or was cancelled."""
 
@@ -49,6 +53,8 @@ class Replay(Protocol):
 
 class Ahead:
     """Reads a generator of batches in a pool, one batch ahead of what was taken."""
+
+    behind = 0
 
     def __init__(self, pool: ThreadPoolExecutor, source: Iterator[list[Frame]]) -> None:
         self._pool, self._source = pool, source

@@ -1,25 +1,27 @@
 """One replay: the bins of a capture, scored and encoded. The source of bins is a dataset or the engine; what follows
 is the same for both, so they send the same bytes.
 
-Over a dataset a replay may begin anywhere and shares its work with others (`vp_serving.hub`). The engine has no way
-into the midst of a capture but from its beginning, so there every session runs its own.
+Over a dataset a replay may begin anywhere and shares its work with others (`vp_serving.hub`). Through the engine every
+session computes its own bins, from the nearest keyframe that one before it has left (`vp_serving.engine_feed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from vp_engine.errors import ConfigError
+from vp_engine.hashing import canonical_json
 from vp_engine.lake import Dataset
-from vp_engine.schema import BinBlock
 from vp_engine.signals.base import FittedModels
 from vp_engine.specs import Capture, ServingSpec, VPRuntimeConfig
+from vp_engine.stream import EventStream, Keyframe
 from vp_engine.units import NS_PER_S, ns_to_et
 from vp_serving.chain import Chain, Speaker, first_firing_bin
-from vp_serving.frames import STATE_MODEL_NAME, Frame, FrameEncoder
+from vp_serving.engine_feed import EnginePlay, EngineReader
+from vp_serving.frames import STATE_MODEL_NAME, FrameEncoder
 from vp_serving.hub import Feed, FeedReader, Hub, Request
 from vp_serving.protocol import (
     ActiveServing,
@@ -33,12 +35,12 @@ from vp_serving.protocol import (
     Warmup,
     Wire,
 )
-from vp_serving.readers import Ahead, Reader
+from vp_serving.readers import Reader
 from vp_serving.warm import Warmth
 
 
 class Plan(NamedTuple):
-    """What a request came down to: a dataset, or what opens the bins of the capture from its first one."""
+    """What a request came down to: a dataset, or what opens the capture's bins from its first one or a keyframe."""
 
     config: VPRuntimeConfig
     capture: Capture
@@ -46,7 +48,7 @@ class Plan(NamedTuple):
     run_id: str | None
     addresses: Addresses
     dataset: Dataset | None = None
-    blocks: Callable[[], Iterable[BinBlock]] | None = None
+    events: Callable[[Keyframe | None], EventStream] | None = None
     models: FittedModels | None = None  # of a promoted signal that learns; without them it trains along the stream
 
     @property
@@ -75,10 +77,11 @@ class Replay:
         self._speaker = _speaker(plan, self._first_firing)
         # Valid bins before the first that the signal can speak of.
         self._signal_needs = None if self._speaker is None else self._speaker().signal.needed_bins - 1
+        self._said = _said(plan, self._first_firing)
+        self._keyframes = hub.keyframes
         self._feed: Feed | None = None
         if plan.dataset is not None:
-            said = _said(plan, self._first_firing)
-            self._feed = hub.feed(Request(plan.dataset, plan.config, self._encoder, self._speaker, said))
+            self._feed = hub.feed(Request(plan.dataset, plan.config, self._encoder, self._speaker, self._said))
 
     def prepare(self) -> None:
         """Load the signal's kernels and models; LakeError for models that cannot be read."""
@@ -98,16 +101,13 @@ class Replay:
         """Frames from a bin on, with the same bytes wherever it begins, but for a signal that is behind."""
         if self._feed is not None:
             return FeedReader(self._feed, from_bin, patient)
-        return Ahead(pool, self._frames(from_bin))
+        assert self.plan.events is not None
+        key = (self.plan.addresses.dataset, self.plan.config.config_version, canonical_json(self._said))
+        play = EnginePlay(key, self.plan.events, self._chain, self._encoder)
+        return EngineReader(play, self._keyframes, pool, from_bin)
 
-    def _frames(self, from_bin: int) -> Iterator[list[Frame]]:
-        """Frames from the engine, in batches; empty ones for bins that are scored on the way to the first."""
-        assert self.plan.blocks is not None
-        chain = Chain(self.plan.config, self._speaker() if self._speaker is not None else None)
-        for block in self.plan.blocks():
-            scored = chain.score(block)
-            first = from_bin - int(block.bins["bin_seq"][0])
-            yield self._encoder.encode(scored.since(max(first, 0))) if first < block.bins.size else []
+    def _chain(self) -> Chain:
+        return Chain(self.plan.config, self._speaker() if self._speaker is not None else None)
 
     def bin_at(self, ts_ns: int) -> int:
         """The bin that holds a time; ConfigError outside the capture."""

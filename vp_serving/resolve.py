@@ -7,7 +7,6 @@ is made again in memory. Everything here may block; it runs in worker threads.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
@@ -23,7 +22,6 @@ from vp_engine.lake import (
 )
 from vp_engine.lake.books import find_book
 from vp_engine.lake.models import StoredModels, open_models
-from vp_engine.schema import BinBlock
 from vp_engine.specs import (
     Capture,
     PipelineSpec,
@@ -33,7 +31,7 @@ from vp_engine.specs import (
     resolve_capture,
 )
 from vp_engine.specs.runtime import PIPELINE_FIELDS, check_instrument
-from vp_engine.stream import BINS_CODE_VERSION, build_checkpoint, stream_events
+from vp_engine.stream import BINS_CODE_VERSION, EventStream, Keyframe, stream_events
 from vp_engine.units import et_to_ns, parse_clock
 from vp_serving.catalog import Catalog
 from vp_serving.hub import BLOCK_BINS
@@ -208,9 +206,9 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
     if info is not None:
         return _of_dataset(Dataset(info), config, choice)
 
-    def blocks() -> Iterable[BinBlock]:
-        checkpoint = find_book(lake, capture, book) or build_checkpoint(raws[0].path, config, capture)
-        return stream_events([raw.file() for raw in raws], config, capture, checkpoint, BLOCK_BINS)
+    def events(begin: Keyframe | None) -> EventStream:
+        checkpoint = find_book(lake, capture, book) if begin is None else None
+        return stream_events([raw.file() for raw in raws], config, capture, checkpoint, BLOCK_BINS, begin)
 
     return Plan(
         config=config,
@@ -218,7 +216,7 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
         serving=choice.serving,
         run_id=choice.run_id,
         addresses=Addresses(dataset=address, book=book, raw=raw_addresses),
-        blocks=blocks,
+        events=events,
     )
 
 

@@ -41,7 +41,7 @@ class Service:
         self.pool = ThreadPoolExecutor((os.cpu_count() or 2) + 4, thread_name_prefix="replay")
         self.warmth = Warmth(settings.base)
         self.hub = Hub(self.pool, settings.cache_mb << 20, settings.max_streams + 8)
-        self.metrics.kept("vp_cache_bytes", "Decoded bins and frames kept", self._cached)
+        self.metrics.kept("vp_cache_bytes", "Decoded bins, frames and keyframes kept", self._cached)
         self.metrics.kept("vp_chains", "Chains that wait for the next batch", lambda: len(self.hub.chains))
         self.streams = Streams(settings, resolver or self._resolve, self.pool, self.metrics)
 
@@ -51,7 +51,7 @@ class Service:
         self.streams.close()
 
     def _cached(self) -> int:
-        return self.hub.groups.used + self.hub.frames.used
+        return self.hub.groups.used + self.hub.frames.used + self.hub.keyframes.used
 
     def warm_up(self) -> None:
         """Load or compile the kernels that streams run, those of the signals that serving specs name among them."""

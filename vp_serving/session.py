@@ -37,11 +37,13 @@ from vp_serving.protocol import (
     Seek,
     Speed,
     StreamError,
+    Warming,
     Wire,
 )
 from vp_serving.readers import Reader, Replay
 
 FAREWELL_S = 1.0
+TELL_EVERY_S = 0.5  # a client that waits for bins to be computed
 CATCH_UP = 2.0  # times the speed at which bins that the service has late must be taken
 STANDSTILL_S = 0.1  # an event loop that wakes later than this was kept from working, and so was every sender
 MAX_REPLIES = 16  # unread error answers before a client that talks nonsense is let go
@@ -92,6 +94,7 @@ class Session:
         self._queue: deque[_Due | _Finish] = deque()
         self._queue_bins = queue_bins
         self._replies: deque[StreamError] = deque()
+        self._notice: Warming | None = None  # the latest one, while it is not sent
         self._seek_to = 0
         self._sought_at = 0.0
         self._sought = asyncio.Event()  # a seek waits to be obeyed
@@ -148,6 +151,7 @@ class Session:
     async def _pace_from(self, reader: Reader) -> bool:
         """Pace until the end (False) or until a seek asks for another place (True)."""
         loop = asyncio.get_running_loop()
+        tell_at = loop.time() + TELL_EVERY_S
         while True:
             asked = loop.time()
             batch = await self._take(reader)
@@ -162,6 +166,10 @@ class Session:
                 self._next_bin = frame.bin_seq + 1
             if self._take_seek():
                 return True
+            if not batch and loop.time() >= tell_at:
+                tell_at = loop.time() + TELL_EVERY_S
+                self._notice = Warming(what="bins on the way to this place are computed", behind=reader.behind)
+                self._filled.set()
         while self._queue and not self._sought.is_set():  # a client may still go back while it reads the last bins
             self._space.clear()
             await self._space.wait()
@@ -255,6 +263,9 @@ class Session:
         while True:
             while self._replies:
                 await self._socket.send_text(self._replies.popleft().model_dump_json())
+            if self._notice is not None:
+                notice, self._notice = self._notice, None
+                await self._socket.send_text(notice.model_dump_json())
             if not self._queue:
                 self._filled.clear()
                 await self._filled.wait()

@@ -66,6 +66,8 @@ class Replay(Bins):
 
 
 class _Reader:
+    behind = 0
+
     def __init__(self, replay: Replay, from_bin: int) -> None:
         self._replay, self._first = replay, from_bin
 

@@ -315,7 +315,7 @@ def test_a_stream_that_must_be_made_ready_says_what_it_waits_for(house: House, m
     ):
         waiting = [open_ones.enter_context(server.connect("speed=0&serving=any")) for _ in range(20)]
         for socket in waiting:
-            assert json.loads(socket.recv(timeout=5)) == {"type": "warming", "what": "a moment"}
+            assert json.loads(socket.recv(timeout=5)) == {"type": "warming", "what": "a moment", "behind": None}
         got = server.stream("speed=0")
         assert got.config["type"] == "runtime_config"
         assert len(got.bins) == 300
