@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, evaluation, memory, nautilus, plain_twin, scaling, signals
+from benchmarks import engine, evaluation, memory, nautilus, plain_twin, scaling, serving, signals
 from benchmarks.timing import Measure, machine
 
 BOOK = Path(__file__).with_name("BENCHMARKS.md")
@@ -40,7 +40,7 @@ def facts(rows: dict[str, Measure]) -> list[tuple[str, str]]:
         (f"{what}: seconds grow with events to the power", f"{scaling.exponent(rows, what):.2f}")
         for what in (scaling.KERNELS, scaling.CHAIN)
     ]
-    return grows + memory.facts()
+    return grows + memory.facts() + serving.facts()
 
 
 def shown(row: Measure) -> tuple[str, str, str, str, str]:
@@ -56,7 +56,8 @@ def main() -> None:
     """Measure, print, append."""
     console = Console()
     rows: dict[str, Measure] = {}
-    for row in itertools.chain(nautilus.run(), engine.run(), signals.run(), evaluation.run(), scaling.run()):
+    modules = (nautilus, engine, signals, evaluation, scaling, serving)
+    for row in itertools.chain.from_iterable(module.run() for module in modules):
         rows[row.name] = row
         console.print(f"{row.name}: {shown(row)[0]} {shown(row)[1]}", highlight=False)
     table = Table("what", "rate, median", "each", "seconds", "min to max", "runs")

@@ -57,10 +57,10 @@ def make_lake(lake: Path, configs: Path) -> None:
         subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environ)
 
 
-async def answers(service: Service, serving: str) -> tuple[float, list[float]]:
+async def answers(service: Service, serving: str, from_bin: int = 700_000) -> tuple[float, list[float]]:
     """Seconds to the first bin of a stream that opens late in the day, and of seeks all over it."""
     began = time.perf_counter()
-    async with StreamClient(service.url, serving=serving, speed=1, from_bin=700_000) as stream:
+    async with StreamClient(service.url, serving=serving, speed=1, from_bin=from_bin) as stream:
         await anext(stream)
         opened = time.perf_counter() - began
         capture = stream.config["capture"]
@@ -108,6 +108,20 @@ async def paused(service: Service) -> float:
     return cores
 
 
+def computed(lake: Path, configs: Path, folder: Path) -> Iterator[tuple[str, str]]:
+    """The same day where there is no dataset of it: the first look at its end, and seeks once keyframes are there."""
+    bare = folder / "bare"
+    bare.mkdir()
+    (bare / "raw").symlink_to(lake / "raw")
+    with running(bare, folder / "computed.log", configs=configs) as service:
+        opened, sought = asyncio.run(answers(service, "day_derivative", 827_000))
+        kept = service.figures()["vp_cache_bytes"] / 1e6
+    yield (
+        f"the same through the engine, without a dataset: opened at its end first, then {SEEKS} seeks; kept",
+        f"{opened:.0f} s; {statistics.median(sought):.2f} s, {max(sought):.2f} s; {kept:.0f} MB",
+    )
+
+
 def facts(lake: Path, configs: Path, folder: Path) -> Iterator[tuple[str, str]]:
     """Rows for the benchmark's table."""
     for name, words in SIGNALS.items():
@@ -117,6 +131,7 @@ def facts(lake: Path, configs: Path, folder: Path) -> Iterator[tuple[str, str]]:
             f"first bin in a 23-hour day, {words}: opened at its end, {SEEKS} seeks (median, most)",
             f"{opened:.2f} s; {statistics.median(sought):.2f} s, {max(sought):.2f} s",
         )
+    yield from computed(lake, configs, folder)
     with running(lake, folder / "sessions.log", configs=configs) as service:
         cores, held_mb = asyncio.run(apart(service))
         yield (

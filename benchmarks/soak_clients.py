@@ -13,6 +13,7 @@ import json
 import random
 import socket
 import sys
+from collections import deque
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,7 +26,8 @@ from vp_serving.connection import MAX_MESSAGE, stream_address
 RECEIVE_BUFFER = 1 << 17  # bytes
 SPEEDS = (1.0, 1.0, 1.0, 2.0, 5.0)
 BURST_BINS = 400  # now and then, at speed 0
-STALL_S = 0.5  # a reader that was kept away for longer has been slow, whether it meant to or not
+AWAY_S, WITHIN_S = 0.5, 1.28  # a reader that was kept away for so much of a time in which a queue fills has been slow
+WATCH_S = 0.05
 KINDS = ("end", "close", "close", "close", "cut", "cut")  # how a stream is left; `end`: its last bins, read to the end
 LAST_BINS = 30  # of a stream that is read to the end
 
@@ -155,12 +157,17 @@ class Crowd:
         watch.cancel()
 
     async def _watch(self) -> None:
-        """Notes it where this process itself was kept from reading."""
+        """Notes it where this process itself was kept from reading, at once or in many small parts."""
         loop = asyncio.get_running_loop()
+        away: deque[tuple[float, float]] = deque()
         while True:
             began = loop.time()
-            await asyncio.sleep(0.1)
-            if loop.time() - began > STALL_S:
+            await asyncio.sleep(WATCH_S)
+            now = loop.time()
+            away.append((now, now - began - WATCH_S))
+            while away[0][0] < now - WITHIN_S:
+                away.popleft()
+            if sum(late for _, late in away) > AWAY_S:
                 for client in self._alive:
                     client.kept_away()
 
