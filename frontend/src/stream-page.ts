@@ -284,8 +284,8 @@ class StreamPage {
   #render(now: number): Motion {
     const model = this.#model;
     const plot = this.#plot;
-    const { paused, ended, speed, seeking } = this.#player;
-    plot.paused = paused || ended;
+    const { paused, live, speed, seeking } = this.#player;
+    plot.paused = paused || !live;
     setHidden(this.#panel, !this.#prefs.show.panel);
     this.#speech.render(now, { paused, speed, seeking, lost: plot.lost }, plot.camera);
     this.#frames.restMs = seeking === null ? 0 : FETCHING_REST_MS;

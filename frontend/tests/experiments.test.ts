@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { labelPlace } from "../src/experiments/curve";
 import { commandOf, hint } from "../src/experiments/keys";
 import { FIRST_SORT, readView, writeView } from "../src/experiments/address";
 import { levelStep } from "../src/experiments/curve";
@@ -226,5 +227,14 @@ describe("keys of the experiments page", () => {
   it("stand in the tooltips", () => {
     expect(hint("stream")).toBe("Stream the run (Enter)");
     expect(hint("search", "Words")).toBe("Words (/)");
+  });
+});
+
+describe("label of break-even", () => {
+  it("keeps clear of the dots", () => {
+    const falling = [{ x: 60, y: 20 }, { x: 160, y: 40 }, { x: 300, y: 66 }];
+    expect(labelPlace(falling, 55, 330)).toEqual({ left: true, top: 64 });
+    expect(labelPlace([{ x: 60, y: 66 }, { x: 300, y: 20 }], 55, 330)).toEqual({ left: false, top: 64 });
+    expect(labelPlace([], 100, 330)).toEqual({ left: false, top: 91 });
   });
 });

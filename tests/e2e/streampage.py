@@ -135,6 +135,11 @@ def expect_live(page: Page, bins: int) -> None:
     page.wait_for_function("n => window.vacuumPressure && vacuumPressure.view().last >= n", arg=bins)
 
 
+def next_frame(page: Page) -> None:
+    """Wait until a frame was drawn after all that was asked before."""
+    page.wait_for_function("n => vacuumPressure.view().drawn > n + 1", arg=View.of(page).drawn)
+
+
 def settle(page: Page) -> None:
     """Wait until what was asked of the page is drawn and nothing moves by itself any more."""
     page.wait_for_function("vacuumPressure.view().settled")

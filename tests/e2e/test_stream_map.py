@@ -19,6 +19,7 @@ from streampage import (
     bare_map,
     cells_in,
     dataset_of,
+    next_frame,
     palette_stops,
     pixels,
     scale_position,
@@ -88,7 +89,6 @@ def test_the_wheel_keeps_the_cell_under_the_pointer(held: Page) -> None:
     assert box
     x, y = box["width"] * 0.7, box["height"] * 0.4
     held.mouse.move(box["x"] + x, box["y"] + y)
-    settle(held)
 
     def under() -> tuple[int, int]:
         view = View.of(held)
@@ -101,13 +101,13 @@ def test_the_wheel_keeps_the_cell_under_the_pointer(held: Page) -> None:
         held.mouse.wheel(0, delta)
         if shift:
             held.keyboard.up("Shift")
-        settle(held)
+        next_frame(held)
         seq, tick = under()
         assert abs(seq - start[0]) <= 1
         assert tick == start[1]
     assert View.of(held).px_per_bin > 1.5 * zoom
     held.locator("canvas.ink").dblclick(position={"x": 300, "y": 300})
-    settle(held)
+    next_frame(held)
     view = View.of(held)
     assert view.follow
     assert view.x_of(view.last + 1) == pytest.approx(view.width)
@@ -120,7 +120,6 @@ def test_a_pixel_of_several_bins_shows_the_largest(held: Page, data: Held) -> No
         if View.of(held).px_per_bin < 0.3:
             break
         held.keyboard.press("-")
-        settle(held)
     held.mouse.move(5, 5)
     settle(held)
     view, shot = View.of(held), pixels(held)
@@ -195,7 +194,6 @@ def test_a_drag_moves_the_map_with_the_pointer(held: Page) -> None:
     held.mouse.down()
     held.mouse.move(box["x"] + x + 90, box["y"] + y - 45, steps=3)
     held.mouse.up()
-    settle(held)
     view = View.of(held)
     assert (view.seq_at(x + 90), view.tick_at(y - 45)) == start
     assert not view.follow

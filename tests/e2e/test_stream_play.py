@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from stage import Lake, free_port, keep, promoted, service
-from streampage import View, dataset_of, expect_live, settle
+from streampage import View, dataset_of, expect_live, next_frame, settle
 
 from vp_engine.evaluation.analysis import horizon_errors, later
 from vp_engine.specs import build_config_with_overrides
@@ -235,7 +235,7 @@ def test_it_fits_every_window_and_every_control_says_its_key(page: Page, url: st
     keys = page.get_by_role("dialog", name="Keys")
     for wide, tall in SIZES:
         page.set_viewport_size({"width": wide, "height": tall})
-        page.wait_for_function("n => vacuumPressure.view().drawn > n + 1", arg=View.of(page).drawn)
+        next_frame(page)
         seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
         assert (seen[0] <= wide, seen[1] <= tall) == (True, True), f"{wide} by {tall}: {seen}"
         assert page.evaluate(CUT_OFF) == [], f"{wide} by {tall}"

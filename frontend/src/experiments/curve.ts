@@ -26,6 +26,8 @@ const METRICS: Record<Metric, { label: string; note: string; of: (row: RunRow) =
 };
 const HEIGHT = 104;
 const LEFT = 34;
+/** Room for the label of a level, and how far its middle is from the line. */
+const LABEL_PX = { width: 92, off: 9 };
 
 function percent(rate: number | null): number | null {
   return rate === null ? null : 100 * rate;
@@ -44,6 +46,21 @@ export function levelStep(span: number): number {
   const raw = span / 3.5;
   const scale = 10 ** Math.floor(Math.log10(raw));
   return ([1, 2, 5].find((factor) => factor * scale >= raw) ?? 10) * scale;
+}
+
+/** Where the label of a level is furthest from the dots: at either end, under its line or over it. */
+export function labelPlace(dots: readonly { x: number; y: number }[], line: number, width: number): { left: boolean; top: number } {
+  let best = { left: false, top: line + LABEL_PX.off, clear: -1 };
+  for (const left of [false, true]) {
+    const [from, to] = left ? [LEFT, LEFT + LABEL_PX.width] : [width - LABEL_PX.width, width];
+    const near = dots.filter(({ x }) => x >= from - LABEL_PX.off && x <= to + LABEL_PX.off);
+    for (const top of [line + LABEL_PX.off, line - LABEL_PX.off]) {
+      if (top < 6 || top > HEIGHT - 6) continue;
+      const clear = Math.min(HEIGHT, ...near.map(({ y }) => Math.abs(y - top)));
+      if (clear > best.clear) best = { left, top, clear };
+    }
+  }
+  return { left: best.left, top: best.top };
 }
 
 export class ThresholdCurve {
@@ -129,7 +146,8 @@ export class ThresholdCurve {
     const y = (value: number): number => 6 + ((high - value) / (high - low)) * (HEIGHT - 12);
     this.#grid(ink, width, low, high, y);
     this.#band(ink, points, x, y);
-    if (line !== null) this.#rest(ink, line, width, y);
+    const dots = points.flatMap(({ value }, i) => (value === null ? [] : [{ x: x(i), y: y(value) }]));
+    if (line !== null) this.#rest(ink, line, width, y, dots);
     this.#dots(ink, points, x, y);
     this.#labels();
   }
@@ -158,7 +176,9 @@ export class ThresholdCurve {
     ink.fill();
   }
 
-  #rest(ink: CanvasRenderingContext2D, line: number, width: number, y: (value: number) => number): void {
+  #rest(
+    ink: CanvasRenderingContext2D, line: number, width: number, y: (value: number) => number, dots: readonly { x: number; y: number }[],
+  ): void {
     ink.setLineDash([3, 3]);
     ink.strokeStyle = INK.second;
     ink.lineWidth = 1;
@@ -168,8 +188,9 @@ export class ThresholdCurve {
     ink.stroke();
     ink.setLineDash([]);
     const text = this.#metric === "rate" ? `break-even ${fixed(line, 1)}` : "break-even";
-    const label = el("span", { class: "break-even", title: "After fees" }, text);
-    label.style.top = `${y(line) + 9 > HEIGHT - 6 ? y(line) - 9 : y(line) + 9}px`;
+    const { left, top } = labelPlace(dots, y(line), width);
+    const label = el("span", { class: `break-even ${left ? "left" : ""}`, title: "After fees" }, text);
+    label.style.top = `${top}px`;
     this.#levels.append(label);
   }
 

@@ -75,7 +75,7 @@ export function drawFirings(ink: Ink, camera: Camera, model: Model): void {
   }
 }
 
-/** The line of now, dashed while paused. */
+/** The line of now, dashed while nothing comes: paused, ended, or the connection lost. */
 export function drawNow(ink: Ink, camera: Camera, model: Model, paused: boolean): void {
   if (model.last < 0) return;
   const end = camera.xOf(model.last + 1);
