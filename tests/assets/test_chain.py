@@ -72,7 +72,8 @@ def test_every_check_passed_but_significance(settings: Settings) -> None:
             for entry in instance.all_logs(run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
                 evaluation = entry.get_dagster_event().asset_check_evaluation_data
                 found[(evaluation.asset_key.to_user_string(), evaluation.check_name)] = evaluation.passed
-    failed = {key for key, passed in found.items() if not passed}
+    own = (*CHAIN, "minute_sweep/promoted")  # other tests may have run more in this world
+    failed = {key for key, passed in found.items() if not passed and key[0] in own}
     assert failed <= {("minute_sweep/promoted", "significant")}
     assert len(found) >= 19
 
