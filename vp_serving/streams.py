@@ -10,6 +10,7 @@ import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
 from vp_engine.errors import VPError
+from vp_serving import memory
 from vp_serving.guard import socket_token, token_matches
 from vp_serving.latency import LatencyWriter
 from vp_serving.metrics import Metrics
@@ -20,6 +21,7 @@ from vp_serving.session import Session, error_message
 from vp_serving.settings import ServingSettings
 
 WARMING_AFTER_S = 0.5
+TRIM_AFTER_S = 30.0  # from the end of a stream until what it held goes back to the system
 log = structlog.get_logger("vp_serving")
 
 
@@ -43,9 +45,12 @@ class Streams:
         # Streams that wait for the same kernels wait in threads of their own, so that they hold up no others.
         self._preparing = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="prepare")
         self._open = 0
+        self._trim: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """Release threads and write what is left of the latency log."""
+        if self._trim is not None:
+            self._trim.cancel()
         self._preparing.shutdown(wait=False, cancel_futures=True)
         if self._latency is not None:
             self._latency.close()
@@ -70,6 +75,12 @@ class Streams:
             finally:
                 self._open -= 1
                 self._metrics.streams.set(self._open)
+                if self._trim is None:
+                    self._trim = asyncio.get_running_loop().call_later(TRIM_AFTER_S, self._give_back)
+
+    def _give_back(self) -> None:
+        self._trim = None
+        self._preparing.submit(memory.trim)
 
     async def _serve(self, socket: WebSocket) -> None:
         loop = asyncio.get_running_loop()

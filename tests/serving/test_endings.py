@@ -23,7 +23,7 @@ from wire_client import PATH, Server, serving
 
 from vp_engine import errors
 from vp_engine.errors import VPError
-from vp_serving import socket_protocol
+from vp_serving import memory, socket_protocol, streams
 from vp_serving.app import create_app
 from vp_serving.cli import MAX_CLIENT_MESSAGE, bound_socket, server_config
 from vp_serving.protocol import ErrorCode
@@ -222,3 +222,15 @@ def test_figures_of_lag_and_answers(house: House) -> None:
         assert 0 <= lags[0] <= lags[1] <= lags[2] < 10
         assert "vp_answer_seconds_count 3.0" in text  # the opening and two seeks
         assert "vp_cache_bytes 0.0" in text
+
+
+def test_memory_goes_back_once_after_streams_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    trims: list[int] = []
+    monkeypatch.setattr(streams, "TRIM_AFTER_S", 0.1)
+    monkeypatch.setattr(memory, "trim", lambda: trims.append(1))
+    with serving(house.settings(), lambda request: Bins(5)) as server:
+        for _ in range(5):
+            server.stream("speed=0")
+        wait_until(lambda: trims)
+        time.sleep(0.3)
+    assert 1 <= len(trims) < 5
