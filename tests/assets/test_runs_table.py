@@ -49,10 +49,15 @@ def test_train_and_test_days_are_told_apart(test: list, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nets", "words"), [((-1.5, 0.5), "1 of these 2 earned anything"), ((-1.5, -0.1), "None of these earned anything")]
+    ("width", "nets", "words"),
+    [
+        (200, (-1.5, 0.5), "1 of these 2 earned anything"),
+        (200, (-1.5, -0.1), "None of these earned anything"),
+        (100, (-1.5, 0.5), "ads: zscore_window_bins 600"),
+    ],
 )
-def test_leaders_stand_beside_what_became_of_them(nets: tuple[float, float], words: str) -> None:
-    console = Console(width=200, record=True, file=io.StringIO())
+def test_leaders_stand_beside_what_became_of_them(width: int, nets: tuple[float, float], words: str) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
     meta = {
         "signal": "ads", "run_id": "ab" * 8, "parameters": '{"zscore_window_bins": 600}', "tp_ticks": 8.0,
         "sl_ticks": 4.0, "cooldown_bins": 20, "dt": "2026-02-03", "max_hold_bins": 600, "fill": "mid", "fee_ticks": 0.0,
@@ -62,7 +67,7 @@ def test_leaders_stand_beside_what_became_of_them(nets: tuple[float, float], wor
     print_leaders(console, "Best", choices)
     said = console.export_text()
     assert words in said
-    assert "zscore_window_bins 600, tp 8, sl 4, cooldown 20" in said
+    assert width < 200 or "zscore_window_bins 600, tp 8, sl 4, cooldown 20" in said
     assert "+1.50" in said
     assert "-1.50" in said
 

@@ -57,13 +57,12 @@ def print_runs(
         kept = {name: value for name, value in parameters.items() if name not in shared}
         return {name: value for name, value in kept.items() if name in _SETTING or expected.get(name) != value}
 
-    lacks_signal = narrow(console) and len({row["signal"] for row in rows}) > 1
     cells = [
         fitting(
             {
                 "run": row["run_id"],
                 "signal": row["signal"],
-                "parameters": _apart_words(row["signal"] if lacks_signal else "", apart(row["signal"], parameters)),
+                "parameters": _apart_words(row["signal"] if narrow(console) else "", apart(row["signal"], parameters)),
                 "θ": f"{row['threshold']:g}",
                 "n": count(row["n_signals"]),
                 "worth": count(row["n_effective"]),
@@ -221,8 +220,7 @@ def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
 
     usual = _usual()
     numbers = ("θ", "train n", "train net", "test n", "test tp rate", "95 % interval", "break even", "test net")
-    shown = table(title, "signal", "parameters", *numbers, right=numbers, whole=("signal",))
-    kept = []
+    kept, lines = [], []
     for choice in choices:
         signal = choice.meta["signal"]
         own = {name: value for name, value in _own(choice.meta).items() if name in _BARRIERS or name not in _SETTING}
@@ -230,15 +228,26 @@ def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
         apart = {name: value for name, value in own.items() if name in _BARRIERS or default.get(name) != value}
         train, test = (pool(choice.by_day, role) for role in ("train", "test"))
         assert train is not None
-        cells = [signal, _words(apart) or "–", f"{choice.run['threshold']:g}", count(train.n_signals)]
-        cells.append(number(train.net_mean_pnl_ticks, 2, sign=True))
-        if test is None:
-            shown.add_row(*cells, *("–",) * 5)
-            continue
-        kept.append(test.net_mean_pnl_ticks > 0)
-        interval = _interval(test.tp_rate_low, test.tp_rate_high)
-        rates = (_percent(test.tp_rate), interval, _percent(test.break_even_rate))
-        shown.add_row(*cells, count(test.n_signals), *rates, number(test.net_mean_pnl_ticks, 2, sign=True))
+        cells = dict.fromkeys(("signal", "parameters", *numbers), "–") | {
+            "signal": signal,
+            "parameters": _apart_words(signal if narrow(console) else "", apart),
+            "θ": f"{choice.run['threshold']:g}",
+            "train n": count(train.n_signals),
+            "train net": number(train.net_mean_pnl_ticks, 2, sign=True),
+        }
+        if test is not None:
+            kept.append(test.net_mean_pnl_ticks > 0)
+            cells |= {
+                "test n": count(test.n_signals),
+                "test tp rate": _percent(test.tp_rate),
+                "95 % interval": _interval(test.tp_rate_low, test.tp_rate_high),
+                "break even": _percent(test.break_even_rate),
+                "test net": number(test.net_mean_pnl_ticks, 2, sign=True),
+            }
+        lines.append(fitting(cells, console, wide_only=("signal", "train n", "test tp rate", "break even")))
+    shown = table(title, *lines[0], right=numbers, whole=("signal",))
+    for line in lines:
+        shown.add_row(*line.values())
     console.print(shown)
     if kept:
         earned = f"{sum(kept)} of these {len(kept)}" if any(kept) else "None of these"
