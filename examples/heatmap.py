@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.colors import AsinhNorm, LinearSegmentedColormap
 
 from vp_engine.units import ns_to_et
-from vp_serving.client import Bin, StreamClient
+from vp_serving.client import Bin, StreamClient, StreamError
 
 TARGET, URL, SERVING = "heatmap.png", "http://127.0.0.1:8002", "derivative_demo"
 FROM_BIN, BINS = 600, 600  # the second minute after the opening bell
@@ -90,5 +90,8 @@ def draw(config: dict[str, Any], bins: list[Bin]) -> plt.Figure:
 # %%
 if __name__ == "__main__":
     target, url = [*sys.argv[1:], *(TARGET, URL)[len(sys.argv) - 1 :]]
-    draw(*asyncio.run(minute(url))).savefig(target, dpi=110)
+    try:
+        draw(*asyncio.run(minute(url))).savefig(target, dpi=110)
+    except StreamError as error:
+        sys.exit(f"heatmap: {error}")
     print(f"wrote {target}")
