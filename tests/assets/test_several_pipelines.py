@@ -1,4 +1,4 @@
-"""One experiment over several pipelines: run, compared and promoted under its one name."""
+"""One experiment over several pipelines, run, compared and promoted under its one name; and over several days."""
 
 from __future__ import annotations
 
@@ -63,3 +63,31 @@ def test_a_file_outside_the_folder_may_name_pipelines_too(where: tuple[str, ...]
     said = say(capsys, "run", str(file), *where)
     assert said.code == 2
     assert "the name `both` is taken by" in " ".join(said.err.split())
+
+
+SPLIT = """
+name: split
+serving: daily
+days: {train: ["2026-02-06"], test: ["2026-02-09"]}
+eval: {tp_ticks: [1], sl_ticks: [1], max_hold_bins: 40, warmup_bins: 30, cooldown_bins: [2, 3], min_signals: 1}
+sweep: {thresholds: {msd: [1.0, 10.0]}}
+selection: {sort: net_mean_pnl_ticks, min_signals: 1}
+tracking: {backend: none}
+"""
+
+
+def test_days_that_report_do_not_rank(where: tuple[str, ...], capsys: Any) -> None:
+    configs = Path(where[-1])
+    (configs / "serving" / "daily.yaml").write_text("name: daily\npipeline: every_day\nsignal: {name: msd}\n")
+    (configs / "experiments" / "split.yaml").write_text(SPLIT)
+    span = ("--from", "2026-02-09", "--to", "2026-02-09", "--start", "09:28", "--end", "09:32")
+    made = say(capsys, "sample", *span, "--events-per-s", "300", *where[:2])
+    assert made.code == 0, made.err
+    ran = say(capsys, "run", "split", *where, "--json")
+    assert ran.code == 0, ran.err
+    assert [(day["day"], day["role"]) for day in ran.data["days"]] == [("2026-02-06", "train"), ("2026-02-09", "test")]
+    options = ("compare", "--experiment", "split", "--min-signals", "1", *where)
+    assert {row["dt"] for row in say(capsys, *options, "--json").data} == {"2026-02-06"}
+    said = " ".join(say(capsys, *options).out.split())
+    assert "Left out above: 2026-02-09." in said
+    assert "Test days alone:" in said

@@ -107,12 +107,18 @@ def compare(
         addresses, over_days = _asked(session, experiment)
         # Results whose spec or code has changed since are found by name.
         asked = {"sweep_address": addresses} if addresses else {"experiment": experiment}
-    rows = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
+    held_out = {
+        day["day"] for found in over_days.values() for one in found for day in one.by_day if day["role"] == "test"
+    }
+    found = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
+    rows = [row for row in found if row["dt"] not in held_out]
     shown = (rows if all_thresholds else best_per_run(rows))[:top]
     title = f"{'Rows' if all_thresholds else 'Runs'} by {sort}, at least {min_signals} trades"
 
     def render(console: Any) -> None:
         print_runs(console, title, shown, rows, min_signals)
+        if held_out:
+            console.print(f"Left out above: {', '.join(sorted(held_out))}. Test days report and have no say.")
         for one, leading in over_days.items():
             print_leaders(console, f"Best trials over the train days of {one}", leading)
             print_choice(console, leading[0])
