@@ -87,14 +87,14 @@ class Request(NamedTuple):
 
 
 class Hub:
-    """The shared stores of one service. cache_bytes: for decoded bins, frames and keyframes together; max_chains:
-    chains that wait for whoever needs them."""
+    """The shared stores of one service. cache_bytes: for decoded bins and frames together, and as much again for
+    keyframes; max_chains: chains that wait for whoever needs them."""
 
     def __init__(self, pool: ThreadPoolExecutor, cache_bytes: int, max_chains: int) -> None:
         self.pool = pool
-        self.groups: Shelf[BinBlock] = Shelf(cache_bytes // 2, _block_bytes)
+        self.groups: Shelf[BinBlock] = Shelf(cache_bytes * 3 // 4, _block_bytes)
         self.frames: Shelf[list[Frame]] = Shelf(cache_bytes // 4, _batch_bytes)
-        self.keyframes = Keyframes(cache_bytes // 4)
+        self.keyframes = Keyframes(cache_bytes)
         self.chains: Shelf[Chain] = Shelf(max_chains)
         self._datasets: Register[OpenDataset] = Register(_KEPT)
         self._feeds: Register[Feed] = Register(_KEPT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -191,6 +191,24 @@ class SpectrumScorer:
                 self._history, self._base, self._valid_bins, spot_ticks, valid, derivatives, self._rules, scores
             )
         return scores
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what follows from the rest: ticks without samples, and samples once more in order."""
+        history = self._history
+        seen = np.flatnonzero(history.n_seen)
+        held = (history.rings[seen], history.n_seen[seen], history.last[seen], history.last_bin[seen])
+        return {**self.__dict__, "_history": (history.n_seen.size, seen, held)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The same bits again."""
+        n_ticks, seen, (rings, n_seen, last, last_bin) = state["_history"]
+        self.__dict__.update(state)
+        history = _new_history(n_ticks, self._window, 0 if self._past is None else UNKNOWN)
+        history.rings[seen], history.n_seen[seen] = rings, n_seen
+        history.last[seen], history.last_bin[seen] = last, last_bin
+        for at, count in zip(seen.tolist(), np.clip(n_seen, 0, self._window).tolist(), strict=True):
+            history.ordered[at, :, :count] = np.sort(history.rings[at, :, :count], axis=-1)
+        self._history = history
 
     def _make_room(self, first: int, after: int) -> None:
         """Let the history cover ticks [first, after), doubling so that a long run moves it seldom."""
