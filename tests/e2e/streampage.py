@@ -155,9 +155,16 @@ def cells_in(view: View, data: Held, n: int) -> list[tuple[int, int]]:
     ]
 
 
-def pixels(page: Page) -> np.ndarray:
-    """The map as it is on screen, RGB."""
-    return np.asarray(Image.open(io.BytesIO(page.locator(".map").screenshot())).convert("RGB")).astype(int)
+def pixels(page: Page, of: str = ".map") -> np.ndarray:
+    """The map, or another part of the page, as it is on screen, RGB."""
+    return np.asarray(Image.open(io.BytesIO(page.locator(of).screenshot())).convert("RGB")).astype(int)
+
+
+def nearest(shot: np.ndarray, x: float, y: float, colour: tuple[int, int, int], reach: int) -> int:
+    """How far from a colour the likest pixel within `reach` of a place is."""
+    left, top = max(0, int(x) - reach), max(0, int(y) - reach)
+    around = shot[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    return int(np.abs(around - colour).max(axis=2).min())
 
 
 def assert_colours(page: Page, data: Held, layer: str) -> None:

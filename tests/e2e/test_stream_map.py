@@ -19,6 +19,7 @@ from streampage import (
     bare_map,
     cells_in,
     dataset_of,
+    nearest,
     next_frame,
     palette_stops,
     pixels,
@@ -210,13 +211,6 @@ def show(page: Page, part: str) -> None:
     settle(page)
 
 
-def nearest(shot: np.ndarray, x: float, y: float, colour: tuple[int, int, int], reach: int) -> int:
-    """How far from a colour the likest pixel within `reach` of a place is."""
-    left, top = max(0, int(x) - reach), max(0, int(y) - reach)
-    around = shot[top : int(y) + reach + 1, left : int(x) + reach + 1]
-    return int(np.abs(around - colour).max(axis=2).min())
-
-
 def test_quotes_trades_and_depth_lie_at_their_prices(held: Page, data: Held) -> None:
     for _ in range(30):
         if View.of(held).px_per_bin > 10:
@@ -243,8 +237,11 @@ def test_quotes_trades_and_depth_lie_at_their_prices(held: Page, data: Held) -> 
         bought = bins["buy_volume"][seq] > 0
         fills = data.all("fill_size")[seq]
         tick = int(np.argmax(fills)) - len(fills) // 2 + int(data.spot_tick[seq])
-        x, y = view.middle_of(seq, tick)
-        found += nearest(shot, x, y, (0xC4, 0xE7, 0xFB) if bought else (0xFB, 0xDD, 0xB4), 8) < 12
+        y = view.middle_of(seq, tick)[1]
+        # Fills of one side at one price within 300 ms are one bubble, in their middle.
+        left, right = (max(0, int(view.x_of(seq + by))) for by in (-2, 3))
+        row = shot[int(y) - 3 : int(y) + 4, left:right]
+        found += int(np.abs(row - ((0xC4, 0xE7, 0xFB) if bought else (0xFB, 0xDD, 0xB4))).max(axis=2).min()) < 12
     assert found >= 4, f"of the trades of bins {largest} only {found} are drawn"
     show(held, "Trades")
 

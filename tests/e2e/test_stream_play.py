@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from stage import Lake, free_port, keep, promoted, service
-from streampage import View, dataset_of, expect_live, next_frame, settle
+from streampage import View, dataset_of, expect_live, nearest, next_frame, palette_stops, pixels, settle
 
 from vp_engine.evaluation.analysis import horizon_errors, later
 from vp_engine.specs import build_config_with_overrides
 from vp_engine.spectrum.scoring import score_dataset
-from vp_serving.client import replay
+from vp_serving.client import Bin, replay
 
 pytestmark = pytest.mark.e2e
 
@@ -140,12 +140,12 @@ def test_at_the_end_the_projection_is_judged_as_vp_analyze_does(page: Page, url:
         assert float(found[1].replace("−", "-")) == pytest.approx(skill, abs=0.006)
 
 
-def update_of(url: str, seq: int) -> dict[str, Any]:
+def bin_of(url: str, seq: int) -> Bin:
     """What the service says of one bin; asked on a thread of its own, since the browser holds this one's event loop."""
 
-    def ask() -> dict[str, Any]:
+    def ask() -> Bin:
         with contextlib.closing(replay(url, serving=promoted(url), speed=0, from_bin=seq)) as bins:
-            return next(bins).update
+            return next(bins)
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(ask).result(timeout=60)
@@ -263,7 +263,7 @@ def test_readings_follow_the_stream(page: Page, url: str) -> None:
     page.keyboard.press("Space")
     expect(page.locator(".notice")).to_contain_text("Paused")
     page.wait_for_timeout(HOLD_MS)
-    told = update_of(url, last(page))
+    told, grid = bin_of(url, last(page))
     assert shown(page.get_by_label("State-model score")) == [text_of(told["state_model_score"], 2)]
     derivatives = [(f"state_model_{kind}{i}", digits) for i in (1, 2, 3) for kind, digits in (("d", 1), ("z", 2))]
     assert shown(page.get_by_label("Derivatives")) == [text_of(told[name], digits) for name, digits in derivatives]
@@ -274,6 +274,60 @@ def test_readings_follow_the_stream(page: Page, url: str) -> None:
     assert shown(page.get_by_label("Signal value")) == [text_of(told["signal"]["value"], 2)]
     assert f"{told['mid_price']:.3f}" in page.inner_text(".topbar")
     expect(page.locator(".label.tag.spot:visible")).to_have_text(re.compile(r"^\d{5}\.\d\d$"))
+    settle(page)
+    assert_projection(page, told, grid)
+
+
+ZONE_GROUND = np.array([0x0F, 0x12, 0x16])
+BAND_PX = 32
+ALPHAS = (0.92, 0.66, 0.46, 0.30)  # nearer horizons are stronger; a score that ran into its bound is dim
+CLIPPED = 0.42
+
+
+def assert_projection(page: Page, told: dict[str, Any], grid: Any) -> None:
+    """The bands right of now have the colours of the projected scores of the latest bin, tick by tick."""
+    view, shot = View.of(page), pixels(page, ".field")
+    stops = palette_stops(diverging=True)
+    spot = told["spot_ref_price_int"] // 250_000_000
+    scores = [np.asarray(grid[f"proj_score_h{ms}"]) for ms in (100, 200, 300, 400)]
+    quotes = [told[f"best_{side}_price_int"] // 250_000_000 for side in ("bid", "ask")]
+    compared = 0
+    for row, k in enumerate(np.asarray(grid["k"])):
+        y = view.middle_of(0, spot + int(k))[1]
+        # Above is the head of the zone; where quotes are carried on, their lines lie over the cells.
+        if not 110 < y < view.height - 4 or spot + k in quotes or max(abs(score[row]) for score in scores) < 0.02:
+            continue
+        for at, score in enumerate(scores):
+            alpha = ALPHAS[at] * (CLIPPED if abs(score[row]) >= 0.995 else 1)
+            wanted = ZONE_GROUND + alpha * (stops[round(511 * (float(score[row]) + 1) / 2)] - ZONE_GROUND)
+            seen = shot[int(y), int(view.width + (at + 0.5) * BAND_PX)]
+            assert np.abs(seen - wanted).max() <= 14, f"horizon {at}, k {k}: {seen}, wanted {wanted}"
+            compared += 1
+    assert compared > 60
+
+
+def test_firings_lie_at_their_quote(page: Page, url: str, lake: Lake) -> None:
+    page.goto(f"{url}/vacuum-pressure.html?serving={promoted(url)}&speed=30")
+    page.wait_for_function("window.vacuumPressure && vacuumPressure.view().firings.length >= 4")
+    page.keyboard.press("Space")
+    expect(page.locator(".notice")).to_contain_text("Paused")
+    zoom_in(page, 3)
+    page.keyboard.press("f")
+    page.wait_for_timeout(HOLD_MS)
+    settle(page)
+    view, shot = View.of(page), pixels(page, ".field")
+    bins = dataset_of(lake).bins
+    seen = 0
+    for firing in view.firings:
+        up = firing["direction"] > 0
+        quote = int(bins["best_bid_price_int" if up else "best_ask_price_int"][firing["seq"]]) // 250_000_000
+        x, y = view.middle_of(firing["seq"], quote)
+        y += 13 if up else -13  # the triangle stands off the quote
+        if not (10 < x < view.width - 10 and 50 < y < view.height - 10):
+            continue
+        assert nearest(shot, x, y, (0x7F, 0xC8, 0xF3) if up else (0xED, 0xB0, 0x67), 2) < 12, firing
+        seen += 1
+    assert seen >= 2
 
 
 def test_view_is_chosen_and_kept(page: Page, url: str) -> None:
