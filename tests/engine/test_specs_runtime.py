@@ -161,6 +161,17 @@ def test_missing_instrument_file(tmp_path):
         ("a: [1\n", "not valid YAML"),
         ("symbol: A\nsymbol: B\n", "key `symbol` stands twice"),
         ("a: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        ("a: !!timestamp noon\n", "not what its tag"),
+        ("? !!set {a: null}\n: 1\n", "not what its tag"),
+        ("a: !!int noon\n", "no integer: 'noon'"),
+        pytest.param(f"a: {'9' * 5000}\n", "no integer: '999", id="digits"),
+        pytest.param("[" * 5000, "nested too deeply", id="deep"),
+        ("a: &a [*a]\n", "more than 100,000 values"),
+        pytest.param(
+            "a: &a [1]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 20}]\n" for a, b in ("ab", "bc", "cd", "de")),
+            "more than 100,000 values",
+            id="bomb",
+        ),
     ],
 )
 def test_bad_files_are_one_line_with_the_file_in_front(tmp_path, text, message):

@@ -18,6 +18,8 @@ from vp_engine.errors import ConfigError, NotFoundError
 
 NAME_PATTERN = r"^[a-z0-9_]+$"
 SpecName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
+_SHOWN = 100  # characters of a wrong value that a message repeats
+_MOST_VALUES = 100_000  # of one file, aliases written out: ten lines of them can mean a billion
 
 
 class SpecModel(BaseModel):
@@ -79,8 +81,14 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     if problem["type"] == "value_error":  # our own validators name the key themselves
         return problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch" and problem["ctx"]["pattern"] == NAME_PATTERN:
-        return f"`{name}` must be lower-case letters, digits and underscores, was {problem['input']!r}"
-    return f"`{name}`: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {problem['input']!r}"
+        return f"`{name}` must be lower-case letters, digits and underscores, was {_shown(problem['input'])}"
+    return f"`{name}`: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {_shown(problem['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """A value as a message has room for it."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _keys_at(model: type[BaseModel], place: list[str]) -> list[str]:
@@ -142,7 +150,11 @@ _add_numbers()
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     """Decimal integer; YAML 1.1 would read 010 as eight."""
-    return int(loader.construct_scalar(node))
+    text = str(loader.construct_scalar(node))
+    try:
+        return int(text)
+    except ValueError:  # an explicit tag on a word, or more digits than Python converts
+        raise yaml.constructor.ConstructorError(None, None, f"no integer: {_shown(text)}", node.start_mark) from None
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
@@ -157,12 +169,34 @@ def read_yaml(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text ({error})") from None
     try:
-        return yaml.load(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path}:{line} not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid YAML: nested too deeply") from None
+    except (ValueError, TypeError, KeyError, AttributeError):  # what the constructors of explicit tags raise
+        raise ConfigError(f"{path}: not valid YAML: a value is not what its tag (`!!…`) says") from None
+    if _is_endless(data):
+        raise ConfigError(f"{path}: more than {_MOST_VALUES:,} values once its aliases are written out")
+    return data
+
+
+def _is_endless(data: Any) -> bool:
+    """Whether plain data is larger than any spec, or holds itself."""
+    ahead, seen = [data], 0
+    while ahead:
+        value = ahead.pop()
+        seen += 1
+        if seen + len(ahead) > _MOST_VALUES:
+            return True
+        if isinstance(value, dict):
+            ahead += value.values()
+        elif isinstance(value, (list, tuple, set)):
+            ahead += value
+    return False
 
 
 def load_yaml_spec(path: Path, model: type[Model]) -> Model:
