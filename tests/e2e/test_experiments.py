@@ -139,7 +139,10 @@ def test_table_and_curve_point_at_each_other(page: Page, url: str) -> None:
     open_page(page, url, f"min_signals=0&text={run}")
     rows = page.locator("tr[data-at]")
     expect(page.locator(".curve-axis button")).to_have_count(rows.count())
-    expect(page.locator(".pnl-plot canvas")).to_be_visible()  # nothing moves any more
+    # Once all of a run has come nothing moves any more.
+    expect(page.locator(".pnl-plot canvas")).to_be_visible()
+    expect(page.locator(".verdict-text")).not_to_be_empty()
+    expect(page.get_by_text("Open in Dagster")).to_have_attribute("title", re.compile("VP_DAGSTER_URL"))
     rows.nth(1).hover()
     key = rows.nth(1).get_attribute("data-key") or ""
     linked = page.locator(".curve-axis button.linked")

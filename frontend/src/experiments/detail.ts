@@ -56,7 +56,7 @@ export class Detail {
   readonly #dagster = el("a", { class: "button", target: "_blank", rel: "noopener" }, "Open in Dagster ↗");
   readonly #mlflow = el("a", { class: "button", target: "_blank", rel: "noopener" }, "Open in MLflow ↗");
   readonly #why = el("p", { class: "warn", hidden: true });
-  readonly #verdict = el("p", { class: "verdict-text", hidden: true });
+  readonly #verdict = el("p", { class: "verdict-text" });
   readonly #promoted = el("p", { class: "second", hidden: true });
   readonly #figures = el("div", { class: "figures" });
   readonly #curve: ThresholdCurve;
@@ -116,7 +116,6 @@ export class Detail {
     this.#renderFigures(row);
     const own = detail?.rows.find((other) => other.threshold === row.threshold);
     setText(this.#verdict, own?.verdict_text ?? "");
-    setHidden(this.#verdict, own === undefined);
     this.#outcomes.render(row);
     this.#curve.render(run, row.threshold);
     if (trades !== this.#drawn) {
