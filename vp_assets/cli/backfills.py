@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, seconds, table
+from vp_assets.cli.common import Session, command, seconds, styled, table
 
 PANEL = "Datasets"
 
@@ -47,7 +47,7 @@ def backfill(
     def render(console: Any) -> None:
         shown = table(f"Backfill, {begin} to {end}", "pipeline", "day", "", "time", "", right=("time",))
         for one in done:
-            problem = f"[red]{one.problem}[/red]" if one.problem else ""
+            problem = styled(one.problem or "", "red")
             shown.add_row(one.task.pipeline, one.task.day, one.state, seconds(one.seconds), problem)
         console.print(shown if done else f"No pipeline has a day between {begin} and {end}.")
         spent = sum(one.seconds for one in done)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, seconds, table
+from vp_assets.cli.common import Session, command, count, seconds, styled, table
 from vp_assets.cli.pipelines import generate_day
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def campaign(
         shown = table(f"Campaign {spec.name}", "dataset", "bundle", "fields", "bins", "", right=("bins",))
         for row in rows:
             words = ", ".join(f"{name} {value}" for name, value in row["fields"].items())
-            fresh = "new" if row["dataset_address"] in new else "[dim]was there[/dim]"
+            fresh = "new" if row["dataset_address"] in new else styled("was there", "dim")
             shown.add_row(row["dataset_id"], row["bundle"] or "–", words, count(row["n_bins"]), fresh)
         console.print(shown)
         console.print(f"Index: {path}", soft_wrap=True)

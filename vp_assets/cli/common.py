@@ -9,7 +9,7 @@ import functools
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from vp_assets.settings import Settings
     from vp_engine.lake import Lake
@@ -81,10 +82,11 @@ class Session:
 
     @cached_property
     def console(self) -> Console:
+        """Text is printed as it is: a name, a path or a result of SQL with brackets is no markup; see `styled`."""
         from rich.console import Console
 
-        found = Console(highlight=False)
-        return found if found.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+        found = Console(highlight=False, markup=False)
+        return found if found.is_terminal else Console(highlight=False, markup=False, width=_PIPE_WIDTH)
 
     def finish(self, data: Any, render: Callable[[Console], None]) -> None:
         """The command's result: `data` as JSON for machines, or `render` for people."""
@@ -192,7 +194,14 @@ def narrow(console: Console) -> bool:
     return console.width < _NARROW
 
 
-def fitting(row: dict[str, str], console: Console, wide_only: tuple[str, ...]) -> dict[str, str]:
+def styled(text: str, style: str) -> Text:
+    """A cell of its own style."""
+    from rich.text import Text
+
+    return Text(text, style)
+
+
+def fitting(row: Mapping[str, str | Text], console: Console, wide_only: tuple[str, ...]) -> dict[str, str | Text]:
     """The cells of a row by column, without those that a narrow terminal has no room for."""
     return {column: cell for column, cell in row.items() if not (narrow(console) and column in wide_only)}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, size, table
+from vp_assets.cli.common import Session, command, size, styled, table
 
 PANEL = "Keeping house"
 
@@ -45,10 +45,10 @@ def verify(
     def render(console: Any) -> None:
         shown = table("Verified", "kind", "name", "state")
         for row in found:
-            shown.add_row(row["kind"], row["name"], "whole" if row["ok"] else "[red]differs[/red]")
+            shown.add_row(row["kind"], row["name"], "whole" if row["ok"] else styled("differs", "red"))
         console.print(shown if found else f"Nothing to verify in {lake.root}.")
         for row in broken:  # below the table, where nothing wraps
-            console.print(f"[red]{row['problem']}[/red]", soft_wrap=True)
+            console.print(row["problem"], style="red", soft_wrap=True)
 
     broken = [row for row in found if not row["ok"]]
     if len(found) == 1 and broken:

@@ -110,8 +110,10 @@ def _print_timing(console: Any, report: OnlineReport) -> None:
         shown.add_row(name, count(times.n), *figures, *shares)
     console.print(shown)
     over = "No update" if report.over_budget == 0 else f"{report.over_budget:,} updates"
-    same = "the same bits as" if report.same_bits else "[red]other values than[/red]"
-    console.print(f"{over} over the budget. One at a time gives {same} the whole dataset at once.")
+    same = "the same bits as" if report.same_bits else "other values than"
+    console.print(f"{over} over the budget.")
+    style = None if report.same_bits else "red"
+    console.print(f"One at a time gives {same} the whole dataset at once.", style=style)
 
 
 def analyze(

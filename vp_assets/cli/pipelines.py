@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, fitting, seconds, size, table
+from vp_assets.cli.common import Session, command, count, fitting, seconds, size, styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,7 +76,7 @@ def print_steps(console: Console, steps: Sequence[Materialized]) -> None:
                 "size": size(step.metadata.get("bytes")),
                 "time": seconds(step.metadata.get("seconds")),
                 "events/s": count(step.metadata.get("events_per_s")),
-                "": "[dim]was there[/dim]" if step.store_hit else "new",
+                "": styled("was there", "dim") if step.store_hit else "new",
             },
             console,
             wide_only=("address", "size"),

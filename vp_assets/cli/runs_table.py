@@ -85,7 +85,7 @@ def print_runs(
     console.print(shown)
     told = {name: value for name, value in shared.items() if usual.get(rows[0]["signal"], {}).get(name) != value}
     if told:
-        console.print(f"[dim]All of them: {_words(told)}.[/dim]")
+        console.print(f"All of them: {_words(told)}.", style="dim")
     for warning in (_overlap(rows), _spread(rows)):
         if warning:
             console.print(warning)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, narrow, size, table
+from vp_assets.cli.common import Session, command, count, narrow, size, styled, table
 
 _NUMERIC = ("int8", "int16", "int32", "int64", "uint8", "uint64", "float", "double")
 
@@ -36,8 +36,8 @@ def list_signals(session: Session) -> None:
         for info in infos:
             params = ", ".join(f"{name} {_value(value)}" for name, value in info.params.items())
             levels = " ".join(f"{value:g}" for value in info.default_thresholds) or "quantiles"
-            kind = (info.kind, info.prediction)
-            name = (f"{info.name}\n[dim]{kind[0]}\nfires on {kind[1]}[/dim]",) if slim else (info.name, *kind)
+            below = styled(f"\n{info.kind}\nfires on {info.prediction}", "dim")
+            name = (styled(info.name, "") + below,) if slim else (info.name, info.kind, info.prediction)
             shown.add_row(*name, "\n".join(info.columns) if slim else " ".join(info.columns), params, levels)
         console.print(shown)
 
@@ -123,7 +123,9 @@ def sql(
     with Catalog(session.lake, session.specs) as catalog:
         if query is not None:
             found = catalog.sql(query)
-            session.finish(found.to_pylist(), lambda console: _print_rows(console, found, limit))
+            session.finish(
+                _rows(found) if session.as_json else None, lambda console: _print_rows(console, found, limit)
+            )
             return
         if session.as_json:
             raise ConfigError("`--json` needs a query")
@@ -137,18 +139,29 @@ def sql(
                 if line:
                     _print_rows(session.console, catalog.sql(line), limit)
             except VPError as error:
-                session.console.print(f"[red]{error}[/red]")
+                session.console.print(str(error), style="red")
 
 
 def _print_rows(console: Any, found: Any, limit: int) -> None:
     """An Arrow table on a terminal."""
     numeric = tuple(field.name for field in found.schema if str(field.type) in _NUMERIC)
     shown = table("", *found.column_names, right=numeric)
-    for row in found.slice(0, limit).to_pylist():
+    for row in _rows(found.slice(0, limit)):
         shown.add_row(*(_cell(value) for value in row.values()))
     console.print(shown)
     more = f", {limit} shown" if found.num_rows > limit else ""
     console.print(f"{found.num_rows:,} row{'' if found.num_rows == 1 else 's'}{more}.")
+
+
+def _rows(found: Any) -> list[dict[str, Any]]:
+    """Rows of an Arrow table; ConfigError for a time that Python has no value for, such as `infinity`."""
+    from vp_engine.errors import ConfigError
+
+    try:
+        rows: list[dict[str, Any]] = found.to_pylist()
+    except (OverflowError, ValueError) as error:
+        raise ConfigError(f"SQL: a value cannot be shown ({error}); cast it to text with `::varchar`") from None
+    return rows
 
 
 def _cell(value: Any) -> str:

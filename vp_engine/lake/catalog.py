@@ -6,6 +6,7 @@ but the list of files, which `refresh` reads again. Times in ns UTC.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -96,9 +97,10 @@ class Catalog:
         """Result of a query, empty for a statement without one; ConfigError in DuckDB's own words if it is wrong."""
         try:
             result = self.connection.sql(query)
-            return result.to_arrow_table() if result is not None else pa.table({})
+            found = result.to_arrow_table() if result is not None else pa.table({})
         except duckdb.Error as error:
             raise ConfigError(f"SQL: {' '.join(str(error).split())}") from None
+        return found.rename_columns(_apart(found.column_names))
 
     def _table(self, name: str, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> None:
         """A view of rows in memory."""
@@ -135,6 +137,15 @@ class Catalog:
                 "dataset_address": record.dataset_address if record else None,
                 "path": str(self.specs.serving_path(name)),
             }
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Columns of a result under names of their own, `a`, `a_1`: by name one of two would be lost."""
+    apart: list[str] = []
+    for name in names:
+        free = (made for n in itertools.count() if (made := f"{name}_{n}" if n else name) not in apart)
+        apart.append(next(free))
+    return apart
 
 
 def _day_row(day: RawDay) -> dict[str, Any]:
