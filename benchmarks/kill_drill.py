@@ -29,7 +29,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import dagster as dg
@@ -118,24 +118,25 @@ class Drill:
         return _killed(process, seconds)
 
     def kill_in_write(self, nth: int, later_s: float) -> float:
-        """Start a backfill and kill it a moment after the nth new thing is seen being written; seconds into it."""
-        before = self.torn()
+        """Start a backfill and kill it a moment after the nth new file or folder of a dataset is seen being written;
+        seconds into it. Books are written in less than that moment: they are hit by chance."""
+        before = self.torn(DATASETS)
         began = time.monotonic()
         process = self._vp("backfill", *self.span)
         seen: set[tuple[str, int]] = set()
         while len(seen) < nth and process.poll() is None and time.monotonic() - began < _PATIENCE_S:
             time.sleep(_LOOK_S)
-            seen |= self.torn() - before
+            seen |= self.torn(DATASETS) - before
         time.sleep(later_s)
         return _killed(process, time.monotonic() - began)
 
-    def torn(self) -> set[tuple[str, int]]:
+    def torn(self, *kinds: PurePosixPath) -> set[tuple[str, int]]:
         """What is in the middle of being written, or was left so: temporary names, data without their manifest; with
-        the time of each."""
-        books, datasets = (self.folder / str(path) for path in (BOOKS, DATASETS))
-        found = [path for folder in (books, datasets) for path in _entries(folder) if path.name.startswith(".tmp-")]
+        the time of each. kinds: folders of the lake, those of books and datasets by default."""
+        folders = [self.folder / str(path) for path in kinds or (BOOKS, DATASETS)]
+        found = [path for folder in folders for path in _entries(folder) if path.name.startswith(".tmp-")]
         if self.remote:
-            for folder in _entries(datasets):
+            for folder in _entries(self.folder / str(DATASETS)):
                 inside = _entries(folder)
                 if not any(path.name == MANIFEST for path in inside):
                     found += inside
@@ -245,7 +246,7 @@ def rehearse(drill: Drill, kills: int, chance: random.Random) -> None:
         if len(done) % 2:
             one = drill.kill(wanted, chance.uniform(0.5 * again_s, again_s + 3 * day_s))
         else:
-            one = drill.kill(wanted, None, chance.randint(1, 4), chance.uniform(0.0, 0.05))
+            one = drill.kill(wanted, None, chance.randint(1, 3), chance.uniform(0.0, 0.03))
         done.append(one)
         print(
             f"{len(done):3d}: {'aimed, ' if one.aimed else ''}killed after {one.at_s:5.1f} s, {one.committed:2d} of "
