@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 HEADERS_S = 10.0  # from the connection, or the first byte of another request, to the end of its headers
 ANSWER_S = 60.0  # for a peer to make room for more of an answer
@@ -19,6 +20,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     _headers_due: asyncio.TimerHandle | None = None
     _room_due: asyncio.TimerHandle | None = None
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A peer has come: its request is waited for."""
@@ -28,6 +30,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer has gone."""
         self._have_headers()
+        self._silence()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -51,7 +54,7 @@ class BoundedHttp(HttpToolsProtocol):
         """The peer does not read as fast as it is answered."""
         super().pause_writing()
         if self._room_due is None:
-            self._room_due = self.loop.call_later(ANSWER_S, self.transport.abort)
+            self._room_due = self.loop.call_later(ANSWER_S, self._drop)
 
     def resume_writing(self) -> None:
         """It does again."""
@@ -63,7 +66,21 @@ class BoundedHttp(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Nothing more was asked: go, even where the last of the answer is not taken."""
         super().timeout_keep_alive_handler()
-        self.loop.call_later(ANSWER_S, self.transport.abort)
+        self.loop.call_later(ANSWER_S, self._drop)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle  # of requests that came together, the one that is answered now
+        super()._start_asgi_task(cycle, app)
+
+    def _drop(self) -> None:
+        self._silence()
+        self.transport.abort()
+
+    def _silence(self) -> None:
+        """What is still answered writes nothing more."""
+        for cycle in (self._answering, self.cycle):
+            if cycle is not None:
+                cycle.disconnected = True
 
     def _answered(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -173,15 +173,15 @@ def test_head_is_answered_wherever_get_is(server: Server, house: House) -> None:
     paths = [path for path in server.get("/openapi.json").json()["paths"] if "{" not in path]
     paths += [f"/v1/datasets/{house.dataset_id}", f"/v1/serving/{house.promoted}", f"{run}/detail", f"{run}/trades"]
     paths += ["/v1/serving/nosuch", "/v1/datasets/x", "/openapi.json", "/docs", "/", "/nosuch"]
-    for path in paths:
-        asked = server.get(path)
-        head = httpx.head(server.url + path, trust_env=False, timeout=30)
-        assert head.content == b""
-        assert head.status_code == asked.status_code, path
-        for name in ("content-type", "etag", "location"):
-            assert head.headers.get(name) == asked.headers.get(name), (path, name)
-        if path != "/metrics":
-            assert head.headers["content-length"] == str(len(asked.content))
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as session:
+        for path in paths:
+            asked, head = session.get(path), session.head(path)
+            assert head.content == b""
+            assert head.status_code == asked.status_code, path
+            for name in ("content-type", "etag", "location"):
+                assert head.headers.get(name) == asked.headers.get(name), (path, name)
+            if path != "/metrics":
+                assert head.headers["content-length"] == str(len(asked.content))
 
 
 def test_options_and_a_stream_without_an_upgrade_say_what_is_wanted(server: Server) -> None:
