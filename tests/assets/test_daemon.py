@@ -66,6 +66,16 @@ def test_a_tick_after_the_close_computes_what_is_missing(house: House) -> None:
         assert len(set(asked)) == len(asked)
 
 
+def copied_and_started(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
+    """The process that the launcher made for a run, and the one that says it executes it."""
+    said = [entry.message for entry in instance.all_logs(run.run_id, dg.DagsterEventType.ENGINE_EVENT)]
+    copied, started = (
+        next(line for line in said if line.startswith(words)).split("(")[1]
+        for words in ("Copied a prepared process", "Started process for run")
+    )
+    return copied, started
+
+
 def test_a_bad_day_stops_no_other_and_a_second_backfill_computes_nothing(house: House) -> None:
     raws = list_raw(Lake(house.lake))
     days = [str(day.manifest.day) for day in raws]
@@ -77,6 +87,10 @@ def test_a_bad_day_stops_no_other_and_a_second_backfill_computes_nothing(house: 
     house.wait(lambda: house.ended(first), 400)
     held = {str(info.capture.dt): info.path.stat().st_mtime_ns for info in list_datasets(Lake(house.lake))}
     assert set(held) == set(days[1:])
+    with dg.DagsterInstance.from_config(str(house.settings.dagster_home)) as instance:
+        pids = [copied_and_started(instance, run) for run in instance.get_runs()]
+    assert len({pid for pid, _ in pids}) == len(days)  # a process each
+    assert all(copied == started for copied, started in pids)
 
     bad.path.write_bytes(whole)
     second = house.launch(assets, days)

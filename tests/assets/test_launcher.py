@@ -1,9 +1,8 @@
-"""Runs as copies of a prepared process: alone, quick to start, and never with code that has changed since."""
+"""Runs as copies of a prepared process, never with code that has changed since. `test_daemon` sees them at work."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,8 +13,6 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
-from tests.assets.conftest import World
-from tests.assets.house import House
 from vp_assets import launcher, prepared
 from vp_assets.graves import HOST_TAG, this_host
 from vp_assets.launcher import PreparedRunLauncher
@@ -74,19 +71,3 @@ def test_a_run_is_ended_by_its_process_and_only_on_its_host(instance: dg.Dagster
         assert process.wait(20) < 0
     assert instance.get_run_by_id(here.run_id).status == dg.DagsterRunStatus.CANCELING
     assert not instance.run_launcher.terminate(here.run_id)
-
-
-@pytest.mark.slow
-def test_runs_of_the_queue_are_processes_of_their_own(world: World, tmp_path: Path) -> None:
-    """One run of a day through queue and launcher; the run's own events say who executed it."""
-    shutil.copytree(world.lake / "raw", tmp_path / "lake" / "raw")
-    with House(tmp_path / "lake", world.configs) as house:
-        asked = house.launch(["raw_dbn", "every_day/book_cache", "every_day/bins"], ["2026-02-06"])
-        assert house.wait(lambda: house.ended(asked), 200) == "COMPLETED_SUCCESS"
-        with dg.DagsterInstance.from_config(str(house.settings.dagster_home)) as instance:
-            (run,) = instance.get_runs()
-            said = [entry.message for entry in instance.all_logs(run.run_id, dg.DagsterEventType.ENGINE_EVENT)]
-    assert run.tags[HOST_TAG] == this_host()
-    copied = next(line for line in said if line.startswith("Copied a prepared process for the run (pid: "))
-    started = next(line for line in said if line.startswith("Started process for run (pid: "))
-    assert copied.split("(")[1] == started.split("(")[1]
