@@ -101,14 +101,14 @@ def _dollars(given: str | float) -> float:
 def _whole(name: str, given: str | int, what: str, most: int) -> int:
     from vp_engine.errors import ConfigError
 
-    if not str(given).isdigit() or not 0 <= int(given) <= most:
+    if not (str(given).isdecimal() and len(str(given)) <= len(str(most))) or not 0 <= int(given) <= most:
         raise ConfigError(f"`{name}` must be {what} from 0 to {most}, was {given!r}")
     return int(given)
 
 
 def _paths(text: str) -> tuple[Path, ...]:
-    """Paths as in PATH, absolute."""
-    return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep) if part)
+    """Paths as in PATH, absolute; the `~` of nobody stays, and is no folder."""
+    return tuple(Path(os.path.expanduser(part)).absolute() for part in text.split(os.pathsep) if part)
 
 
 def _date(text: str) -> dt.date:

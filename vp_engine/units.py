@@ -20,7 +20,8 @@ NO_TICK = -1  # absence of a tick in integer columns
 ET = ZoneInfo("America/New_York")
 UTC = dt.UTC
 
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_YEARS = (1971, 2261)  # the days around them still have times
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
 def tick_int(tick_size: float) -> int:
@@ -42,10 +43,13 @@ def dollars(price_int: int) -> float:
 
 
 def parse_date(text: str, name: str = "dt") -> dt.date:
-    """Date from YYYY-MM-DD; ConfigError naming the parameter otherwise."""
+    """Date from YYYY-MM-DD; ConfigError naming the parameter otherwise, and for years that int64 ns do not reach."""
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            return dt.date.fromisoformat(text)
+            day = dt.date.fromisoformat(text)
+            if _YEARS[0] <= day.year <= _YEARS[1]:
+                return day
+            raise ConfigError(f"`{name}` must be a date from {_YEARS[0]} to {_YEARS[1]}, was {text!r}")
     except ValueError:
         pass
     raise ConfigError(f"`{name}` must be a date YYYY-MM-DD, was {text!r}")

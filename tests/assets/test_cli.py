@@ -83,6 +83,16 @@ def test_sql_reads_the_results(vp: Vp) -> None:
     rows = vp("sql", "select count(*) as n from runs", "--json").data
     assert rows[0]["n"] > 0
     refused(vp("sql", "select nothing from nowhere"), "SQL", "nowhere")
+    refused(vp("sql", "select timestamp 'infinity'"), "SQL", "::varchar")
+    refused(vp("sql", "select timestamp 'infinity'", "--json"), "SQL", "::varchar")
+
+
+def test_columns_of_one_name_are_kept_apart(vp: Vp) -> None:
+    assert vp("sql", "select 1 as a, 2 as a, 3 as a", "--json").data == [{"a": 1, "a_1": 2, "a_2": 3}]
+
+
+def test_brackets_are_printed_as_they_are(vp: Vp) -> None:
+    assert "[red]a[/b]" in vp("sql", "select '[red]a[/b]' as x").out
 
 
 def test_import_of_the_same_bytes_is_a_hit(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +110,8 @@ def test_import_of_the_same_bytes_is_a_hit(world: World, tmp_path: Path, capsys:
         (("compare", "--top", "many"), ("--top", "integer")),
         (("compare", "--sort", "luck"), ("`sort`", "luck")),
         (("compare", "--signal", "derivativ"), ("did you mean `derivative`",)),
+        (("compare", "--experiment", "minut_sweep"), ("no experiment named `minut_sweep`", "minute_sweep")),
+        (("compare", "--dataset-id", "minute"), ("no dataset `minute`", "__minute__")),
         (("generate", "minut"), ("no pipeline named `minut`", "minute")),
         (("generate", "other_contract"), ("skipped", "ESH4", "MNQH6")),
         (("generate", "missing.yaml"), ("missing.yaml", "no such file")),
@@ -113,6 +125,9 @@ def test_import_of_the_same_bytes_is_a_hit(world: World, tmp_path: Path, capsys:
         (("promote", "minute_sweep", "--threshold", "7.5"), ("no row with threshold 7.5",)),
         (("import", "/nowhere/day.dbn.zst"), ("no such file", "day.dbn.zst")),
         (("sample", "--start", "10:00", "--end", "09:00"), ("`end` must be after",)),
+        (("sample", "--events-per-s", "1e300"), ("`events_per_s`", "100,000")),
+        (("sample", "--day", "1900-01-02"), ("`--day`", "1971 to 2261")),
+        (("generate", "every_day", "--day", "9999-12-31"), ("1971 to 2261",)),
         (("verify", "0123456789ab"), ("nothing in", "`0123456789ab`")),
     ],
 )
@@ -128,6 +143,11 @@ def test_mistakes_are_one_line(world: World, vp: Vp, command: tuple[str, ...], w
         (("pipeline: {warmup_hours", "pipeline: {warmup_houres"), ("warmup_houres", "did you mean")),
         (('end_time: "09:31"', 'end_time: "09:29"'), ("`end_time` must be after `start_time`",)),
         (('end_time: "09:31"', 'end_time: "9h31"'), ("`end_time`", "9h31")),
+        (('end_time: "09:31"', 'end_time: "09:3١"'), ("`end_time`", "09:3")),
+        (("warmup_hours: 0.02", "grid_radius_ticks: true"), ("`grid_radius_ticks`", "number", "True")),
+        (("warmup_hours: 0.02", "spectrum_windows: [5, true]"), ("`spectrum_windows`", "number")),
+        (("warmup_hours: 0.02", "n_absolute_ticks: 2000000000"), ("`n_absolute_ticks`", "4194304")),
+        (("warmup_hours: 0.02", f"zscore_window_bins: {10**30}"), ("zscore_window_bins",)),
         (("symbol: MNQH6", "symbol: NQ.c.0"), ("NQ.c.0",)),
         (("name: fresh", "name: Fresh!"), ("`name`", "Fresh!")),
         (("name: fresh", "name: every_day"), ("every_day", "taken")),
@@ -149,6 +169,8 @@ def test_bad_specs_are_one_line(
 def test_bad_config_folder_and_instrument(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused(say(capsys, "list-specs", "--config-dir", tmp_path / "none"), "no such folder")
     refused(say(capsys, "list-specs", "--instrument", tmp_path / "none.yaml"), "no such file")
+    refused(say(capsys, "list-datasets", "--lake-root", __file__), "is a file; name a folder")
+    refused(say(capsys, "list-datasets", "--lake-root", "s3://"), "'s3://' names no place")
     configs = write_configs(tmp_path / "configs")
     shutil.copy(configs / "pipelines" / "minute.yaml", configs / "pipelines" / "again.yaml")
     refused(say(capsys, "list-specs", "--config-dir", configs, "--lake-root", tmp_path), "`minute` is taken")

@@ -14,6 +14,7 @@ from vp_assets.cli.runs_table import best_per_run, print_choice, print_leaders, 
 if TYPE_CHECKING:
     from vp_assets.chain import Chain
     from vp_engine.evaluation.walk_forward import Choice, DayResults
+    from vp_engine.lake.results import ResultsDB
 
 _SHOWN = 5  # best runs after a sweep
 
@@ -111,6 +112,8 @@ def compare(
         day["day"] for found in over_days.values() for one in found for day in one.by_day if day["role"] == "test"
     }
     found = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
+    if not found:
+        _require_known(session, db, dataset_id, experiment)
     rows = [row for row in found if row["dt"] not in held_out]
     shown = (rows if all_thresholds else best_per_run(rows))[:top]
     title = f"{'Rows' if all_thresholds else 'Runs'} by {sort}, at least {min_signals} trades"
@@ -176,6 +179,19 @@ def _member(chain: Chain, experiment: str, run_id: str | None) -> str:
         there = ", ".join(chain.specs.members(experiment))
         raise ConfigError(f"`{experiment}` is of several pipelines; name a run by `--run-id`, or one of: {there}")
     return members[0]
+
+
+def _require_known(session: Session, db: ResultsDB, dataset_id: str | None, experiment: str | None) -> None:
+    """NotFoundError for a dataset or an experiment that has no run and is not there either: a name mistyped."""
+    from vp_engine.errors import NotFoundError
+    from vp_engine.lake import list_datasets
+
+    if dataset_id is not None and not db.query_runs(dataset_id=dataset_id, min_signals=0, top_n=1).num_rows:
+        there = sorted(info.dataset_id for info in list_datasets(session.lake))
+        if dataset_id not in there:
+            raise NotFoundError(f"no dataset `{dataset_id}`; there are: {', '.join(there) or 'none'}")
+    if experiment is not None and not db.query_runs(experiment=experiment, min_signals=0, top_n=1).num_rows:
+        session.specs.members(experiment)  # says what there is
 
 
 def _asked(session: Session, experiment: str) -> tuple[list[str], dict[str, list[Choice]]]:

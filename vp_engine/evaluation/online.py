@@ -83,8 +83,8 @@ def simulate_online(
 
     ConfigError for a budget or number of bins that is not above 0, or a parameter that does not exist.
     """
-    if not budget_ms > 0:
-        raise ConfigError(f"`bin-budget-ms` must be > 0, was {budget_ms:g}")
+    if not 0 < budget_ms < float("inf"):
+        raise ConfigError(f"`bin-budget-ms` must be > 0 and finite, was {budget_ms:g}")
     if max_bins is not None and max_bins < 1:
         raise ConfigError(f"`bins` must be at least 1, was {max_bins}")
     kind = get_signal(signal)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from vp_engine.errors import LakeError
+from vp_engine.errors import ConfigError, LakeError
 from vp_engine.lake.manifests import MANIFEST, FileSum
 from vp_engine.lake.temporary import discard, leftovers, temporary_name
 
@@ -28,6 +28,8 @@ class LocalRoom:
     """File operations below a local root."""
 
     def __init__(self, root: Path) -> None:
+        if root.exists() and not root.is_dir():  # it would look like a lake that is empty
+            raise ConfigError(f"lake root {root} is a file; name a folder")
         self.root = root
 
     def make_folder(self, folder: Path) -> None:

@@ -40,6 +40,9 @@ _BLOCK = 8 << 20  # bytes a request when an object is read through
 
 def open_root(url: str) -> UPath:
     """The root of a lake behind a URL; ConfigError for a protocol that nobody knows or that is not installed."""
+    protocol, _, place = url.partition("://")
+    if not protocol or not place.strip("/"):  # would be taken for a local path
+        raise ConfigError(f"lake root {url!r} names no place; give a folder or a URL such as s3://bucket/prefix")
     try:
         options = {**_OPTIONS, **(_S3_OPTIONS if url.startswith(("s3://", "s3a://")) else {})}
         root: UPath = UPath(url.rstrip("/"), **options)

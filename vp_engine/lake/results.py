@@ -102,6 +102,7 @@ LESS_IS_BETTER = frozenset(
      "net_std_pnl_ticks", "break_even_rate", "n_dropped", "n_up_sl", "n_down_sl", "n_up_timeout", "n_down_timeout"}
 )  # fmt: skip
 SORTABLE = tuple(field.name for field in RUNS_FIELDS if field.dtype in ("f8", "i8"))
+_MOST = 2**63 - 1  # int64: no row has so many
 _ARROW = {"str": pa.string(), "f8": pa.float64(), "i8": pa.int64()}
 META_FILE, RUNS_FILE = "runs_meta.parquet", "runs.parquet"  # their names in a sweep's manifest
 _JSON = ("parameters", "evaluation", "serving_spec")
@@ -126,7 +127,7 @@ def rank(table: pa.Table, sort: str, min_signals: int = 0) -> pa.Table:
     then run_id and threshold. ConfigError for a column that cannot be sorted by."""
     if sort not in SORTABLE:
         raise ConfigError(f"`sort` must be one of {', '.join(SORTABLE)}, was {sort!r}")
-    table = table.filter(pc.greater_equal(table["n_signals"], min_signals))
+    table = table.filter(pc.greater_equal(table["n_signals"], min(min_signals, _MOST)))
     keys = table[sort].to_numpy().astype(float)
     keys = keys if sort in LESS_IS_BETTER else -keys
     order = np.lexsort(

@@ -65,6 +65,8 @@ class SampleSpec:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"`{name}` must be a positive number, was {value}")
+        if self.events_per_s is not None and self.events_per_s > 100_000:
+            raise ConfigError(f"`events_per_s` must be 100,000 at most, was {self.events_per_s:g}")
         if not 1_000 <= self.resting_orders <= 20_000_000:
             raise ConfigError(f"`resting_orders` must be from 1,000 to 20,000,000, was {self.resting_orders}")
         mid_tick = self.price_int // self.tick_int

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from vp_engine.errors import ConfigError, NotFoundError
 
@@ -27,6 +28,17 @@ class SpecModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` is no number; pydantic would take it for 1."""
+        values = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(one, bool) for one in values):
+            kinds = set(_leaves(cls.model_fields[info.field_name or ""].annotation))
+            if kinds & {int, float} and not kinds & {bool, Any}:
+                raise PydanticCustomError("number_expected", "Input should be a number")
+        return value
+
     @classmethod
     def parse(cls, data: Any, where: str = "") -> Self:
         """The model from plain data; ConfigError with one line that starts with `where` otherwise."""
@@ -40,6 +52,17 @@ class SpecModel(BaseModel):
 
 
 Model = TypeVar("Model", bound=SpecModel)
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The plain types of an annotation."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    inner = get_args(annotation)
+    if not inner:
+        yield annotation
+    for part in inner:
+        yield from _leaves(part)
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -38,7 +38,7 @@ _CONTINUOUS = re.compile(r"([A-Z0-9]+)\.[a-z]\.\d+")
 _SYMBOL = re.compile(r"[A-Z0-9]+(\.[A-Z]+)?")
 
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=100_000)]  # bins: what a window remembers must find room in memory
 
 
 class VPRuntimeConfig(SpecModel):
@@ -52,9 +52,9 @@ class VPRuntimeConfig(SpecModel):
     bucket_size_dollars: Positive | None = None
     dataset: Annotated[str, Field(pattern=r"^[A-Z0-9]+(\.[A-Z0-9]+)*$")] = "GLBX.MDP3"
 
-    cell_width_ms: Count = 100
-    grid_radius_ticks: Count = 50
-    n_absolute_ticks: Count = 8192
+    cell_width_ms: Annotated[int, Field(ge=1, le=86_400_000)] = 100
+    grid_radius_ticks: Annotated[int, Field(ge=1, le=2000)] = 50
+    n_absolute_ticks: Annotated[int, Field(ge=1, le=2**22)] = 8192
     warmup_hours: Annotated[float, Field(ge=0, le=24)] = 0.5
     tau_velocity: Positive = 2.0
     tau_acceleration: Positive = 5.0

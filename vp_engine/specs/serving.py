@@ -28,7 +28,7 @@ class SignalSpec(SpecModel):
     name: SpecName
     params: dict[str, Any] = Field(default_factory=dict)
     threshold: float | None = None
-    cooldown_bins: Annotated[int, Field(ge=0)] = 20
+    cooldown_bins: Annotated[int, Field(ge=0, le=1_000_000_000)] = 20
 
 
 class PromotionRecord(SpecModel):
