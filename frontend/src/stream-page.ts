@@ -182,7 +182,12 @@ class StreamPage {
           document.title = `${config.symbol} · Vacuum Pressure`;
           this.#wake();
         },
+        onWarming: (warming) => {
+          this.#speech.warming(warming);
+          this.#wake();
+        },
         onBin: (update, grid) => {
+          this.#speech.warming(null);
           if (!player.wants(update.bin_seq)) return;
           const now = performance.now();
           const { slot, column, rewound } = model.add(update, grid, now);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Environment, type Phase, type SocketLike, StreamClient } from "../src/stream/client";
-import type { StreamError } from "../src/wire.generated";
+import type { StreamError, Warming } from "../src/wire.generated";
 import { Market, encode } from "./mock/market.mjs";
 
 class FakeSocket implements SocketLike {
@@ -45,7 +45,7 @@ class FakeSocket implements SocketLike {
 function setup(query: string, token: string | null = null) {
   const sockets: FakeSocket[] = [];
   const timers: { ms: number; call: () => void }[] = [];
-  const log = { phases: [] as Phase[], bins: [] as number[], complaints: [] as StreamError[] };
+  const log = { phases: [] as Phase[], bins: [] as number[], complaints: [] as StreamError[], warmings: [] as Warming[] };
   const env: Environment = {
     location: { protocol: "http:", host: "h" },
     open(url, protocols) {
@@ -62,6 +62,7 @@ function setup(query: string, token: string | null = null) {
     onPhase: (phase: Phase) => log.phases.push(phase),
     onConfig: () => undefined,
     onBin: ({ bin_seq }: { bin_seq: number }) => log.bins.push(bin_seq),
+    onWarming: (warming: Warming) => log.warmings.push(warming),
     onComplaint: (error: StreamError) => log.complaints.push(error),
   };
   const client = new StreamClient(new URLSearchParams(query), token, handlers, env);
@@ -87,6 +88,19 @@ describe("stream client", () => {
     sockets[0].say(CONFIG);
     const seqs = [bin(sockets[0]), bin(sockets[0])];
     expect(log.bins).toEqual(seqs);
+    expect(client.phase.name).toBe("live");
+  });
+
+  it("hands on what has to be computed first, before and amid bins", () => {
+    const { client, sockets, log } = setup("serving=a");
+    client.start();
+    const before: Warming = { type: "warming", what: "models are read", behind: null };
+    const amid: Warming = { type: "warming", what: "bins on the way are computed", behind: 1200 };
+    sockets[0].say(before);
+    expect(client.phase.name).toBe("connecting");
+    sockets[0].say(CONFIG);
+    sockets[0].say(amid);
+    expect(log.warmings).toEqual([before, amid]);
     expect(client.phase.name).toBe("live");
   });
 

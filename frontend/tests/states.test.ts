@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { connectingCard, datasetChoices, errorCard, missingDay, unreachableCard } from "../src/view/states";
+import { connectingCard, datasetChoices, errorCard, missingDay, unreachableCard, warmingText } from "../src/view/states";
 import type { DatasetEntry, StreamError } from "../src/wire.generated";
 
 const refusal = (code: StreamError["code"], message: string, parameter: string | null = null): StreamError => ({
@@ -32,6 +32,8 @@ describe("cards", () => {
 
   it("say what is tried and when it is tried again", () => {
     expect(connectingCard("h:1", 3, 1500).lines).toEqual(["h:1, second try.", "The next follows in 2 s."]);
+    expect(warmingText({ type: "warming", what: "models are read", behind: null })).toBe("Models are read.");
+    expect(warmingText({ type: "warming", what: "bins are computed", behind: 12_000 })).toBe("Bins are computed: 12,000 to go.");
     const lost = unreachableCard("h:1", null, nothing);
     expect(lost.lines.join(" ")).toContain("h:1");
     expect(lost.commands).toEqual(["vp-serve"]);

@@ -5,7 +5,7 @@
 
 import { Backoff } from "../lib/backoff";
 import { speedOf, streamQuery, streamUrl } from "../lib/query";
-import type { ClientMessage, End, GridUpdate, RuntimeConfig, StreamError } from "../wire.generated";
+import type { ClientMessage, End, GridUpdate, RuntimeConfig, StreamError, Warming } from "../wire.generated";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from "../wire.generated";
 import { type Grid, GridReader, WireError, decodeText } from "../wire/decode";
 
@@ -20,6 +20,8 @@ export interface StreamHandlers {
   onPhase(phase: Phase): void;
   onConfig(config: RuntimeConfig): void;
   onBin(update: GridUpdate, grid: Grid): void;
+  /** Something has to be loaded or computed before the next bin can come. */
+  onWarming(warming: Warming): void;
   /** The server ignored something that was asked of it while streaming. */
   onComplaint(error: StreamError): void;
 }
@@ -182,7 +184,8 @@ export class StreamClient {
   #text(data: string): void {
     const message = decodeText(data);
     switch (message.type) {
-      case "warming": // the page says that it is connecting until bins can come
+      case "warming":
+        this.#handlers.onWarming(message);
         break;
       case "runtime_config":
         this.#reader = new GridReader(message.grid_rows);

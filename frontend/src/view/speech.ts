@@ -5,9 +5,9 @@ import { etTime } from "../lib/clock";
 import { count } from "../lib/format";
 import type { Phase } from "../stream/client";
 import type { Model } from "../stream/model";
-import type { DatasetEntry, StreamError } from "../wire.generated";
+import type { DatasetEntry, StreamError, Warming } from "../wire.generated";
 import { gapBands } from "./drawGround";
-import { type Card, type States, connectingCard, errorCard, lagNotice, pausedNotice, unreachableCard } from "./states";
+import { type Card, type States, connectingCard, errorCard, lagNotice, pausedNotice, unreachableCard, warmingText } from "./states";
 
 const NOTICE_MS = 10_000;
 const BACK_S = -300;
@@ -38,6 +38,7 @@ export class Speech {
   readonly #handlers: SpeechHandlers;
   #phase: Phase = { name: "idle" };
   #phaseAt = 0;
+  #warming: Warming | null = null;
   #lag: { bins: number; at: number } | null = null;
   #complaint: { error: StreamError; at: number } | null = null;
 
@@ -50,7 +51,13 @@ export class Speech {
   phase(phase: Phase, now: number): void {
     this.#phase = phase;
     this.#phaseAt = now;
+    if (phase.name !== "live") this.#warming = null;
     if (phase.name === "refused") this.datasets = [];
+  }
+
+  /** The service loads or computes something; null once a bin has come. */
+  warming(warming: Warming | null): void {
+    this.#warming = warming;
   }
 
   /** Bins were skipped for this page. */
@@ -80,8 +87,10 @@ export class Speech {
   #cardOf(now: number, hasMap: boolean): Card | null {
     const phase = this.#phase;
     const host = window.location.host;
+    const warming = this.#warming;
     if (phase.name === "idle") return this.card;
     if (phase.name === "refused") return errorCard(phase.error, phase.closeCode, this.datasets, this.#handlers.restart);
+    if (warming && !hasMap) return { key: "warming", title: "Getting ready", lines: [warmingText(warming)], spinner: true };
     if (phase.name !== "connecting") return null;
     const left = this.#left(now);
     if (phase.exhausted) return unreachableCard(host, left, this.#handlers.retry);
@@ -112,6 +121,8 @@ export class Speech {
       states.notice("ended", "Replay ended", `${count(bins)} bins${missing}`, "", [
         { label: "Play again", run: restart }, { label: "Back 5 min", run: () => jump(BACK_S) },
       ]);
+    } else if (this.#warming) {
+      states.notice("warming", "Getting ready", warmingText(this.#warming), "row");
     } else if (seeking !== null) {
       states.notice(`seeking ${seeking}`, "Going to", `${etTime(model.timeOf(seeking))}, with the map before it.`, "row");
     } else if (this.#complaint && now - this.#complaint.at < NOTICE_MS) {

@@ -6,7 +6,7 @@ import { age, count, ordinal } from "../lib/format";
 import { speedLabel } from "../lib/query";
 import { ApiError } from "../stream/api";
 import type { Model } from "../stream/model";
-import type { DatasetEntry, StreamError } from "../wire.generated";
+import type { DatasetEntry, StreamError, Warming } from "../wire.generated";
 import type { GapBand } from "./drawGround";
 
 /** A notice's distance from the edge, and the room it wants beside it. */
@@ -83,6 +83,12 @@ export function connectingCard(host: string, attempt: number, retryInMs: number 
   const next = retryInMs === null ? "Waiting for an answer." : `The next follows in ${Math.ceil(retryInMs / 1000)} s.`;
   const tries = retryInMs === null ? attempt : attempt - 1;
   return { key: "connecting", title: "Connecting", lines: [`${host}, ${ordinal(Math.max(1, tries))} try.`, next], spinner: true };
+}
+
+/** What the service loads or computes before bins can come, in a sentence. */
+export function warmingText({ what, behind }: Warming): string {
+  const all = what.charAt(0).toUpperCase() + what.slice(1);
+  return behind === null ? `${all}.` : `${all}: ${count(behind)} to go.`;
 }
 
 export function unreachableCard(host: string, retryInMs: number | null, retry: () => void): Card {
