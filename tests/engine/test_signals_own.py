@@ -140,6 +140,11 @@ def test_an_edited_file_is_loaded_anew_and_gives_new_runs(tilt):
         (code_of_the_page().replace('"tilt"', '"ads"'), "signal `ads` is already"),
         (code_of_the_page().replace('"bid_depth", "ask', '"bid_dept", "ask'), "reads `bid_dept`"),
         (code_of_the_page().replace("default_thresholds", "thresholds"), "`default_thresholds`"),
+        (code_of_the_page().replace('"tilt"', '"../tilt"'), "`name` must be lower-case"),
+        (code_of_the_page() + "\nTiltSignal.kind = 7\n", "`kind` must be one of statistical, ml"),
+        (code_of_the_page() + "\nTiltSignal.default_thresholds = 'x'\n", "`default_thresholds` must be a tuple"),
+        (code_of_the_page() + "\nTiltSignal.Params = None\n", "`Params` must be a subclass"),
+        ("raise SystemExit(0)", "fails: SystemExit"),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_one_line(tmp_path, code, words):

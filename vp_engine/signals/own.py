@@ -69,7 +69,7 @@ def _of_file(file: Path) -> list[type[Signal]]:
     sys.modules[name] = module  # annotations of classes are looked up there
     try:
         exec(compile(source, str(file), "exec"), vars(module))  # what was read, never an older compiled copy
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, ConfigError):
             raise ConfigError(f"own signals: {file}: {error}") from None
@@ -117,7 +117,7 @@ def _register(signal: type[Signal], where: str) -> None:
         raise ConfigError(f"own signals: {where}: {error}") from None
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     """Kind, message and place of an error in a user's file."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, NamedTuple, TypeVar
+import inspect
+import re
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.signals.ads import AdsSignal
 from vp_engine.signals.ads_pfp_svac import AdsPfpSvacSignal
-from vp_engine.signals.base import COLUMNS, FittedModels, Prediction, Signal, SignalKind
+from vp_engine.signals.base import COLUMNS, FittedModels, Prediction, Signal, SignalKind, SignalParams
 from vp_engine.signals.derivative import DerivativeSignal
 from vp_engine.signals.erd import ErdSignal
 from vp_engine.signals.iirc import IircSignal
@@ -17,6 +19,7 @@ from vp_engine.signals.ml import ML_SIGNALS
 from vp_engine.signals.msd import MsdSignal
 from vp_engine.signals.pfp import PfpSignal
 from vp_engine.signals.spg import SpgSignal
+from vp_engine.specs.base import NAME_PATTERN
 
 
 class SignalInfo(NamedTuple):
@@ -42,6 +45,7 @@ def register_signal(signal: _Class) -> _Class:
     for said in ("name", "columns", "Params", "default_thresholds"):
         if not hasattr(signal, said):
             raise ConfigError(f"signal class {signal.__qualname__} does not say its `{said}`")
+    _check_said(signal)
     known = _SIGNALS.get(signal.name)
     if known is not None and (known.__module__, known.__qualname__) != (signal.__module__, signal.__qualname__):
         raise ConfigError(f"signal `{signal.name}` is already {known.__module__}.{known.__qualname__}; choose a name")
@@ -50,6 +54,21 @@ def register_signal(signal: _Class) -> _Class:
         raise ConfigError(f"signal `{signal.name}` reads `{unknown[0]}`, which no grid has")
     _SIGNALS[signal.name] = signal
     return signal
+
+
+def _check_said(signal: type[Signal]) -> None:
+    """ConfigError for what a class says of itself that no listing, spec or sweep could use."""
+    if not isinstance(signal.name, str) or not re.fullmatch(NAME_PATTERN, signal.name):
+        raise ConfigError(f"`name` must be lower-case letters, digits and underscores, was {signal.name!r}")
+    for said, allowed in (("kind", get_args(SignalKind)), ("prediction", get_args(Prediction))):
+        if getattr(signal, said) not in allowed:
+            raise ConfigError(f"signal `{signal.name}`: `{said}` must be one of {', '.join(allowed)}")
+    levels = signal.default_thresholds
+    if not isinstance(levels, tuple) or not all(isinstance(level, (int, float)) for level in levels):
+        raise ConfigError(f"signal `{signal.name}`: `default_thresholds` must be a tuple of numbers, was {levels!r}")
+    if not inspect.isclass(signal.Params) or not issubclass(signal.Params, SignalParams):
+        raise ConfigError(f"signal `{signal.name}`: `Params` must be a subclass of SignalParams")
+    signal.Params.parse({}, f"signal `{signal.name}`: `Params` wants a default for each")
 
 
 def get_signal(name: str) -> type[Signal]:
