@@ -8,7 +8,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 import uvicorn
@@ -28,9 +28,16 @@ SEND_BUFFER = 1 << 18  # bytes the system holds for a slow client, about ten bin
 LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
+class _Flags(argparse.ArgumentParser):
+    """A wrong flag is one line, without the usage of all the others."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists the flags\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Every flag; those of the projection and the state model come from the runtime config's fields."""
-    flags = argparse.ArgumentParser(prog="vp-serve", description="Stream replays and serve the screens.")
+    flags = _Flags(prog="vp-serve", description="Stream replays and serve the screens.")
     flags.add_argument("--product-type", help="must be the instrument's")
     flags.add_argument("--symbol", help="must be the instrument's")
     flags.add_argument("--dt", metavar="YYYY-MM-DD", help="day of streams that name none")
@@ -128,12 +135,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"vp-serve: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 2
+    try:
+        app = create_app(settings)
+    except VPError as error:
+        listener.close()
+        print(f"vp-serve: {error}", file=sys.stderr)
+        return 2
     return_freed_memory()
     configure_logs(settings.log_level)
     host, port = listener.getsockname()[:2]
     structlog.get_logger("vp_serving").info("serving", url=f"http://{host}:{port}/", lake=settings.lake_root)
     with contextlib.closing(listener), contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(server_config(settings, create_app(settings))).run([listener])
+        uvicorn.Server(server_config(settings, app)).run([listener])
     return 0
 
 

@@ -59,6 +59,7 @@ def test_flags_reach_the_configuration() -> None:
         (["--projection-horizons-bins", "1,1"], "projection_horizons_bins"),
         (["--perf-latency-jsonl", "/nosuch/x.jsonl"], "--perf-latency-jsonl"),
         (["--port", "99999"], "--port"),
+        (["--port", "0", "--lake-root", __file__], "is a file; name a folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(
@@ -69,6 +70,16 @@ def test_a_mistake_is_one_line_and_exit_2(
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert says in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--port", "many"], ["--no-such-flag"]])
+def test_a_wrong_flag_is_one_line_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert arguments[0] in said
     assert said.count("\n") == 1
 
 
