@@ -87,6 +87,15 @@ def test_sql_reads_the_results(vp: Vp) -> None:
     refused(vp("sql", "select timestamp 'infinity'", "--json"), "SQL", "::varchar")
 
 
+def test_an_interrupted_command_says_so(vp: Vp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vp_engine.lake.catalog.Catalog.sql", interrupted)
+    said = vp("sql", "select 1")
+    assert (said.code, said.out, said.err) == (130, "", "vp: interrupted\n")
+
+
 def test_columns_of_one_name_are_kept_apart(vp: Vp) -> None:
     assert vp("sql", "select 1 as a, 2 as a, 3 as a", "--json").data == [{"a": 1, "a_1": 2, "a_2": 3}]
 

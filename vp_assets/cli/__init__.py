@@ -19,6 +19,7 @@ app = typer.Typer(
 for group in (data, pipelines, backfills, campaigns, research, lab, shelf, house):
     group.register(app)
 
+_INTERRUPTED = 130
 _UsageError = typer.BadParameter.__mro__[1]
 
 
@@ -33,7 +34,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         code = app(args=None if argv is None else list(argv), prog_name="vp", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", 130)
+        return _say("interrupted", _INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough; nothing more may be written, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -47,6 +48,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         if line is None:
             raise
         return _say(line, 2)
+    if code == _INTERRUPTED:  # typer answers Ctrl-C with a code and no word
+        return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
