@@ -97,7 +97,7 @@ def test_one_bad_day_does_not_keep_the_others_out(gateway: Gateway, vp: Vp) -> N
     [
         (("--from", "2026-02-04", "--to", "2026-02-02"), ("`--from` must not be after `--to`",)),
         (("--from", "yesterday", "--to", "2026-02-02"), ("`--from` must be a date", "yesterday")),
-        (("--from", "2026-02-02", "--to", "2999-01-01"), ("a day that is over", "2999-01-01")),
+        (("--from", "2026-02-02", "--to", "2199-01-01"), ("a day that is over", "2199-01-01")),
         (("--from", "2026-01-31", "--to", "2026-01-31"), ("2026-01-31 is a Saturday",)),
         (("--from", "2026-02-02"), ("--to",)),
         (("--from", "2026-02-02", "--to", "2026-02-04", "--max-cost", "-1"), ("--max-cost",)),

@@ -15,7 +15,7 @@ QUANTILES = "quantiles"  # thresholds from the calibration part of each dataset
 
 Axis = Annotated[tuple[Any, ...], Field(min_length=1)]
 Thresholds = Literal["quantiles"] | Annotated[tuple[float, ...], Field(min_length=1)]
-Ticks = Annotated[float, Field(gt=0)]
+Ticks = Annotated[float, Field(gt=0, le=1_000_000)]
 Bins = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
@@ -55,7 +55,7 @@ class EvalSpec(SpecModel):
     entry_delay_bins: Bins = 1
     min_signals: Annotated[int, Field(ge=0, le=1_000_000_000)] = 5
     fill: Literal["mid", "cross"] = "mid"
-    fee_ticks: Annotated[float, Field(ge=0)] = 0.0
+    fee_ticks: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     calibration_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
     @field_validator("tp_ticks", "sl_ticks", "cooldown_bins", mode="before")
