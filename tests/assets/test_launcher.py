@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -62,8 +61,11 @@ def test_a_run_is_ended_by_its_process_and_only_on_its_host(instance: dg.Dagster
     def job() -> None:
         pass
 
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        time.sleep(0.1)
+    # Where SIGINT is ignored, as in a script's background, Dagster lets SIGTERM be ignored too, and children inherit it.
+    sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_DFL); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", sleeper], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         elsewhere, here = started("elsewhere", process.pid), started(this_host(), process.pid)
         assert not instance.run_launcher.terminate(elsewhere.run_id)
         assert process.poll() is None
