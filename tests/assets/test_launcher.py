@@ -61,7 +61,7 @@ def test_a_run_is_ended_by_its_process_and_only_on_its_host(instance: dg.Dagster
     def job() -> None:
         pass
 
-    # Where SIGINT is ignored, as in a script's background, Dagster lets SIGTERM be ignored too, and children inherit it.
+    # Where SIGINT is ignored, as in a script's background, Dagster ignores SIGTERM too, and children inherit that.
     sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_DFL); print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", sleeper], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
