@@ -6,7 +6,8 @@ UV := $(BIN)/uv --no-config
 LAKE ?= lake
 SERVE ?= 1
 PORT ?= 8002
-WORKERS ?= 2
+# One more than two cores: many tests wait for other processes.
+WORKERS ?= 3
 DEMO ?= sweep_demo
 
 PY_READY := $(VENV)/.ready

@@ -113,6 +113,7 @@ def start(kind: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_atheris(tmp_path: Path) -> None:
     """Coverage-guided, both targets side by side; the kernels check their indices in a build that is kept apart."""
     pytest.importorskip("atheris")
