@@ -23,7 +23,7 @@ def counted(entries: list[tuple[int, int]], outcomes: Outcomes, cost: float, fir
     up = np.array([side for _, side in entries], np.int8)
     tally, sums = np.full((2, len(TALLY)), 9, np.int64), np.full((2, len(SUMS)), 9.0)
     net, count = np.full((2, 2, -(-(N - first) // grain)), 9.0)
-    pieces, scratch = np.full((2, -(-N // piece)), 9.0), scratch_of(HOLD)
+    pieces, scratch = np.full((2, -(-N // piece)), 9.0), scratch_of(HOLD, N)
     # The second of two detections, into the second place, entered a bin later than fired.
     fired = Firings(
         np.array([0, 1, 1 + entry.size]), np.concatenate([[0], entry - 1]), np.concatenate([[1], up]).astype(np.int8)

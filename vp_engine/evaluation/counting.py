@@ -50,18 +50,20 @@ class Rows(NamedTuple):
 
 class Scratch(NamedTuple):
     """Room for one row's walk. held: int64 (longest hold,), zeros; ends int64, shares float64: (longest hold + 1,),
-    room for every trade that may live at once."""
+    room for every trade that may live at once; lasted int64, half int64: (most trades,), of the trades walked."""
 
     held: np.ndarray
     ends: np.ndarray
     shares: np.ndarray
+    lasted: np.ndarray
+    half: np.ndarray
 
 
-def scratch_of(max_hold_bins: int) -> Scratch:
-    """Room for trades that are held less than `max_hold_bins`; entries are at most one a bin."""
-    return Scratch(
-        np.zeros(max_hold_bins, np.int64), np.empty(max_hold_bins + 1, np.int64), np.empty(max_hold_bins + 1)
-    )
+def scratch_of(max_hold_bins: int, most_trades: int) -> Scratch:
+    """Room for so many trades that are held less than `max_hold_bins`; entries are at most one a bin."""
+    alive = max_hold_bins + 1
+    lasted, half = np.empty((2, most_trades), np.int64)
+    return Scratch(np.zeros(max_hold_bins, np.int64), np.empty(alive, np.int64), np.empty(alive), lasted, half)
 
 
 @kernel
@@ -114,8 +116,8 @@ def count_trades_nb(
     """Figures of the trades fired at bins `entry`, int64 (m,) rising, up (int8 1) or down (0), and entered `delay` bins
     later.
 
-    outcomes: kind, exit_bin, pnl_half by direction and bin; cost: ticks a round trip. scratch: a
-    `Scratch`, left as it was. Written: tally int64 and sums float64 in the order of TALLY and SUMS (standard deviation
+    outcomes: kind, exit_bin, pnl_half by direction and bin; cost: ticks a round trip. scratch: a `Scratch`, whose
+    `held` is left as it was. Written: tally int64 and sums float64 in the order of TALLY and SUMS (standard deviation
     with ddof 1, skew and kurtosis of the population, NaN where not defined); net, count float64 (grains,): net pnl and
     trades by grain of `grain_bins` from `first_bin` on; pieces float64: net pnl by piece of `piece_bins` from bin 0 on.
     """
@@ -126,6 +128,7 @@ def count_trades_nb(
     pieces[:] = 0.0
     gross, decided, busy_until = 0, 0, -1
     alive, now, share, effective = 0, 0, 0.0, 0.0
+    grain, grain_end, piece, piece_end = 0, first_bin + grain_bins, 0, piece_bins  # divisions are dear, bins rise
     for at in range(entry.size):
         bin_at, row = entry[at] + delay, 1 - up[at]
         kind = outcomes.kind[row, bin_at] if bin_at < n else DROPPED
@@ -136,8 +139,10 @@ def count_trades_nb(
         tally[_N] += 1
         tally[_UP] += up[at]
         tally[_FIRST_EXIT + 3 * row + kind - 1] += 1
+        scratch.half[tally[_N] - 1] = half
         if kind != TIMEOUT:
             scratch.held[out - bin_at] += 1
+            scratch.lasted[decided] = out - bin_at
             decided += 1
         if bin_at > busy_until:
             tally[_INDEPENDENT] += 1
@@ -149,9 +154,13 @@ def count_trades_nb(
         enter_nb(out + 1, out + 1 - bin_at, scratch.ends, scratch.shares, alive)
         alive, share, now = alive + 1, share + 1.0 / (out + 1 - bin_at), bin_at
         gross += half
-        net[(bin_at - first_bin) // grain_bins] += half / 2.0 - cost
-        count[(bin_at - first_bin) // grain_bins] += 1.0
-        pieces[bin_at // piece_bins] += half / 2.0 - cost
+        while bin_at >= grain_end:
+            grain, grain_end = grain + 1, grain_end + grain_bins
+        while bin_at >= piece_end:
+            piece, piece_end = piece + 1, piece_end + piece_bins
+        net[grain] += half / 2.0 - cost
+        count[grain] += 1.0
+        pieces[piece] += half / 2.0 - cost
     m = tally[_N]
     sums[:] = np.nan
     sums[_GROSS] = gross / 2.0
@@ -159,13 +168,10 @@ def count_trades_nb(
     sums[_EFFECTIVE] = effective + pass_time_nb(now, n + 1, scratch.ends, scratch.shares, alive, share)[0]
     mean = gross / 2.0 / m
     second = third = fourth = 0.0
-    for at in range(entry.size):
-        bin_at, row = entry[at] + delay, 1 - up[at]
-        if bin_at >= n or outcomes.kind[row, bin_at] == DROPPED:
-            continue
-        if outcomes.kind[row, bin_at] != TIMEOUT:
-            scratch.held[outcomes.exit_bin[row, bin_at] - bin_at] = 0
-        over = outcomes.pnl_half[row, bin_at] / 2.0 - mean
+    for at in range(decided):
+        scratch.held[scratch.lasted[at]] = 0
+    for at in range(m):
+        over = scratch.half[at] / 2.0 - mean
         square = over * over
         second += square
         third += square * over

@@ -196,7 +196,7 @@ class Counter:
             circle = circle_of(span, max_hold)
             grain_bins, n_grains = (circle.grain_bins, circle.n_grains) if circle else (max(span, 1), 1)
             net, count = np.empty((2, n_rows, n_grains))
-            scratch = scratch_of(max_hold)
+            scratch = scratch_of(max_hold, int(np.diff(firings.offsets).max(initial=0)))
             for at, same in zip(*_alike(rules.barriers[members]), strict=True):
                 chosen = members[same]
                 count_rows_nb(
