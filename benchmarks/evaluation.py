@@ -137,8 +137,8 @@ def of_blocks(config: VPRuntimeConfig, blocks: list[BinBlock]) -> Iterator[Measu
     yield measure(OUTCOMES, "bins", outcomes)
 
     def counted() -> int:
-        piece_bins = piece_bins_of([trials[0].evaluation.max_hold_bins])
-        return len(Evaluator(sweep_input(dataset, ["derivative"]), piece_bins).count(trials).trial)  # type: ignore[arg-type]
+        sharing = rows.Sharing(piece_bins_of([trials[0].evaluation.max_hold_bins]))
+        return len(Evaluator(sweep_input(dataset, ["derivative"]), sharing).count(trials).trial)  # type: ignore[arg-type]
 
     def without_p() -> int:
         with mock.patch.object(rows, "bootstrap_p", lambda net, *_: np.full(len(net), np.nan)):

@@ -17,7 +17,6 @@ from pydantic import SecretStr
 
 FIRST_DAY = "2023-01-01"  # first daily partition unless a spec names an earlier day
 CATCH_UP_DAYS = 7  # how far back the schedule looks for days that it missed
-CACHE_GB = 50  # of raw days fetched from a remote lake
 MAX_COST_USD = 10.0  # what one download may cost unless it is told otherwise
 
 
@@ -35,7 +34,7 @@ class Settings:
     mlflow_artifacts: str
     first_day: dt.date
     cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
-    cache_bytes: int = CACHE_GB * 10**9  # at most so many of fetched raw days
+    cache_bytes: int | None = None  # at most so many of fetched raw days; None: as the lake has it
     signals_path: tuple[Path, ...] = ()
     dask_scheduler: str | None = None
     databento_key: SecretStr | None = field(default=None, repr=False)  # shows as stars wherever it is printed
@@ -59,6 +58,7 @@ def load_settings(
     if not remote:
         root = str(Path(root).absolute())
     home = Path(".dagster").absolute() if remote else Path(root)
+    cache_gb = environ.get("VP_CACHE_GB") or None
     instrument_path = instrument or environ.get("VP_INSTRUMENT_CONFIG_PATH") or None
     return Settings(
         lake_root=root,
@@ -69,7 +69,7 @@ def load_settings(
         mlflow_artifacts=str(home / "mlflow" / "artifacts"),
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
         cache_dir=Path(environ["VP_CACHE_DIR"]).absolute() if environ.get("VP_CACHE_DIR") else None,
-        cache_bytes=10**9 * _whole("VP_CACHE_GB", environ.get("VP_CACHE_GB") or CACHE_GB, "gigabytes", 1_000_000),
+        cache_bytes=10**9 * _whole("VP_CACHE_GB", cache_gb, "gigabytes", 1_000_000) if cache_gb else None,
         signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),
         dask_scheduler=environ.get("VP_DASK_SCHEDULER") or None,
         databento_key=_secret(environ.get("DATABENTO_API_KEY") or ""),

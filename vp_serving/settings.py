@@ -23,7 +23,6 @@ from vp_engine.units import parse_clock, parse_date
 
 DEFAULT_PORT = 8002
 QUEUE_BINS = 64  # bins a client may lag at speed > 0 before it loses the oldest
-CACHE_GB = 50  # raw days fetched from a remote lake
 CACHE_MB = 256  # decoded bins and frames that sessions share
 VITE_ORIGINS = ("http://127.0.0.1:5174", "http://localhost:5174")
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -54,7 +53,7 @@ class ServingSettings(BaseModel):
     base: VPRuntimeConfig
     lake_root: str = "./lake"
     cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
-    cache_bytes: int = CACHE_GB * 10**9  # at most so many of fetched raw days
+    cache_bytes: int | None = None  # at most so many of fetched raw days; None: as the lake has it
     config_dir: Path = Path("./configs")
     signals_path: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
@@ -97,6 +96,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     env = os.environ if environ is None else environ
     base = _base(given, env.get("VP_INSTRUMENT_CONFIG_PATH"))
+    cache_gb = env.get("VP_CACHE_GB") or None
     token = env.get("VP_API_TOKEN") or None
     if token is not None and not _TOKEN.fullmatch(token):
         raise ConfigError("VP_API_TOKEN must be 16 to 200 letters, digits, '.', '_', '~' or '-'")
@@ -113,7 +113,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         base=base,
         lake_root=given.get("lake_root") or env.get("VP_LAKE_ROOT") or "./lake",
         cache_dir=Path(env["VP_CACHE_DIR"]) if env.get("VP_CACHE_DIR") else None,
-        cache_bytes=_int(env.get("VP_CACHE_GB") or CACHE_GB, "VP_CACHE_GB", 0, 1_000_000) * 10**9,
+        cache_bytes=_int(cache_gb, "VP_CACHE_GB", 0, 1_000_000) * 10**9 if cache_gb else None,
         config_dir=Path(given.get("config_dir") or env.get("VP_CONFIG_DIR") or "./configs"),
         signals_path=tuple(
             Path(part).expanduser() for part in env.get("VP_SIGNALS_PATH", "").split(os.pathsep) if part

@@ -37,7 +37,7 @@ _thread = threading.local()  # a cluster's worker may run several threads, each 
 def _evaluator(shared: _Shared) -> Evaluator:
     if getattr(_thread, "token", None) != shared.token:
         load_signals(shared.own_signals)
-        _thread.evaluator, _thread.token = Evaluator(shared.source, *shared.sharing), shared.token
+        _thread.evaluator, _thread.token = Evaluator(shared.source, shared.sharing), shared.token
     found: Evaluator = _thread.evaluator
     return found
 

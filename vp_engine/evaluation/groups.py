@@ -9,7 +9,6 @@ import numpy as np
 
 from vp_engine.errors import DataError
 from vp_engine.evaluation.barriers import Barriers, market_of_bins
-from vp_engine.evaluation.bootstrap import DRAWS
 from vp_engine.evaluation.rows import Counted, Counter, Sharing
 from vp_engine.evaluation.scored import dataset_scores, score_blocks
 from vp_engine.evaluation.trials import Trial
@@ -74,13 +73,13 @@ def signal_values(
 
 
 class Evaluator:
-    """The input and what all groups share of it. The rest is as in `Sharing`. Threads may share one."""
+    """The input and what all groups share of it. Threads may share one."""
 
-    def __init__(self, source: SweepInput, piece_bins: int, draws: int = DRAWS) -> None:
+    def __init__(self, source: SweepInput, sharing: Sharing) -> None:
         self.source = source
         self.barriers = Barriers(market_of_bins(source.bins, source.config.tick_int))
         self.bin_seq = np.ascontiguousarray(source.bins["bin_seq"])
-        self._counter = Counter(self.barriers, self.bin_seq, Sharing(piece_bins, draws), source.config.bin_ns)
+        self._counter = Counter(self.barriers, self.bin_seq, sharing, source.config.bin_ns)
 
     def scores(self, trial: Trial) -> Scores:
         """Scores of the dataset under a trial's scoring."""

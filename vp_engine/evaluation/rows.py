@@ -123,13 +123,11 @@ def _rules(
     return of_row, _Rules(threshold, *columns), list(known)
 
 
-def _alike(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """(first row of each group int64 (groups,), the rows of each) where rows of one group are the same in all columns
-    (rows,)."""
+def _alike(*columns: np.ndarray) -> list[np.ndarray]:
+    """Groups of rows, int64 and rising, that are the same in all columns (rows,)."""
     order = np.lexsort(columns)
     changes = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
-    members = np.split(order, np.flatnonzero(changes) + 1)
-    return np.array([some[0] for some in members]), members
+    return np.split(order, np.flatnonzero(changes) + 1)
 
 
 class Counter:
@@ -163,18 +161,18 @@ class Counter:
     ) -> tuple[Firings, np.ndarray]:
         """(firings of the detections that these rows need, which of them each row has); they do not depend on
         barriers. known: detections by (threshold, cooldown, first bin), added to."""
-        firsts, members = _alike(rules.threshold, rules.cooldown, rules.first)
         which, found = np.empty(rules.first.size, np.int64), []
-        for at, (first, same) in enumerate(zip(firsts, members, strict=True)):
+        for at, same in enumerate(_alike(rules.threshold, rules.cooldown, rules.first)):
             which[same] = at
-            key = float(rules.threshold[first]), int(rules.cooldown[first]), int(rules.first[first])
+            one = same[0]
+            key = float(rules.threshold[one]), int(rules.cooldown[one]), int(rules.first[one])
             if key not in known:
                 fired = Detector(*key, prediction).update(values, self._barriers.market.valid, self._bin_seq)
                 at_bin = np.flatnonzero(fired)
                 known[key] = at_bin, (fired[at_bin] > 0).astype(np.int8)
             found.append(known[key])
         offsets = np.concatenate([[0], np.cumsum([at_bin.size for at_bin, _ in found])])
-        return Firings(offsets, *(np.concatenate([one[part] for one in found]) for part in (0, 1))), which
+        return Firings(offsets, *(np.concatenate([some[part] for some in found]) for part in (0, 1))), which
 
     def _figures(
         self,
@@ -190,18 +188,18 @@ class Counter:
         pieces = np.empty((n_rows, -(-n_bins // self._piece_bins)))
         p_values, deeper = np.full((2, n_rows), np.nan)
         firings, firing = self._firings(values, prediction, rules, fired)
-        for leader, members in zip(*_alike(rules.first, rules.hold), strict=True):
-            first, max_hold = int(rules.first[leader]), int(rules.hold[leader])
+        for members in _alike(rules.first, rules.hold):
+            first, max_hold = int(rules.first[members[0]]), int(rules.hold[members[0]])
             span = max(n_bins - first, 0)
             circle = circle_of(span, max_hold)
             grain_bins, n_grains = (circle.grain_bins, circle.n_grains) if circle else (max(span, 1), 1)
             net, count = np.empty((2, n_rows, n_grains))
             scratch = scratch_of(max_hold, int(np.diff(firings.offsets).max(initial=0)))
-            for at, same in zip(*_alike(rules.barriers[members]), strict=True):
+            for same in _alike(rules.barriers[members]):
                 chosen = members[same]
                 count_rows_nb(
                     firings, Rows(chosen, firing[chosen], rules.delay[chosen], rules.cost[chosen]),
-                    self._barriers.outcomes(*barriers[rules.barriers[members[at]]]), first, grain_bins,
+                    self._barriers.outcomes(*barriers[rules.barriers[chosen[0]]]), first, grain_bins,
                     self._piece_bins, scratch, tally, sums, net, count, pieces,
                 )  # fmt: skip
             if circle is not None:

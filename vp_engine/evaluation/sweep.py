@@ -211,7 +211,7 @@ def replay_trades(
     scoring = params.pop("scoring", {})
     judged = Evaluation.parse(evaluation, "evaluation")
     trial = Trial(signal, params, scoring, (threshold,), judged)
-    evaluator = Evaluator(sweep_input(dataset, [signal]), dataset.n_bins)
+    evaluator = Evaluator(sweep_input(dataset, [signal]), Sharing(dataset.n_bins))
     values = signal_values(evaluator.source, trial, models)
     trades = trades_of(values, evaluator.bin_seq, evaluator.barriers, threshold, judged, get_signal(signal).prediction)
     figures = evaluator.count([trial], values=values).figures

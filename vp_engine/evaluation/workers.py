@@ -140,7 +140,7 @@ def _nothing(_: Any) -> None:
 
 def count_here(source: SweepInput, sharing: Sharing, groups: Sequence[Group], threads: int, on_done: Done) -> None:
     """Every group in this process."""
-    evaluator = Evaluator(source, *sharing)
+    evaluator = Evaluator(source, sharing)
     if threads <= 1:
         _drive(_AtOnce(), 1, groups, evaluator.scores, evaluator.count, _nothing, on_done)
         return
@@ -164,7 +164,7 @@ def _start_worker(folder: Path, own_signals: Sequence[Path]) -> None:
     config, names, sharing = pickle.loads((folder / "config.pickle").read_bytes())
     columns = {name: _mapped(folder / f"{name}.npy") for name in names}
     source = SweepInput(config, _mapped(folder / "bins.npy"), columns)
-    _worker = Evaluator(source, *sharing), folder
+    _worker = Evaluator(source, sharing), folder
 
 
 def _mapped(path: Path) -> np.ndarray:

@@ -57,12 +57,10 @@ class Lake:
     """A folder of raw and derived files, here or on an object store. Names below it come from `paths`.
 
     `cache_dir`: local folder for what is made before it is sent, and for raw days fetched from a remote lake, at most
-    `cache_bytes` of them; it may be deleted whenever nothing runs.
+    `cache_bytes` of them (None: 50 GB); it may be deleted whenever nothing runs.
     """
 
-    def __init__(
-        self, root: str | LakePath, cache_dir: Path | None = None, cache_bytes: int = copies.DEFAULT_BYTES
-    ) -> None:
+    def __init__(self, root: str | LakePath, cache_dir: Path | None = None, cache_bytes: int | None = None) -> None:
         self.cache_dir = cache_dir if cache_dir is not None else default_cache()
         self.is_local = "://" not in str(root)
         self._room: Any
@@ -72,7 +70,8 @@ class Lake:
             self._room = ObjectRoom(open_root(str(root)), self.cache_dir / "scratch")
         self.root: LakePath = self._room.root
         self._checked: dict[Path, tuple[int, int, int]] = {}  # raw files whose bytes this process has hashed
-        self._copies = copies.Copies(self.cache_dir / "objects", self.cache_dir / "scratch", cache_bytes)
+        limit = copies.DEFAULT_BYTES if cache_bytes is None else cache_bytes
+        self._copies = copies.Copies(self.cache_dir / "objects", self.cache_dir / "scratch", limit)
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"

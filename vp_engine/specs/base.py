@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from vp_engine.errors import ConfigError, NotFoundError
 
 NAME_PATTERN = r"^[a-z0-9_]+$"
+Whole = Annotated[int, Field(ge=0, le=1_000_000_000)]  # a number of bins or trades
 SpecName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
 _SHOWN = 100  # characters of a wrong value that a message repeats
 _MOST_VALUES = 100_000  # of one file, aliases written out: ten lines of them can mean a billion

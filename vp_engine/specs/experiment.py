@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from vp_engine.errors import ConfigError
-from vp_engine.specs.base import SpecModel, SpecName, refuse_unknown
+from vp_engine.specs.base import SpecModel, SpecName, Whole, refuse_unknown
 from vp_engine.specs.runtime import SCORING_FIELDS
 from vp_engine.units import parse_date
 
@@ -16,7 +16,6 @@ QUANTILES = "quantiles"  # thresholds from the calibration part of each dataset
 Axis = Annotated[tuple[Any, ...], Field(min_length=1)]
 Thresholds = Literal["quantiles"] | Annotated[tuple[float, ...], Field(min_length=1)]
 Ticks = Annotated[float, Field(gt=0, le=1_000_000)]
-Bins = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class DaysSpec(SpecModel):
@@ -49,11 +48,11 @@ class EvalSpec(SpecModel):
 
     tp_ticks: Annotated[tuple[Ticks, ...], Field(min_length=1)] = (8.0,)
     sl_ticks: Annotated[tuple[Ticks, ...], Field(min_length=1)] = (4.0,)
-    max_hold_bins: Annotated[Bins, Field(ge=2)] = 1200
-    warmup_bins: Bins = 300
-    cooldown_bins: Annotated[tuple[Bins, ...], Field(min_length=1)] = (20,)
-    entry_delay_bins: Bins = 1
-    min_signals: Annotated[int, Field(ge=0, le=1_000_000_000)] = 5
+    max_hold_bins: Annotated[Whole, Field(ge=2)] = 1200
+    warmup_bins: Whole = 300
+    cooldown_bins: Annotated[tuple[Whole, ...], Field(min_length=1)] = (20,)
+    entry_delay_bins: Whole = 1
+    min_signals: Whole = 5
     fill: Literal["mid", "cross"] = "mid"
     fee_ticks: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     calibration_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
@@ -82,7 +81,7 @@ class SelectionSpec(SpecModel):
     """The column that a winner has most of, among rows with enough signals."""
 
     sort: SpecName = "net_mean_pnl_ticks"
-    min_signals: Annotated[int, Field(ge=0, le=1_000_000_000)] = 5
+    min_signals: Whole = 5
 
 
 class ParallelSpec(SpecModel):

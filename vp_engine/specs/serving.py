@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from vp_engine.errors import ConfigError
-from vp_engine.specs.base import SpecModel, SpecName, refuse_unknown
+from vp_engine.specs.base import SpecModel, SpecName, Whole, refuse_unknown
 from vp_engine.specs.pipeline import PipelineSpec
 from vp_engine.specs.runtime import (
     PROJECTION_FIELDS,
@@ -28,7 +28,7 @@ class SignalSpec(SpecModel):
     name: SpecName
     params: dict[str, Any] = Field(default_factory=dict)
     threshold: float | None = None
-    cooldown_bins: Annotated[int, Field(ge=0, le=1_000_000_000)] = 20
+    cooldown_bins: Whole = 20
 
 
 class PromotionRecord(SpecModel):
