@@ -1,4 +1,4 @@
-# Every target sets up what it needs: Python >= 3.11, Node >= 20 and make are all that must be there.
+# Every target sets up what it needs: Python >= 3.11, Node >= 20.19 and make are all that must be there.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,8 @@ help: ## list the targets
 setup: $(PY_READY) $(JS_BUILT) ## environment and built frontend
 
 $(PY_READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "Installing the locked packages"
@@ -32,6 +34,8 @@ $(PY_READY): requirements.lock pyproject.toml
 	@touch $@
 
 $(JS_READY): frontend/package-lock.json frontend/package.json
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	  2>/dev/null || { echo "Node 20.19 or newer is needed: https://nodejs.org/en/download"; exit 2; }
 	@echo "Installing the frontend's packages"
 	@cd frontend && npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -14,16 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.programs import find_postgres
+
 USERS = ("postgres", "nobody")  # initdb refuses root; one of these is everywhere
-
-
-def programs() -> Path | None:
-    """Folder of initdb and postgres, or None where Postgres is not installed."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
-    held = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return held[-1].parent if held else None
 
 
 def _user() -> str | None:
@@ -37,7 +30,7 @@ def _user() -> str | None:
 @contextmanager
 def cluster(*databases: str) -> Iterator[dict[str, str]]:
     """URL by name of these empty databases; the server ends with the context."""
-    bin_dir, user = programs(), _user()
+    bin_dir, user = find_postgres(), _user()
     assert bin_dir is not None, "Postgres is not installed"
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:  # short: it holds a socket
         root = Path(folder)

@@ -15,12 +15,12 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.assets.conftest import EXPERIMENT, World, write_configs
-from tests.assets.postgres import cluster, programs
+from tests.assets.postgres import cluster
 
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(programs() is None, reason="Postgres is not installed (Debian: apt install postgresql)"),
+    pytest.mark.needs("postgres"),
 ]
 
 

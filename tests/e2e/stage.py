@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from typing import IO, NamedTuple
 
 import httpx
 from playwright.sync_api import Browser, Page, Playwright
+
+from tests.support.programs import PROGRAMS, find_chromium
 
 ROOT = Path(__file__).parents[2]
 DIST = Path(os.environ.get("VP_FRONTEND_DIST") or ROOT / "frontend" / "dist")
@@ -153,8 +154,10 @@ def keep(page: Page, name: str) -> None:
 
 
 def chromium(playwright: Playwright) -> Browser:
-    """Headless Chromium: the system's where there is one, else Playwright's own."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    """Headless Chromium; RuntimeError with the command that installs it where there is none."""
+    path = find_chromium()
+    if path is None:
+        raise RuntimeError(PROGRAMS["chromium"].reason())
     return playwright.chromium.launch(executable_path=path, headless=True, args=list(CHROMIUM_FLAGS))
 
 

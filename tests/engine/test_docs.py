@@ -158,3 +158,22 @@ def test_worked_examples_are_what_the_book_does() -> None:
                 found[wrote[CHANNEL]] += wrote[AMOUNT]
                 depth += wrote[DEPTH_DELTA]
         assert [found[FLOW_FILL], found[FLOW_PULL], found[FLOW_ADD], depth] == expected, text
+
+
+def test_environment_variables_of_the_settings_are_those_that_the_pages_explain() -> None:
+    variable = re.compile(r"\b(?:VP|DATABENTO|MLFLOW|DAGSTER)_[A-Z_]+[A-Z]\b")
+    read = {
+        name
+        for package in ("vp_assets", "vp_serving")
+        for name in re.findall(r"\"([A-Z_]+)\"", text_of(ROOT / package / "settings.py"))
+        if variable.fullmatch(name)
+    }
+    explained = {
+        name
+        for page in (ROOT / "README.md", *PAGES)
+        for name in variable.findall(text_of(page))
+        if "POSTGRES" not in name
+    }
+    assert {"VP_LAKE_ROOT", "VP_PARTITIONS_START", "VP_API_TOKEN"} <= read
+    assert read - explained == set(), "not documented"
+    assert {name for name in explained if name.startswith("VP_")} - read == set(), "documented, read nowhere"
