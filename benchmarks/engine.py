@@ -18,6 +18,7 @@ from benchmarks.plain_book import run_plain_book
 from benchmarks.timing import Measure, measure, measure_prepared
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.state import new_book
+from vp_engine.engine import Engine, FileRecords
 from vp_engine.feed import DbnFile
 from vp_engine.feed.records import MBO_DTYPE
 from vp_engine.field.kinetics import BLOCK_SLOTS, chain_at_nb
@@ -31,7 +32,7 @@ from vp_engine.specs import Capture, VPRuntimeConfig, load_instrument, resolve_c
 from vp_engine.spectrum.bins import write_grid_nb
 from vp_engine.spectrum.rollup import sample_nb
 from vp_engine.spectrum.scoring import SpectrumScorer
-from vp_engine.stream import _Chain, _Records, build_checkpoint, stream_events
+from vp_engine.stream import build_checkpoint, stream_events
 
 WINDOW = ("09:25", "10:25")
 PLAIN_RECORDS = 200_000
@@ -83,28 +84,28 @@ def _decompress(path: Path) -> int:
     return size // MBO_DTYPE.itemsize
 
 
-def _flowing(config: VPRuntimeConfig) -> _Chain:
-    """A chain over an empty book that tracks flow from the first record on."""
-    chain = _Chain(config, 0, new_book(config.n_absolute_ticks))
-    chain.start_flow()
-    return chain
+def _flowing(config: VPRuntimeConfig) -> Engine:
+    """An engine over an empty book that tracks flow from the first record on."""
+    engine = Engine(config, 0, new_book(config.n_absolute_ticks))
+    engine.start_flow()
+    return engine
 
 
-def _consume(chain: _Chain, records: np.ndarray) -> int:
+def _consume(engine: Engine, records: np.ndarray) -> int:
     """Every record through book and kinetics, no bins."""
     at = 0
     while at < records.size:
-        code, at = consume_nb(records, at, 1 << 62, chain.shape.tick_int, chain.state.ticks)
+        code, at = consume_nb(records, at, 1 << 62, engine.shape.tick_int, engine.state.ticks)
         if code != OUT_OF_RECORDS:
-            chain.settle(code, _Records([], ""))
+            engine.settle(code, FileRecords([], ""))
     return int(records.size)
 
 
-def _loaded(config: VPRuntimeConfig, snapshot: np.ndarray) -> _Chain:
-    """A chain whose book holds the snapshot."""
-    chain = _flowing(config)
-    _consume(chain, snapshot)
-    return chain
+def _loaded(config: VPRuntimeConfig, snapshot: np.ndarray) -> Engine:
+    """An engine whose book holds the snapshot."""
+    engine = _flowing(config)
+    _consume(engine, snapshot)
+    return engine
 
 
 def events(day: Day) -> Iterator[Measure]:
@@ -118,7 +119,7 @@ def events(day: Day) -> Iterator[Measure]:
     yield measure("plain Python book", "events", lambda: _plain(records, config.tick_int), runs=3)
     yield from plain_twin.run(records, config)
     yield measure_prepared(
-        "book and kinetics, sample day", "events", lambda: _flowing(config), lambda chain: _consume(chain, records)
+        "book and kinetics, sample day", "events", lambda: _flowing(config), lambda engine: _consume(engine, records)
     )
     for resting, n_events in TABLES:
         flow = sample_records(n_events, resting_orders=resting, churn_share=0.5)
@@ -127,7 +128,7 @@ def events(day: Day) -> Iterator[Measure]:
             part.setflags(write=False)
         yield measure_prepared(
             f"book and kinetics, {resting:,} resting orders", "events",
-            lambda snapshot=snapshot: _loaded(config, snapshot), lambda chain, after=after: _consume(chain, after),
+            lambda snapshot=snapshot: _loaded(config, snapshot), lambda engine, after=after: _consume(engine, after),
         )  # fmt: skip
 
 
@@ -149,15 +150,15 @@ def _repeat_bin_nb(n_bins, state, shape, spot, grid, state5, last_event_id):  # 
 
 def _one_bin(day: Day) -> Measure:
     """Spectrum over every slot, all blocks awake, and the window's extraction: what one bin costs at the worst."""
-    chain = _Chain(day.config, day.capture.start_ns, day.checkpoint.restore(day.config.n_absolute_ticks))
-    state = chain.state
+    engine = Engine(day.config, day.capture.start_ns, day.checkpoint.restore(day.config.n_absolute_ticks))
+    state = engine.state
     state.ticks.kinetics.sums[:] = np.random.default_rng(1).random(state.ticks.kinetics.sums.shape)
     chain_at_nb(state.ticks.kinetics, 1, state.chain)
     anchor = int(day.checkpoint.scalars["anchor"])
     block = empty_block(1, day.config.grid_radius_ticks)
 
     def work() -> int:
-        _repeat_bin_nb(1000, state, chain.shape, anchor, block.grid[:, 0], block.state5[0], block.last_event_id[0])
+        _repeat_bin_nb(1000, state, engine.shape, anchor, block.grid[:, 0], block.state5[0], block.last_event_id[0])
         return 1000
 
     n_slots = BLOCK_SLOTS * state.ticks.kinetics.awake.size
@@ -223,7 +224,7 @@ def first_call(day: Day) -> Iterator[Measure]:
 
 
 def run() -> Iterator[Measure]:
-    """Rows in the order of the chain."""
+    """Rows in the order of the engine."""
     with tempfile.TemporaryDirectory() as folder:
         day = make_day(Path(folder))
         yield from events(day)

@@ -18,7 +18,8 @@ from typing import NamedTuple
 import structlog
 import zstandard
 
-from vp_engine.stream import EventStream, Keyframe
+from vp_engine.engine import Keyframe
+from vp_engine.stream import EventStream
 from vp_serving.chain import Chain
 from vp_serving.frames import Frame, FrameEncoder
 from vp_serving.readers import Ahead

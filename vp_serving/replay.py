@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from vp_engine.engine import Keyframe
 from vp_engine.errors import ConfigError
 from vp_engine.hashing import canonical_json
 from vp_engine.lake import Dataset
 from vp_engine.signals.base import FittedModels
 from vp_engine.specs import Capture, ServingSpec, VPRuntimeConfig
-from vp_engine.stream import EventStream, Keyframe
+from vp_engine.stream import EventStream
 from vp_engine.units import NS_PER_S, ns_to_et
 from vp_serving.chain import Chain, Speaker, first_firing_bin
 from vp_serving.engine_feed import EnginePlay, EngineReader

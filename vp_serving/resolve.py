@@ -10,6 +10,7 @@ import datetime as dt
 from typing import NamedTuple
 
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
+from vp_engine.engine import Keyframe
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.lake import (
     Dataset,
@@ -31,7 +32,7 @@ from vp_engine.specs import (
     resolve_capture,
 )
 from vp_engine.specs.runtime import PIPELINE_FIELDS, check_instrument
-from vp_engine.stream import BINS_CODE_VERSION, EventStream, Keyframe, stream_events
+from vp_engine.stream import BINS_CODE_VERSION, EventStream, stream_events
 from vp_engine.units import et_to_ns, parse_clock
 from vp_serving.catalog import Catalog
 from vp_serving.hub import BLOCK_BINS

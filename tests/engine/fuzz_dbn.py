@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from vp_engine.book.levels import spot_tick
 from vp_engine.book.order_table import ASK, BID
 from vp_engine.book.state import ANCHOR, BEST_ASK_KEY, BEST_BID_KEY, N_ORDERS, NO_KEY, BookState, new_book
+from vp_engine.engine import Engine
 from vp_engine.errors import VPError
 from vp_engine.feed import MBO_DTYPE, DbnFile, capture, dbn, scan
 from vp_engine.schema import BinBlock, empty_block
 from vp_engine.specs import VPRuntimeConfig, build_config_with_overrides, load_instrument
-from vp_engine.stream import _Chain
 from vp_engine.units import UNDEF_PRICE
 
 START_NS = 1_703_505_600_000_000_000
@@ -88,19 +88,19 @@ def records_of(data: bytes) -> np.ndarray:
 
 
 class Held:
-    """Records in memory as a chain takes them, in batches of odd sizes."""
+    """Records in memory as an engine takes them, in batches of odd sizes."""
 
     def __init__(self, records: np.ndarray) -> None:
         records.setflags(write=False)
         cut = max(records.size // 3, 1)
         self._ahead = [records[:cut], records[cut : cut + 1], records[cut + 1 :]]
-        self.batch, self.at, self.ended = records[:0], 0, False
+        self.batch, self.position, self.ended = records[:0], 0, False
 
     def refill(self) -> bool:
         """Go to the next batch; False when there is none."""
         self.ended = not self._ahead
         if self._ahead:
-            self.batch, self.at = self._ahead.pop(0), 0
+            self.batch, self.position = self._ahead.pop(0), 0
         return not self.ended
 
 
@@ -108,18 +108,18 @@ def check_kernels(data: bytes) -> None:
     """Whatever the records: finite bins, and a book that agrees with its own orders."""
     settings = config()
     start_ns = START_NS + WARMUP_BINS * settings.bin_ns
-    chain = _Chain(settings, start_ns, new_book(settings.n_absolute_ticks))
+    engine = Engine(settings, start_ns, new_book(settings.n_absolute_ticks))
     held = Held(records_of(data))
-    chain.consume_until(held, START_NS)  # type: ignore[arg-type]
-    chain.start_flow()
-    chain.consume_until(held, start_ns)  # type: ignore[arg-type]
-    chain.start_bins()
+    engine.consume_until(held, START_NS)
+    engine.start_flow()
+    engine.consume_until(held, start_ns)
+    engine.start_bins()
     block = empty_block(BINS, settings.grid_radius_ticks)
-    chain.fill(held, 0, block)  # type: ignore[arg-type]
-    chain.end_snapshot()
+    engine.fill(held, 0, block)
+    engine.end_snapshot()
     check_block(block)
-    check_book(chain.book)
-    for part in (chain.state.ticks.kinetics, chain.state.rollup):
+    check_book(engine.book)
+    for part in (engine.state.ticks.kinetics, engine.state.rollup):
         for name, values in part._asdict().items():
             assert np.isfinite(values).all(), name
 
@@ -176,7 +176,7 @@ def seeds(kind: str) -> list[bytes]:
 
 def guided(kind: str) -> list[FunctionType]:
     """Python code whose branches guide the search."""
-    homes = [dbn, DbnFile, capture] if kind == "reader" else [_Chain, sys.modules[__name__]]
+    homes = [dbn, DbnFile, capture] if kind == "reader" else [Engine, sys.modules[__name__]]
     return [made for home in homes for made in vars(home).values() if isinstance(made, FunctionType)]
 
 

@@ -19,32 +19,32 @@ from twin import make_records
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint, reanchor_to_bbo
 from vp_engine.book.levels import is_valid, spot_tick
 from vp_engine.book.order_book import pass_time_nb
-from vp_engine.book.state import ANCHOR, ANCHORED, COUNTER_NAMES, EVENT_ID, new_book
+from vp_engine.book.state import ANCHOR, ANCHORED, new_book
+from vp_engine.engine import Engine, FileRecords
 from vp_engine.errors import DataError, LakeError
 from vp_engine.hashing import sha256_file
 from vp_engine.lake import book_address
 from vp_engine.schema import empty_block
 from vp_engine.specs import Capture, VPRuntimeConfig, build_config_with_overrides
-from vp_engine.stream import _Chain, _Records, build_checkpoint, stream_events
+from vp_engine.stream import build_checkpoint, stream_events
 
 CONFIG = engine_config(n_absolute_ticks=2048, grid_radius_ticks=10)
 
 
 def replayed(path: Path, config: VPRuntimeConfig, capture: Capture) -> EngineRun:
     """The day from its first record in one go: no book is ever saved, copied or loaded."""
-    chain = _Chain(config, capture.start_ns, new_book(config.n_absolute_ticks))
-    records = _Records([path], capture.symbol)
-    chain.consume_until(records, capture.warmup_start_ns)
-    pass_time_nb(chain.book.scalars, capture.warmup_start_ns)
-    reanchor_to_bbo(chain.book)
-    chain.start_flow()
-    chain.consume_until(records, capture.start_ns)
-    chain.start_bins()
+    engine = Engine(config, capture.start_ns, new_book(config.n_absolute_ticks))
+    records = FileRecords([path], capture.symbol)
+    engine.consume_until(records, capture.warmup_start_ns)
+    pass_time_nb(engine.book.scalars, capture.warmup_start_ns)
+    reanchor_to_bbo(engine.book)
+    engine.start_flow()
+    engine.consume_until(records, capture.start_ns)
+    engine.start_bins()
     block = empty_block(capture.n_bins, config.grid_radius_ticks)
-    chain.fill(records, 0, block)
-    chain.end_snapshot()
-    counters = dict(zip(COUNTER_NAMES, chain.book.counters.tolist(), strict=True))
-    return EngineRun(block, counters | {"events_kept": int(chain.book.scalars[EVENT_ID])})
+    engine.fill(records, 0, block)
+    engine.end_snapshot()
+    return EngineRun(block, engine.counters)
 
 
 def from_file(path: Path, config: VPRuntimeConfig, capture: Capture, saved: Path) -> EngineRun:

@@ -13,41 +13,16 @@ import numpy as np
 from vp_engine.book.checkpoint import BookCheckpoint, reanchor_to_bbo
 from vp_engine.book.order_book import pass_time_nb
 from vp_engine.book.snapshots import resting_orders
-from vp_engine.book.state import CLOCK_NS, COUNTER_NAMES, EVENT_ID, BookState, new_book
+from vp_engine.book.state import CLOCK_NS, BookState, new_book
+from vp_engine.engine import Engine, FedRecords
 from vp_engine.feed.capture import event_clock
-from vp_engine.feed.records import MBO_DTYPE
 from vp_engine.schema import BinBlock, empty_block
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
-from vp_engine.stream import DEFAULT_BLOCK_BINS, _Chain, _Records
+from vp_engine.stream import DEFAULT_BLOCK_BINS
 
 _BOOK, _WARMUP, _BINS = range(3)
 _NEVER = 1 << 62
-
-
-class _Fed(_Records):
-    """Records that somebody hands over, instead of a file's."""
-
-    def __init__(self) -> None:
-        self.batch = _sealed(np.zeros(0, MBO_DTYPE))
-        self.at = 0
-        self.ended = True  # as far as a kernel may ask: what comes next is the caller's business
-
-    def take(self, records: np.ndarray) -> None:
-        """The next records, MBO_DTYPE (n,)."""
-        self.batch, self.at = _sealed(np.ascontiguousarray(records, MBO_DTYPE)), 0
-
-    def refill(self) -> bool:
-        """There are no others."""
-        return False
-
-
-def _sealed(records: np.ndarray) -> np.ndarray:
-    """Read-only, as files give them: one array type, one compiled kernel."""
-    if records.flags.writeable:
-        records = records.view()
-        records.setflags(write=False)
-    return records
 
 
 class LiveEngine:
@@ -61,8 +36,8 @@ class LiveEngine:
         self.capture = capture
         self._on_bins = on_bins
         self._config = config
-        self._chain = _Chain(config, capture.start_ns, new_book(config.n_absolute_ticks))
-        self._fed = _Fed()
+        self._engine = Engine(config, capture.start_ns, new_book(config.n_absolute_ticks))
+        self._fed = FedRecords()
         self._phase = _BOOK
         self.bins = 0
         self.closed_ns = 0
@@ -70,7 +45,7 @@ class LiveEngine:
     @property
     def book(self) -> BookState:
         """The book as it stands."""
-        return self._chain.book
+        return self._engine.book
 
     @property
     def clock_ns(self) -> int:
@@ -80,9 +55,7 @@ class LiveEngine:
     @property
     def counters(self) -> dict[str, int]:
         """Counters since the day's start, as a replay counts them."""
-        self._chain.end_snapshot()
-        counted = dict(zip(COUNTER_NAMES, self.book.counters.tolist(), strict=True))
-        return counted | {"events_kept": int(self.book.scalars[EVENT_ID])}
+        return self._engine.counters
 
     def orders(self) -> np.ndarray:
         """Every resting order, ORDER_DTYPE (n,), by id."""
@@ -94,7 +67,7 @@ class LiveEngine:
             return
         self._fed.take(records)
         self._pass(max(self.clock_ns, int(event_clock(self._fed.batch).max())))
-        self._chain.consume_until(self._fed, self._boundary())
+        self._engine.consume_until(self._fed, self._boundary())
 
     def pass_time(self, limit_ns: int) -> None:
         """Close everything that ends at or before `limit_ns` though no record says so."""
@@ -126,30 +99,30 @@ class LiveEngine:
 
     def _pass(self, time_ns: int) -> None:
         """Pass every boundary up to a time, taking the records that lie before each."""
-        chain, capture = self._chain, self.capture
+        engine, capture = self._engine, self.capture
         if self._phase == _BOOK and capture.warmup_start_ns <= time_ns:
-            chain.consume_until(self._fed, capture.warmup_start_ns)
-            chain = self._chain = self._with_flow()
+            engine.consume_until(self._fed, capture.warmup_start_ns)
+            engine = self._engine = self._with_flow()
             self._phase = _WARMUP
         if self._phase == _WARMUP and capture.start_ns <= time_ns:
-            chain.consume_until(self._fed, capture.start_ns)
-            chain.start_bins()
+            engine.consume_until(self._fed, capture.start_ns)
+            engine.start_bins()
             self._phase = _BINS
         while self._phase == _BINS:
             due = min((time_ns - capture.start_ns) // capture.bin_ns, capture.n_bins) - self.bins
             if due <= 0:
                 break
             block = empty_block(min(due, DEFAULT_BLOCK_BINS), self._config.grid_radius_ticks)
-            chain.fill(self._fed, self.bins, block)
+            engine.fill(self._fed, self.bins, block)
             self.bins += block.bins.size
             self._on_bins(block)
 
-    def _with_flow(self) -> _Chain:
-        """The chain behind the warm-up's start, by way of a checkpoint as a replay goes."""
+    def _with_flow(self) -> Engine:
+        """The engine behind the warm-up's start, by way of a checkpoint as a replay goes."""
         pass_time_nb(self.book.scalars, self.capture.warmup_start_ns)
-        self._chain.end_snapshot()
+        self._engine.end_snapshot()
         book = BookCheckpoint.of(self.book).restore(self._config.n_absolute_ticks)
         reanchor_to_bbo(book)
-        chain = _Chain(self._config, self.capture.start_ns, book)
-        chain.start_flow()
-        return chain
+        engine = Engine(self._config, self.capture.start_ns, book)
+        engine.start_flow()
+        return engine

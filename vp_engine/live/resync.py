@@ -12,11 +12,10 @@ import numpy as np
 from vp_engine.book.order_table import BID
 from vp_engine.book.snapshots import resting_orders
 from vp_engine.book.state import new_book
+from vp_engine.engine import Engine, FedRecords
 from vp_engine.feed.made import made_records, snapshot_records
 from vp_engine.feed.records import F_LAST, F_SNAPSHOT
-from vp_engine.live.engine import _Fed
 from vp_engine.specs.runtime import VPRuntimeConfig
-from vp_engine.stream import _Chain
 from vp_engine.units import NS_PER_S
 
 QUIET_NS = NS_PER_S  # a snapshot behind which nothing comes for this long is all there is
@@ -84,8 +83,8 @@ class Resync:
         """The book behind `records` as a snapshot at the floor; orders keep the vendor's ranks and times."""
         first = records[0]
         ids = (int(first["instrument_id"]), int(first["publisher_id"]))
-        scratch = _Chain(self._config, 0, new_book(self._config.n_absolute_ticks, records.size))
-        fed = _Fed()
+        scratch = Engine(self._config, 0, new_book(self._config.n_absolute_ticks, records.size))
+        fed = FedRecords()
         fed.take(records)
         scratch.consume_until(fed, 1 << 62)
         orders = resting_orders(scratch.book)
