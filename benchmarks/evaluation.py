@@ -24,7 +24,7 @@ from benchmarks.signals import BLOCK_BINS, sample_hour
 from benchmarks.timing import Measure, machine, measure
 from vp_engine.evaluation import Trial, evaluate, expand, rows
 from vp_engine.evaluation.barriers import Barriers, market_of_bins
-from vp_engine.evaluation.bootstrap import DRAWS, HITS
+from vp_engine.evaluation.bootstrap import DRAWS, HITS, MeanTest
 from vp_engine.evaluation.groups import Evaluator, signal_values, sweep_input
 from vp_engine.evaluation.spa import piece_bins_of
 from vp_engine.schema import BinBlock
@@ -141,7 +141,7 @@ def of_blocks(config: VPRuntimeConfig, blocks: list[BinBlock]) -> Iterator[Measu
         return len(Evaluator(sweep_input(dataset, ["derivative"]), sharing).count(trials).trial)  # type: ignore[arg-type]
 
     def without_p() -> int:
-        with mock.patch.object(rows, "bootstrap_p", lambda net, *_: np.full(len(net), np.nan)):
+        with mock.patch.object(rows, "mean_test", lambda net, *_: MeanTest(*np.full((2, len(net)), np.nan))):
             return counted()
 
     yield measure(COUNTED, "rows", without_p)

@@ -33,8 +33,8 @@ from vp_engine.units import PRICE_SCALE, dollars
 PREVIEW_FIELD = "rest_depth"
 TOP_ROWS = 10
 TABLE_COLUMNS = (
-    "signal", "threshold", "n_signals", "tp_rate", "tp_rate_low", "tp_rate_high", "net_mean_pnl_ticks", "p_value",
-    "p_holm", "run_id",
+    "signal", "threshold", "n_signals", "net_mean_pnl_ticks", "net_mean_low_ticks", "net_mean_high_ticks",
+    "timeout_rate", "barrier_tp_rate", "break_even_rate", "p_value", "p_holm", "run_id",
 )  # fmt: skip
 
 
@@ -169,7 +169,10 @@ def promoted(stored: PromotedSpec, text: str) -> dict[str, Any]:
 
 def choice(made: Choice) -> dict[str, Any]:
     """How the chosen trial did, day by day."""
-    columns = ("day", "role", "n_signals", "tp_rate", "net_mean_pnl_ticks", "net_total_pnl_ticks", "p_value", "p_holm")
+    columns = (
+        "day", "role", "n_signals", "net_mean_pnl_ticks", "net_mean_low_ticks", "net_mean_high_ticks", "timeout_rate",
+        "barrier_tp_rate", "net_total_pnl_ticks", "p_value", "p_holm",
+    )  # fmt: skip
     table = preview.table_markdown(columns, [[row[name] for name in columns] for row in made.by_day])
     return {"run_id": made.meta["run_id"], "threshold": made.run["threshold"], "days": dg.MetadataValue.md(table)}
 

@@ -16,8 +16,9 @@ from urllib.parse import unquote, urlparse
 
 _LOCAL = "sqlite:///"
 _FIGURES = (
-    "n_signals", "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks", "net_mean_pnl_ticks", "tp_rate_low",
-    "tp_rate_high", "sharpe", "p_value", "p_holm", "deflated_sharpe", "spa_p_value",
+    "n_signals", "tp_rate", "sl_rate", "timeout_rate", "barrier_tp_rate", "break_even_rate", "mean_pnl_ticks",
+    "net_mean_pnl_ticks", "net_mean_low_ticks", "net_mean_high_ticks", "sharpe", "p_value", "p_holm",
+    "deflated_sharpe", "spa_p_value",
 )  # fmt: skip
 
 

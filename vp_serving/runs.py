@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vp_engine.errors import VPError
+from vp_engine.evaluation.verdicts import verdict, verdict_text
 from vp_engine.lake import Dataset, Lake, find_dataset
 from vp_engine.lake.results import ResultsDB, plain, rank
 from vp_engine.specs import dump_yaml
@@ -21,7 +22,6 @@ from vp_serving.catalog import Catalog, row_at, stream_url
 from vp_serving.judged import TradesShelf
 from vp_serving.links import Links
 from vp_serving.query import QueryError
-from vp_serving.verdicts import verdict, verdict_text
 
 Reason = Callable[[str], str | None]
 _EQUAL = ("signal", "signal_kind", "dataset_id", "experiment", "serving", "dt")

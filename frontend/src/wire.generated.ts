@@ -540,11 +540,17 @@ export interface RunRow {
   sl_rate: number | null;
   /** share that ended at the time limit */
   timeout_rate: number | null;
-  /** lower end of the Wilson 95 % interval of tp_rate, before correction */
+  /** lower end of the Wilson 95 % interval of tp_rate */
   tp_rate_low: number | null;
   /** upper end */
   tp_rate_high: number | null;
-  /** tp_rate at which trades that end at a barrier earn nothing after fees */
+  /** of the trades that ended at a barrier, the share that ended at take-profit */
+  barrier_tp_rate: number | null;
+  /** lower end of its Wilson 95 % interval, before correction */
+  barrier_tp_rate_low: number | null;
+  /** upper end */
+  barrier_tp_rate_high: number | null;
+  /** barrier_tp_rate at which those trades earn nothing after fees */
   break_even_rate: number;
   /** kept trades over the evaluated span */
   events_per_hour: number | null;
@@ -554,6 +560,10 @@ export interface RunRow {
   mean_pnl_ticks: number | null;
   /** the same after fees */
   net_mean_pnl_ticks: number | null;
+  /** lower end of the 95 % interval of the net mean, before correction */
+  net_mean_low_ticks: number | null;
+  /** upper end; from the draws of p_value */
+  net_mean_high_ticks: number | null;
   /** sum after fees */
   net_total_pnl_ticks: number | null;
   /** standard deviation after fees, ddof 1 */
@@ -570,7 +580,7 @@ export interface RunRow {
   n_effective: number | null;
   /** one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least */
   p_value: number | null;
-  /** binomial p of tp_rate against break-even: shown, does not decide */
+  /** binomial p of barrier_tp_rate against break-even: shown, does not decide */
   p_binomial: number | null;
   /** the same after Holm's correction over the sweep; of more draws where 1e-5 is too much */
   p_holm: number | null;
@@ -840,11 +850,17 @@ export interface ThresholdRow {
   sl_rate: number | null;
   /** share that ended at the time limit */
   timeout_rate: number | null;
-  /** lower end of the Wilson 95 % interval of tp_rate, before correction */
+  /** lower end of the Wilson 95 % interval of tp_rate */
   tp_rate_low: number | null;
   /** upper end */
   tp_rate_high: number | null;
-  /** tp_rate at which trades that end at a barrier earn nothing after fees */
+  /** of the trades that ended at a barrier, the share that ended at take-profit */
+  barrier_tp_rate: number | null;
+  /** lower end of its Wilson 95 % interval, before correction */
+  barrier_tp_rate_low: number | null;
+  /** upper end */
+  barrier_tp_rate_high: number | null;
+  /** barrier_tp_rate at which those trades earn nothing after fees */
   break_even_rate: number;
   /** kept trades over the evaluated span */
   events_per_hour: number | null;
@@ -854,6 +870,10 @@ export interface ThresholdRow {
   mean_pnl_ticks: number | null;
   /** the same after fees */
   net_mean_pnl_ticks: number | null;
+  /** lower end of the 95 % interval of the net mean, before correction */
+  net_mean_low_ticks: number | null;
+  /** upper end; from the draws of p_value */
+  net_mean_high_ticks: number | null;
   /** sum after fees */
   net_total_pnl_ticks: number | null;
   /** standard deviation after fees, ddof 1 */
@@ -870,7 +890,7 @@ export interface ThresholdRow {
   n_effective: number | null;
   /** one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least */
   p_value: number | null;
-  /** binomial p of tp_rate against break-even: shown, does not decide */
+  /** binomial p of barrier_tp_rate against break-even: shown, does not decide */
   p_binomial: number | null;
   /** the same after Holm's correction over the sweep; of more draws where 1e-5 is too much */
   p_holm: number | null;

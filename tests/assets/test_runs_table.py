@@ -8,23 +8,26 @@ import json
 import pytest
 from rich.console import Console
 
-from vp_assets.cli.runs_table import _overlap, _spread, _verdict, print_choice, print_leaders, print_runs
+from vp_assets.cli.runs_table import _overlap, _spread, print_choice, print_leaders, print_runs
+from vp_engine.evaluation.verdicts import verdict_of_table
 from vp_engine.evaluation.walk_forward import Choice
 from vp_engine.signals import list_signals
 
 _DAY = {
-    "tp_rate_low": 0.4, "tp_rate_high": 0.6, "break_even_rate": 0.45, "n_down_tp": 0, "p_value": 0.2,
+    "barrier_tp_rate": 0.6, "break_even_rate": 0.45, "n_down_tp": 0, "n_up_sl": 0, "n_down_sl": 0, "p_value": 0.2,
     "spa_p_value": float("nan"), "n_effective": 1.0,
 }  # fmt: skip
 
 
 def day(name: str, role: str, n: int, net: float, p_value: float = 0.2) -> dict:
     return {
-        **_DAY, "day": name, "role": role, "n_signals": n, "n_up_tp": n // 2, "tp_rate": 0.5 if n else float("nan"),
-        "net_mean_pnl_ticks": net, "net_total_pnl_ticks": net * n, "p_value": p_value,
+        **_DAY, "day": name, "role": role, "n_signals": n, "n_up_tp": n // 2, "p_value": p_value,
+        "timeout_rate": 0.5 if n else float("nan"), "net_mean_pnl_ticks": net, "net_total_pnl_ticks": net * n,
+        "net_mean_low_ticks": net - 2.0, "net_mean_high_ticks": net + 2.0,
     }  # fmt: skip
 
 
+_NET = {"net_mean_low_ticks": -0.41, "net_mean_high_ticks": 0.61}
 TRAIN = [day("2026-02-02", "train", 100, 2.0), day("2026-02-03", "train", 100, 1.0)]
 
 
@@ -103,7 +106,7 @@ NAN = float("nan")
     ],
 )  # fmt: skip
 def test_the_verdict_says_what_is_proved_and_what_is_not(rows: list, words: list[str], not_said: str) -> None:
-    said = _verdict(rows)
+    said = verdict_of_table(rows)
     for word in words:
         assert word in said
     assert not_said not in said
@@ -130,7 +133,7 @@ def test_runs_are_told_apart_by_what_differs_between_them() -> None:
     info = next(info for info in list_signals() if info.name == "erd")
     row = {
         **judged(1.0, 0.5), "signal": "erd", "parameters": json.dumps({**info.params, "scoring": scoring}),
-        "threshold": 0.1, "n_signals": 9, "n_effective": 9.0, "tp_rate": 0.5, "tp_rate_low": 0.2, "tp_rate_high": 0.8,
+        "threshold": 0.1, "n_signals": 9, "n_effective": 9.0, **_NET, "timeout_rate": 0.88, "barrier_tp_rate": 0.6,
         "break_even_rate": 0.5, "net_mean_pnl_ticks": 0.1, "p_value": 0.4, "tp_ticks": 8.0, "sl_ticks": 4.0,
         "cooldown_bins": 20, "max_hold_bins": 600, "fill": "mid", "fee_ticks": 0.5, "pipeline": "one",
     }  # fmt: skip
@@ -152,13 +155,14 @@ def test_runs_are_told_apart_by_what_differs_between_them() -> None:
     assert "All of them: tp 8, sl 4, cooldown 20, hold 600, fee 0.5, day 2026-02-06." in said
     assert "scoring" not in said
     assert "Fill cross: break even counts fees alone" in said
+    assert "-0.41 to +0.61 12.0 % 60.0 % 50.0 %" in said  # net pnl against 0; break-even beside its own trades
 
 
 @pytest.mark.parametrize(("width", "words"), [(100, "msd: tp 4"), (160, "msd")])
 def test_a_narrow_table_still_names_the_signals(width: int, words: str) -> None:
     row = {
-        **judged(1.0, 0.5), "parameters": "{}", "threshold": 0.1, "n_signals": 9, "n_effective": 9.0, "tp_rate": 0.5,
-        "tp_rate_low": 0.2, "tp_rate_high": 0.8, "break_even_rate": 0.5, "net_mean_pnl_ticks": 0.1, "p_value": 0.4,
+        **judged(1.0, 0.5), "parameters": "{}", "threshold": 0.1, "n_signals": 9, "n_effective": 9.0, **_NET,
+        "timeout_rate": 0.88, "barrier_tp_rate": 0.6, "break_even_rate": 0.5, "net_mean_pnl_ticks": 0.1, "p_value": 0.4,
         "sl_ticks": 4.0, "cooldown_bins": 20, "max_hold_bins": 600, "fill": "mid", "fee_ticks": 0.5, "pipeline": "one",
     }  # fmt: skip
     rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +17,13 @@ from vp_engine.evaluation.barriers import HALF, Barriers
 from vp_engine.evaluation.bootstrap import (
     DRAWS,
     MOST_DRAWS,
-    Circle,
-    bootstrap_p,
-    circle_of,
     deeper_p,
     draws_for,
-    draws_of,
+    mean_test,
 )
 from vp_engine.evaluation.detection import Detector, gather_trades
+from vp_engine.evaluation.resampling import Circle, circle_of, draws_of
+from vp_engine.evaluation.statistics import mean_interval
 
 GOLDEN = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
@@ -36,6 +36,11 @@ def on_circle(pnl: np.ndarray, at_bin: np.ndarray, circle: Circle) -> tuple[np.n
         np.bincount(grain, pnl, circle.n_grains)[None],
         np.bincount(grain, minlength=circle.n_grains)[None].astype(float),
     )
+
+
+def bootstrap_p(*rows: Any, **how: Any) -> np.ndarray:
+    """The p-values of a test of means."""
+    return mean_test(*rows, **how).p_value
 
 
 def random_rows(seed: int, rows: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,16 +77,34 @@ def test_it_is_the_plain_one(seed, block, rows):
         assert (found >= observed)[~close].sum() <= hits <= (found >= observed)[~close].sum() + close.sum()
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_an_interval_is_the_symmetric_bootstrap_t_of_the_plain_draws(seed, block):
+    n, draws = 2 * block + seed % 40, 59
+    net, count = random_rows(seed, 1, n)
+    found = mean_test(net, count, Circle(n, 1, block), np.full(1, 32.0), max_draws=draws, seed=seed)
+    if not count.any():
+        assert math.isnan(found.half_width[0])
+        return
+    sums, counts = net[0].tolist(), count[0].astype(int).tolist()
+    error = sum(sums) / sum(counts) / twin_observed(sums, counts, block, 32.0) if sum(sums) else None
+    statistics = np.abs(twin_statistics(sums, counts, block, 32.0, draws, seed * GOLDEN & MASK))
+    wanted = np.sort(statistics)[57 - 1]  # the 57th of 60 gaps: 95 %
+    if error is not None:
+        assert found.half_width[0] == pytest.approx(wanted * error, abs=1e-3)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 150))
 def test_what_stands_beside_a_row_does_not_matter(seed, rows):
     net, count = random_rows(seed, rows, 60)
     variance = np.random.default_rng(seed).uniform(1, 50, rows)
     circle = Circle(60, 1, 5)
-    together = bootstrap_p(net, count, circle, variance, max_draws=3000)
+    together = mean_test(net, count, circle, variance, max_draws=3000)
     for row in (0, rows // 2, rows - 1):
-        alone = bootstrap_p(net[row : row + 1], count[row : row + 1], circle, variance[row : row + 1], max_draws=3000)
-        assert np.array_equal(alone, together[row : row + 1], equal_nan=True)
+        alone = mean_test(net[row : row + 1], count[row : row + 1], circle, variance[row : row + 1], max_draws=3000)
+        for one, of_all in zip(alone, together, strict=True):
+            assert np.array_equal(one, of_all[row : row + 1], equal_nan=True)
 
 
 def test_stopping_at_the_hits_is_hits_over_draws():
@@ -217,3 +240,42 @@ def test_noise_is_significant_as_often_as_it_should_be_and_an_edge_nearly_always
     assert stats.binomtest(int(share * 400), 400, 0.05).pvalue > 0.01, share
     assert 0.4 < np.median(p_values[:, 0]) < 0.6
     assert (p_values[:, 1] < 0.05).mean() > 0.95
+
+
+def interval_of(pnl: np.ndarray, at_bin: np.ndarray, n_independent: int) -> tuple[float, float, float]:
+    """(low, high, p) of one row of tp 4, sl 2 and no cost."""
+    circle = circle_of(6000, 200)
+    found = mean_test(*on_circle(pnl, at_bin, circle), circle, np.array([8.0]))
+    ticks = (np.array([value]) for value in (4.0, 2.0, 0.0))
+    ends = mean_interval(np.array([pnl.mean()]), found.half_width, found.p_value, np.array([n_independent]), *ticks)
+    return float(ends[0][0]), float(ends[1][0]), float(found.p_value[0])
+
+
+def test_an_interval_covers_the_truth_and_agrees_with_its_p():
+    rows = [noise_rows(seed) for seed in range(300)]
+    for which, edge in ((0, False), (1, True)):
+        net, count = (np.concatenate([row[which][part] for row in rows]) for part in (0, 1))
+        found = mean_test(net, count, circle_of(6000, 200), np.full(300, 8.0))
+        mean = net.sum(axis=1) / count.sum(axis=1)
+        same = (np.full(300, value) for value in (30, 4.0, 2.0, 0.0))
+        low, high = mean_interval(mean, found.half_width, found.p_value, *same)
+        assert (low <= mean).all()
+        assert (high >= mean).all()
+        assert not ((low > 0) & (found.p_value >= 0.05)).any()
+        truth = mean.mean()
+        assert ((low <= truth) & (truth <= high)).mean() > 0.92
+        assert ((low > 0).mean() > 0.9) == edge
+
+
+@pytest.mark.parametrize(("pnl", "n_independent"), [(4.0, 1), (4.0, 3), (-2.0, 1), (-2.0, 3)])
+def test_a_few_trades_that_end_alike_leave_the_interval_wide(pnl, n_independent):
+    """One trade may end as it did whatever the mean is; three wins of a mean of 0 happen once in 27 times."""
+    low, high, _ = interval_of(np.full(n_independent, pnl), np.arange(n_independent) * 500 + 100, n_independent)
+    assert low < 0 < high
+    assert low <= pnl <= high
+
+
+def test_many_trades_that_end_alike_leave_no_doubt():
+    low, high, p_value = interval_of(np.full(25, 4.0), np.arange(25) * 220 + 100, 25)
+    assert 2.5 < low <= high == 4.0
+    assert p_value < 0.001

@@ -11,6 +11,7 @@ from evaluation_lake import CONFIG, SERVING, experiment, make_lake, same_tables
 from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.evaluation import evaluate, expand, promoted_name, promoted_spec, replay_trades, select_row
 from vp_engine.lake import paths
+from vp_engine.lake.catalog import Catalog
 from vp_engine.lake.results import LESS_IS_BETTER, SORTABLE, ResultsDB, rank
 from vp_engine.specs import ServingSpec, dump_yaml, load_yaml_spec
 
@@ -36,6 +37,31 @@ def test_a_sweep_reads_back_as_it_was_written(world):
     meta, runs = db.read(SWEEP)
     assert same_tables(meta, whole.runs_meta)
     assert same_tables(runs, whole.runs)
+
+
+def test_results_that_an_older_version_wrote_have_every_column_with_nothing_in_the_new_ones(world, tmp_path):
+    """Also beside a sweep of today, and row by row."""
+    from vp_engine.lake import Lake, results
+
+    db = ResultsDB(Lake(tmp_path))
+    new = ["net_mean_low_ticks", "net_mean_high_ticks", "barrier_tp_rate"]
+    kept = pa.schema([field for field in results.RUNS_SCHEMA if field.name not in new])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "RUNS_SCHEMA", kept)
+        db.write(SMALLER, world[3].runs_meta, world[3].runs.drop_columns(new))
+    meta, runs = db.read(SMALLER)
+    assert set(runs.column_names) == {field.name for field in results.RUNS_SCHEMA}
+    assert all(math.isnan(value) for name in new for value in runs[name].to_pylist())
+    assert db.query_runs(min_signals=0)["net_mean_low_ticks"].null_count == 0
+    detail = db.detail(meta["run_id"][0].as_py())
+    assert detail["rows"][0]["net_mean_low_ticks"] is None
+    assert db.best_row(detail["run_id"], min_signals=0)["net_mean_high_ticks"] is None
+    with Catalog(db.lake) as catalog:
+        counts = "SELECT count(*) AS n, count(net_mean_low_ticks) AS with_interval FROM runs"
+        assert catalog.sql(counts).to_pylist() == [{"n": runs.num_rows, "with_interval": 0}]
+        db.write(SWEEP, *world[3])
+        catalog.refresh()
+        assert catalog.sql(counts).to_pylist() == [{"n": 2 * runs.num_rows, "with_interval": runs.num_rows}]
 
 
 def test_a_committed_sweep_is_never_rewritten(world):

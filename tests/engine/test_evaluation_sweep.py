@@ -83,7 +83,7 @@ def test_run_ids_name_dataset_signal_parameters_and_evaluation(trials):
 def test_a_run_id_stays_what_it_was():
     """Changes only with the code version: stored results are found by it."""
     trial = expand(experiment(), SERVING, CONFIG)[0]
-    assert (trial.code_version, run_id(trial, "ab" * 32)) == ("4+derivative.1", "f629dea1bf097a40")
+    assert (trial.code_version, run_id(trial, "ab" * 32)) == ("5+derivative.1", "4ec64b15c3988c87")
 
 
 def test_an_experiments_address_covers_what_its_rows_depend_on():
@@ -134,6 +134,11 @@ def test_rows_are_those_of_the_plain_chain(dataset, trials, result):
             )
             assert row["break_even_rate"] == pytest.approx(break_even_rate(trial.evaluation.tp_ticks, 2, 0.2))
             assert 0 < row["p_value"] <= 1
+            decided = [kind for kind in kinds if kind != "timeout"]
+            assert row["barrier_tp_rate"] == pytest.approx(decided.count("tp") / len(decided))
+            assert row["barrier_tp_rate_low"] < row["barrier_tp_rate"] < row["barrier_tp_rate_high"]
+            assert row["net_mean_low_ticks"] < row["net_mean_pnl_ticks"] < row["net_mean_high_ticks"]
+            assert row["p_value"] < 0.05 or row["net_mean_low_ticks"] <= 0
             spans = [(trade.entry, trade.exit) for trade in trades[:12]]
             assert row["n_effective"] == pytest.approx(twin_effective([(t.entry, t.exit) for t in trades]))
             assert twin_independent(spans) <= row["n_independent"] <= len(trades)
@@ -172,7 +177,8 @@ def test_a_row_without_trades_has_no_rates(dataset):
     spec = experiment(sweep={"thresholds": {"derivative": [2.0]}})
     row = evaluate(dataset, expand(spec, SERVING, CONFIG)[:1]).runs.to_pylist()[0]
     assert (row["n_signals"], row["events_per_hour"], row["net_total_pnl_ticks"]) == (0, 0.0, 0.0)
-    for name in ("tp_rate", "tp_rate_low", "mean_pnl_ticks", "sharpe", "p_value", "p_binomial", "p_holm"):
+    net = ("mean_pnl_ticks", "net_mean_pnl_ticks", "net_mean_low_ticks", "net_mean_high_ticks")
+    for name in ("tp_rate", "tp_rate_low", "barrier_tp_rate", *net, "sharpe", "p_value", "p_binomial", "p_holm"):
         assert math.isnan(row[name]), name
 
 

@@ -40,7 +40,10 @@ def day(
             threshold=threshold,
             n_signals=n,
             net_mean_pnl_ticks=pnl,
+            net_mean_low_ticks=pnl - 3.0,
+            net_mean_high_ticks=pnl + 4.0,
             n_up_tp=n // 2,
+            n_down_sl=n // 5,
             net_total_pnl_ticks=n * pnl,
             break_even_rate=0.4,
             n_effective=n / 2,
@@ -127,8 +130,11 @@ def test_days_of_one_role_together() -> None:
     train, test = pool(chosen.by_day, "train"), pool(chosen.by_day, "test")
     assert (train.n_days, train.n_signals, train.net_total_pnl_ticks, train.days_in_profit) == (2, 40, 40.0, 2)
     assert train.net_mean_pnl_ticks == 1.0
-    assert train.tp_rate == 0.5
-    assert train.tp_rate_low < 0.5 < train.tp_rate_high
+    assert (train.timeout_rate, train.barrier_tp_rate) == (pytest.approx(0.3), pytest.approx(5 / 7))
+    weights = np.array([day["n_signals"] for day in chosen.by_day if day["role"] == "train"]) / 40
+    assert train.net_mean_low_ticks == pytest.approx(1.0 - 3.0 * np.sqrt((weights**2).sum()))
+    assert train.net_mean_high_ticks == pytest.approx(1.0 + 4.0 * np.sqrt((weights**2).sum()))
+    assert (test.net_mean_low_ticks, test.net_mean_high_ticks) == (-8.0, -1.0)
     assert train.n_effective == 20.0
     assert (test.n_days, test.net_mean_pnl_ticks, test.days_in_profit) == (1, -5.0, 0)
     assert pool(choose(experiment(), {"2026-02-02": DAYS["2026-02-02"]}).by_day, "test") is None

@@ -88,7 +88,9 @@ def test_every_row_has_its_verdict_in_words(server: Server, house: House) -> Non
             assert by_threshold[row["threshold"]]["verdict"] == expected
             assert f"{row['p_holm']:.2f} after {row['n_trials']} trials" in text if judged else "too few" in text
             if judged:
-                assert f"break-even after fees at {100 * row['break_even_rate']:.1f} %" in text
+                low, high = (f"{row[f'net_mean_{end}_ticks']:+.2f}".replace("-", "−") for end in ("low", "high"))
+                assert f"95 % interval {low} to {high}, " in text
+                assert f"{100 * (1 - row['timeout_rate']):.1f} % of {row['n_signals']} trades ended" in text
 
 
 def test_detail_names_the_specs_promoted_from_it(server: Server, house: House) -> None:

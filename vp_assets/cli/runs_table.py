@@ -10,9 +10,13 @@ from vp_assets.cli.common import count, fitting, narrow, number, table
 if TYPE_CHECKING:
     from vp_engine.evaluation.walk_forward import Choice
 
-_NUMBERS = ("θ", "n", "worth", "tp rate", "95 % interval", "break even", "net pnl", "p", "Holm p")
-_SIGNIFICANT = 0.05
-_SWEEPS_TOLD = 4
+_NUMBERS = (
+    "θ", "n", "worth", "net pnl", "95 % interval", "at barrier", "tp there", "break even", "p", "Holm p",
+)  # fmt: skip
+_AT_BARRIER = (
+    "At barrier: share of the trades that ended at take-profit or stop-loss. `tp there` and break even speak of these "
+    "alone; the other trades timed out. Net pnl and its interval count all."
+)
 _DENSE = 1.5  # trades for what one is worth, from where on it is said
 _BARRIERS = {"tp": "tp_ticks", "sl": "sl_ticks", "cooldown": "cooldown_bins"}  # by the words that name them
 _SETTING = {
@@ -23,7 +27,7 @@ _SETTING = {
     "pipeline": "pipeline",
     "day": "dt",
 }
-_DAY_NUMBERS = ("n", "tp rate", "95 % interval", "break even", "net pnl", "p", "SPA p")
+_DAY_NUMBERS = ("n", "net pnl", "95 % interval", "at barrier", "tp there", "break even", "p", "SPA p")
 
 
 def best_per_run(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -42,6 +46,8 @@ def print_runs(
     min_signals: int,
 ) -> None:
     """The table of `rows` and one plain sentence on what all that were `judged` prove."""
+    from vp_engine.evaluation.verdicts import SIGNIFICANT, looks, p_text, verdict_of_table
+
     if not rows:
         console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
         return
@@ -66,40 +72,43 @@ def print_runs(
                 "θ": f"{row['threshold']:g}",
                 "n": count(row["n_signals"]),
                 "worth": count(row["n_effective"]),
-                "tp rate": _percent(row["tp_rate"]),
-                "95 % interval": _interval(row["tp_rate_low"], row["tp_rate_high"]),
-                "break even": _percent(row["break_even_rate"]),
                 "net pnl": number(row["net_mean_pnl_ticks"], 2, sign=True),
-                "p": _p(row["p_value"]),
+                "95 % interval": _net_interval(row),
+                "at barrier": _percent(1 - row["timeout_rate"]),
+                "tp there": _percent(row["barrier_tp_rate"]),
+                "break even": _percent(row["break_even_rate"]),
+                "p": p_text(row["p_value"]),
                 "Holm p": number(row["p_holm"], 2),
             },
             console,
-            wide_only=("signal", "tp rate", "break even", "p", "worth"),
+            wide_only=("signal", "at barrier", "tp there", "break even", "p", "worth"),
         )
         for row, parameters in zip(rows, own, strict=True)
     ]
     shown = table(title, *cells[0], right=_NUMBERS, whole=("run", "signal"))
-    looks = _looks(judged)
+    n_looks = looks(judged)
     for row, line in zip(rows, cells, strict=True):
-        shown.add_row(*line.values(), style="bold" if row["p_holm"] * looks <= _SIGNIFICANT else None)
+        shown.add_row(*line.values(), style="bold" if row["p_holm"] * n_looks <= SIGNIFICANT else None)
     console.print(shown)
+    if "at barrier" in cells[0]:
+        console.print(_AT_BARRIER, style="dim")
     told = {name: value for name, value in shared.items() if usual.get(rows[0]["signal"], {}).get(name) != value}
     if told:
         console.print(f"All of them: {_words(told)}.", style="dim")
     for warning in (_overlap(rows), _spread(rows)):
         if warning:
             console.print(warning)
-    console.print(_verdict(judged))
+    console.print(verdict_of_table(judged))
 
 
 def _overlap(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A warning where trades overlap so much that their interval says too much; empty where they do not."""
+    """A note where trades overlap so much that their number says too much; empty where they do not."""
     dense = max(rows, key=lambda row: row["n_signals"] / max(row["n_effective"], 1.0))
     if dense["n_signals"] < _DENSE * dense["n_effective"]:
         return ""
     return (
         f"Trades overlap: the {dense['n_signals']:,} of run {dense['run_id']} are worth {dense['n_effective']:,.0f} "
-        "that do not. The interval counts each as one and is too narrow; p knows of it."
+        "that do not. The interval of the net pnl and p take that into account."
     )
 
 
@@ -113,67 +122,6 @@ def _spread(rows: Sequence[Mapping[str, Any]]) -> str:
 def _common(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What all of these runs have alike."""
     return {name: value for name, value in (runs[0] if runs else {}).items() if all(r.get(name) == value for r in runs)}
-
-
-def _looks(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Sweeps behind these rows: each was a look of its own, and a p has to pay for all of them (Bonferroni)."""
-    return len({row["sweep_address"] for row in rows})
-
-
-def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the table proves, in a sentence or two."""
-    from vp_engine.evaluation.bootstrap import draws_for
-
-    looks = _looks(rows)
-    trials = {row["sweep_address"]: row["n_trials"] for row in rows}
-    winners = sum(row["p_holm"] * looks <= _SIGNIFICANT for row in rows)
-    corrected = f"{sum(trials.values()):,} trials"
-    if looks > 1:
-        corrected += f" in {looks} sweeps"
-    sweeps = _sweeps(rows)
-    told = _spa_words(sweeps)
-    if winners:
-        are = "is" if winners == 1 else "are"
-        said = f"{winners} of {len(rows):,} rows {are} significant at 5 % after Holm's correction for {corrected}."
-        return f"{said} {told}"
-    none = f"none of {len(rows):,} rows passes at 5 % after Holm's correction for {corrected}."
-    if all(n * looks / (draws_for(n) + 1) > _SIGNIFICANT for n in trials.values()):
-        none = (
-            f"among {corrected} no p can be small enough for Holm's correction, which decides nothing here; "
-            "Hansen's SPA does."
-        )
-    elif len(rows) == 1:
-        held = rows[0]["p_holm"]
-        none = f"its Holm p is {_p(held)} of {corrected}." if held == held else "it has too few trades to be judged."
-    if sweeps and sweeps[0][1] * looks <= _SIGNIFICANT:
-        where = "this sweep" if looks == 1 else sweeps[0][0]
-        return (
-            f"No single row is significant: {none} {told} Something in {where} is unlikely to be luck, but which "
-            "row is not said; other days must tell."
-        )
-    return f"Nothing here is significant: {none} {told} These runs may be luck."
-
-
-def _sweeps(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
-    """(experiment and day, Hansen's SPA p) of the sweeps behind these rows that have one, least p first."""
-    found = {row["sweep_address"]: (f"{row['experiment']} {row['dt']}", row["spa_p_value"]) for row in rows}
-    return sorted((held for held in found.values() if held[1] == held[1]), key=lambda held: held[1])
-
-
-def _spa_words(sweeps: Sequence[tuple[str, float]]) -> str:
-    """Hansen's SPA in words."""
-    if not sweeps:
-        return "Hansen's SPA: the datasets are too short for it (under 20 holding times)."
-    if len(sweeps) == 1:
-        return f"Hansen's SPA over the whole sweep: p {_p(sweeps[0][1])}."
-    told = ", ".join(f"{name} {_p(p)}" for name, p in sweeps[:_SWEEPS_TOLD])
-    more = f", {len(sweeps) - _SWEEPS_TOLD} more above" if len(sweeps) > _SWEEPS_TOLD else ""
-    return f"Hansen's SPA, p by sweep: {told}{more}."
-
-
-def _p(value: float) -> str:
-    """A p-value; one that rounds to nothing is told to be small, not 0."""
-    return "<0.001" if value < 0.0005 else number(value)
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,8 +154,9 @@ def _words(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _interval(low: float, high: float) -> str:
-    return "–" if low != low else f"{100 * low:.1f} – {_percent(high)}"
+def _net_interval(row: Mapping[str, Any]) -> str:
+    low, high = row["net_mean_low_ticks"], row["net_mean_high_ticks"]
+    return "–" if low != low else f"{number(low, 2, sign=True)} to {number(high, 2, sign=True)}"
 
 
 def _percent(value: float) -> str:
@@ -216,10 +165,11 @@ def _percent(value: float) -> str:
 
 def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
     """The best trials over the train days, and what became of each on the test days."""
+    from vp_engine.evaluation.verdicts import p_text
     from vp_engine.evaluation.walk_forward import pool
 
     usual = _usual()
-    numbers = ("θ", "train n", "train net", "test n", "test tp rate", "95 % interval", "break even", "test net")
+    numbers = ("θ", "train n", "train net", "test n", "test net", "95 % interval", "test p")
     kept, lines = [], []
     for choice in choices:
         signal = choice.meta["signal"]
@@ -239,12 +189,11 @@ def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
             kept.append(test.net_mean_pnl_ticks > 0)
             cells |= {
                 "test n": count(test.n_signals),
-                "test tp rate": _percent(test.tp_rate),
-                "95 % interval": _interval(test.tp_rate_low, test.tp_rate_high),
-                "break even": _percent(test.break_even_rate),
                 "test net": number(test.net_mean_pnl_ticks, 2, sign=True),
+                "95 % interval": _net_interval(test._asdict()),
+                "test p": p_text(test.p_value),
             }
-        lines.append(fitting(cells, console, wide_only=("signal", "train n", "test tp rate", "break even")))
+        lines.append(fitting(cells, console, wide_only=("signal", "train n", "test p")))
     shown = table(title, *lines[0], right=numbers, whole=("signal",))
     for line in lines:
         shown.add_row(*line.values())
@@ -256,6 +205,7 @@ def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
 
 def print_choice(console: Any, choice: Choice) -> None:
     """How a choice did, day by day, with its train and its test days together."""
+    from vp_engine.evaluation.verdicts import SIGNIFICANT, p_text
     from vp_engine.evaluation.walk_forward import pool
 
     shown = table(
@@ -263,11 +213,11 @@ def print_choice(console: Any, choice: Choice) -> None:
         "day", "role", *_DAY_NUMBERS, right=_DAY_NUMBERS,
     )  # fmt: skip
     for row in choice.by_day:
-        shown.add_row(row["day"], row["role"], *_day_cells(row), _p(row["p_value"]), _p(row["spa_p_value"]))
+        shown.add_row(row["day"], row["role"], *_day_cells(row), p_text(row["p_value"]), p_text(row["spa_p_value"]))
     totals = {role: pool(choice.by_day, role) for role in ("train", "test")}
     for role, total in totals.items():
         if total is not None and total.n_days > 1:
-            p = _p(total.p_value) if role == "test" else ""  # chosen by it, a train day's p says nothing
+            p = p_text(total.p_value) if role == "test" else ""  # chosen by it, a train day's p says nothing
             shown.add_row(f"{total.n_days} days", role, *_day_cells(total._asdict()), p, "", style="bold")
     console.print(shown)
     test = totals["test"]
@@ -276,16 +226,17 @@ def print_choice(console: Any, choice: Choice) -> None:
     elif test.n_signals == 0:
         console.print("It did not trade on its test days, which say nothing about it.")
     else:
-        proved = "an edge" if test.p_value <= _SIGNIFICANT else "no proof of an edge"
+        proved = "an edge" if test.p_value <= SIGNIFICANT else "no proof of an edge"
         console.print(
             f"Test days alone: {number(test.net_mean_pnl_ticks, 2, sign=True)} ticks a trade over "
-            f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}, p {_p(test.p_value)}. "
-            f"The choice was made without them, so looked at once they need no correction: at 5 % that is {proved}."
+            f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}, "
+            f"p {p_text(test.p_value)}. The choice was made without them, so looked at once they need no correction: "
+            f"at 5 % that is {proved}."
         )
 
 
 def _day_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        count(row["n_signals"]), _percent(row["tp_rate"]), _interval(row["tp_rate_low"], row["tp_rate_high"]),
-        _percent(row["break_even_rate"]), number(row["net_mean_pnl_ticks"], 2, sign=True),
+        count(row["n_signals"]), number(row["net_mean_pnl_ticks"], 2, sign=True), _net_interval(row),
+        _percent(1 - row["timeout_rate"]), _percent(row["barrier_tp_rate"]), _percent(row["break_even_rate"]),
     )  # fmt: skip

@@ -15,6 +15,10 @@ are valid p-values: under the null P(p <= a) <= a. A p of 0.5 costs 100 draws, o
 Draws are summed in single precision, which moves a statistic by some 1e-5 of itself: nothing beside the chance in
 them, and half the time.
 
+The first draws, `_FIRST_PART` of them, also give the mean net pnl its interval, the symmetric bootstrap-t of Hall
+(1988): the mean, give or take the standard error times a quantile of the draws' |statistic|. It lies wholly above 0
+only where fewer than 5 % of these draws reach what was observed, as p would have it.
+
 No p lies below 1/(DRAWS + 1), and of more than 5,000 trials none with that p passes Holm at 5 %. So a row without any
 hit is held against more draws where its sweep asks for them (`draws_for`), until the first hit: 1/draws then, or
 1/(draws + 1) after the last. To have this p or a smaller one means to lie above all draws before, so it is as valid.
@@ -23,82 +27,32 @@ hit is held against more draws where its sweep asks for them (`draws_for`), unti
 
 from __future__ import annotations
 
-import functools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from vp_engine.jit import inlined, inner, kernel
+from vp_engine.evaluation.resampling import Circle, Draws, draws_of
+from vp_engine.jit import inner, kernel
 
 DRAWS = 99_999
 HITS = 50
 DRAWS_A_TRIAL = 25  # a row that no draw reaches has a Holm p of 1/25 at most
 MOST_DRAWS = 2_499_999  # so of more than 125,000 trials Holm can pass none at 5 %
 SEED = 42
-GRAINS_PER_BLOCK = 16  # a block may begin at sixteenths of its length
+CONFIDENCE = 0.95  # of the interval of the mean
 LANES = 128  # rows that share the reading of a draw, side by side in memory
 _NARROW = 32  # lanes are taken in steps of this many
 _FIRST_PART, _LAST_PART = 256, 8192  # draws between two looks at who is done: twice as many each time
-_GOLDEN = 0x9E3779B97F4A7C15
 
 
-class Circle(NamedTuple):
-    """What a row's time is divided into: grains of `grain_bins` bins, mean blocks of `block` grains."""
+class MeanTest(NamedTuple):
+    """What the draws say of the mean net pnl of each row, float64 (rows,), NaN without trades. p_value: one-sided;
+    half_width: of the interval of CONFIDENCE around the mean, ticks."""
 
-    n_grains: int
-    grain_bins: int
-    block: int
-
-
-class Draws(NamedTuple):
-    """Blocks of some draws: draw d has blocks offsets[d] to offsets[d + 1]; grains from start[b] on, length[b] of
-    them around the circle. int32 all."""
-
-    offsets: np.ndarray
-    start: np.ndarray
-    length: np.ndarray
-
-
-def circle_of(n_bins: int, block_bins: int) -> Circle | None:
-    """The circle of n_bins evaluated bins; None where they hold less than two blocks."""
-    if n_bins < 2 * block_bins:
-        return None
-    grain_bins = max(1, block_bins // GRAINS_PER_BLOCK)
-    return Circle(-(-n_bins // grain_bins), grain_bins, -(-block_bins // grain_bins))
-
-
-@inlined
-def uniform_nb(state):
-    """Next uniform in [0, 1) of a splitmix64 generator; state uint64 (1,) is advanced."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = state[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return float((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
-
-
-@kernel
-def draw_nb(n_grains, block, state, offsets, start, length):
-    """Write as many whole draws as `offsets` has room for, int32 (draws + 1,), or as the blocks have; number of draws.
-
-    start, length int32 (room,); state uint64 (1,) is advanced. A draw's last block is cut so that it has n_grains.
-    """
-    keep = np.log1p(-1.0 / block) if block > 1 else -np.inf
-    at = 0
-    offsets[0] = 0
-    for draw in range(offsets.size - 1):
-        left = n_grains
-        while left > 0:
-            if at == start.size:
-                return draw
-            start[at] = int(uniform_nb(state) * n_grains)
-            drawn = min(left, 1 + int(np.log1p(-uniform_nb(state)) / keep))
-            length[at] = drawn
-            left -= drawn
-            at += 1
-        offsets[draw + 1] = at
-    return offsets.size - 1
+    p_value: np.ndarray
+    half_width: np.ndarray
 
 
 def _parts(max_draws: int) -> Iterator[tuple[int, int]]:
@@ -110,23 +64,10 @@ def _parts(max_draws: int) -> Iterator[tuple[int, int]]:
         size = min(max(size, first), _LAST_PART)
 
 
-@functools.lru_cache(maxsize=64)
-def draws_of(n_grains: int, block: int, first: int, n_draws: int, seed: int) -> Draws:
-    """The part that begins with draw `first`, seeded by that; the same for every row, so it is kept."""
-    room = n_draws * (2 * (n_grains // block) + 8)
-    while True:
-        offsets = np.empty(n_draws + 1, np.int32)
-        start, length = np.empty(room, np.int32), np.empty(room, np.int32)
-        state = np.array([(seed + (first << 32)) * _GOLDEN % 2**64], np.uint64)
-        if draw_nb(n_grains, block, state, offsets, start, length) == n_draws:
-            return Draws(offsets, start[: offsets[-1]].copy(), length[: offsets[-1]].copy())
-        room *= 2  # many short blocks: rare, and a draw is never cut
-
-
 @kernel
-def observe_nb(net, count, block, null_variance, rest, sums, observed):
-    """Statistic of every row, NaN without trades. net, count float64 (rows, n) by grain; null_variance, observed
-    (written) float64 (rows,).
+def observe_nb(net, count, block, null_variance, rest, sums, observed, error):
+    """Statistic of every row and the standard error of its mean in ticks, NaN without trades. net, count float64
+    (rows, n) by grain; null_variance, observed and error (both written) float64 (rows,).
 
     rest, sums float32 (rows, n + 1) are written: prefix sums of what deviates from the mean pnl, and of trades. The
     variance of the sum is that of all circular blocks of `block` grains, scaled to the circle, plus `null_variance`.
@@ -151,7 +92,9 @@ def observe_nb(net, count, block, null_variance, rest, sums, observed):
             if end > n:
                 over += rest[row, n]
             square += over * over
-        observed[row] = total / np.sqrt(square / block + null_variance[row]) if trades > 0 else np.nan
+        spread = np.sqrt(square / block + null_variance[row])
+        observed[row] = total / spread if trades > 0 else np.nan
+        error[row] = spread / trades if trades > 0 else np.nan
 
 
 @inner
@@ -188,6 +131,15 @@ def sum_blocks_nb(sums, draws, draw, acc):
             acc[4, lane] += s * s + u * u
 
 
+@inner
+def statistic_nb(acc, lane, null_variance):
+    """Statistic of a lane from the sums of `sum_blocks_nb`; 0 without trades."""
+    total = np.float64(acc[0, lane])
+    shift = total / max(np.float64(acc[1, lane]), 1.0)  # without trades the total is 0 too
+    variance = acc[2, lane] - 2.0 * shift * acc[3, lane] + shift * shift * acc[4, lane]
+    return total / np.sqrt(max(variance, 0.0) + null_variance)
+
+
 @kernel
 def count_hits_nb(sums, observed, null_variance, draws, max_hits, acc, hits, drawn):
     """Hold one part of the draws against each lane that is short of `max_hits`, until none is.
@@ -202,17 +154,24 @@ def count_hits_nb(sums, observed, null_variance, draws, max_hits, acc, hits, dra
             if hits[lane] >= max_hits or np.isnan(observed[lane]):
                 continue
             drawn[lane] += 1
-            total, trades = np.float64(acc[0, lane]), np.float64(acc[1, lane])
-            statistic = 0.0
-            if trades > 0:
-                shift = total / trades
-                variance = acc[2, lane] - 2.0 * shift * acc[3, lane] + shift * shift * acc[4, lane]
-                statistic = total / np.sqrt(max(variance, 0.0) + null_variance[lane])
-            if statistic >= observed[lane]:
-                hits[lane] += 1
+            hits[lane] += statistic_nb(acc, lane, null_variance[lane]) >= observed[lane]
             missing += hits[lane] < max_hits
         if missing == 0:
             return
+
+
+@kernel
+def measure_nb(sums, observed, null_variance, draws, max_hits, acc, hits, drawn, size):
+    """`count_hits_nb` that goes through all draws of the part, so that size float32 (draws, lanes) is written with the
+    |statistic| of each."""
+    for draw in range(draws.offsets.size - 1):
+        sum_blocks_nb(sums, draws, draw, acc)
+        for lane in range(observed.size):
+            statistic = statistic_nb(acc, lane, null_variance[lane])
+            size[draw, lane] = abs(statistic)
+            short = np.int64(hits[lane] < max_hits)
+            drawn[lane] += short
+            hits[lane] += short & np.int64(statistic >= observed[lane])
 
 
 def draws_for(n_trials: int) -> int:
@@ -221,12 +180,24 @@ def draws_for(n_trials: int) -> int:
 
 
 class _Rows(NamedTuple):
-    """Rows as the draws are held against them. sums float32 (2, rows, n + 1), observed, null_variance float64 (rows,)
-    as in `observe_nb`; hits, drawn int64 (rows,) are carried on."""
+    """Rows as the draws are held against them. sums float32 (2, rows, n + 1), observed, error, null_variance float64
+    (rows,) as in `observe_nb`; hits, drawn int64 (rows,) are carried on."""
+
+    sums: np.ndarray
+    observed: np.ndarray
+    error: np.ndarray
+    null_variance: np.ndarray
+    hits: np.ndarray
+    drawn: np.ndarray
+
+
+class _Lanes(NamedTuple):
+    """Some rows side by side in memory, filled up with empty lanes: as `count_hits_nb` takes them."""
 
     sums: np.ndarray
     observed: np.ndarray
     null_variance: np.ndarray
+    acc: np.ndarray
     hits: np.ndarray
     drawn: np.ndarray
 
@@ -234,28 +205,58 @@ class _Rows(NamedTuple):
 def _observed(net: np.ndarray, count: np.ndarray, circle: Circle, null_variance: np.ndarray) -> _Rows:
     """Rows that no draw has been held against."""
     rows, n = net.shape
-    sums, observed = np.empty((2, rows, n + 1), np.float32), np.empty(rows)
-    observe_nb(net, count, circle.block, null_variance, sums[0], sums[1], observed)
-    return _Rows(sums, observed, null_variance, np.zeros(rows, np.int64), np.zeros(rows, np.int64))
+    sums, (observed, error) = np.empty((2, rows, n + 1), np.float32), np.empty((2, rows))
+    observe_nb(net, count, circle.block, null_variance, sums[0], sums[1], observed, error)
+    return _Rows(sums, observed, error, null_variance, np.zeros(rows, np.int64), np.zeros(rows, np.int64))
 
 
-def _hold_against(draws: Draws, rows: _Rows, some: np.ndarray, max_hits: int) -> None:
-    """Hold draws against the rows at positions `some` int64 (m,), LANES of them at a time."""
+def _lanes(rows: _Rows, some: np.ndarray) -> Iterator[tuple[np.ndarray, _Lanes]]:
+    """The rows at positions `some` int64 (m,), LANES of them at a time: (their positions, lanes)."""
     n = rows.sums.shape[2]
     for at in range(0, some.size, LANES):
         part = some[at : at + LANES]
-        lanes = np.zeros((n, 2, -(-part.size // _NARROW) * _NARROW), np.float32)
-        lanes[:, :, : part.size] = rows.sums[:, part].T.swapaxes(1, 2)
-        row = np.full((2, lanes.shape[2]), np.nan)
-        row[:, : part.size] = rows.observed[part], rows.null_variance[part]
-        counted = np.zeros((2, lanes.shape[2]), np.int64)
-        counted[:, : part.size] = rows.hits[part], rows.drawn[part]
-        acc = np.empty((5, lanes.shape[2]), np.float32)
-        count_hits_nb(lanes, row[0], row[1], draws, max_hits, acc, counted[0], counted[1])
-        rows.hits[part], rows.drawn[part] = counted[:, : part.size]
+        width = -(-part.size // _NARROW) * _NARROW
+        sums = np.zeros((n, 2, width), np.float32)
+        sums[:, :, : part.size] = rows.sums[:, part].T.swapaxes(1, 2)
+        observed, variance = np.full((2, width), np.nan)
+        observed[: part.size], variance[: part.size] = rows.observed[part], rows.null_variance[part]
+        hits, drawn = np.zeros((2, width), np.int64)
+        hits[: part.size], drawn[: part.size] = rows.hits[part], rows.drawn[part]
+        yield part, _Lanes(sums, observed, variance, np.empty((5, width), np.float32), hits, drawn)
 
 
-def bootstrap_p(
+def _keep(rows: _Rows, part: np.ndarray, lanes: _Lanes) -> None:
+    """What the lanes have counted, written back to their rows."""
+    rows.hits[part], rows.drawn[part] = lanes.hits[: part.size], lanes.drawn[: part.size]
+
+
+def _hold_against(draws: Draws, rows: _Rows, some: np.ndarray, max_hits: int) -> None:
+    """Hold draws against the rows at positions `some` int64 (m,)."""
+    for part, lanes in _lanes(rows, some):
+        count_hits_nb(
+            lanes.sums, lanes.observed, lanes.null_variance, draws, max_hits, lanes.acc, lanes.hits, lanes.drawn
+        )
+        _keep(rows, part, lanes)
+
+
+def _measured(draws: Draws, rows: _Rows, some: np.ndarray, max_hits: int) -> np.ndarray:
+    """`_hold_against` that goes through all draws. Half width of the interval of every row's mean, ticks, float64
+    (rows,), NaN for the others."""
+    half_width = np.full(rows.observed.size, np.nan)
+    n_draws = draws.offsets.size - 1
+    within = min(math.ceil(CONFIDENCE * (n_draws + 1)), n_draws) - 1
+    for part, lanes in _lanes(rows, some):
+        size = np.empty((n_draws, lanes.observed.size), np.float32)
+        measure_nb(
+            lanes.sums, lanes.observed, lanes.null_variance, draws, max_hits, lanes.acc, lanes.hits, lanes.drawn, size
+        )
+        _keep(rows, part, lanes)
+        ranked = np.partition(np.ascontiguousarray(size.T[: part.size]), within, axis=1)
+        half_width[part] = ranked[:, within] * rows.error[part]
+    return half_width
+
+
+def mean_test(
     net: np.ndarray,
     count: np.ndarray,
     circle: Circle,
@@ -263,8 +264,8 @@ def bootstrap_p(
     max_draws: int = DRAWS,
     max_hits: int = HITS,
     seed: int = SEED,
-) -> np.ndarray:
-    """P(mean net pnl at least this high | true mean 0) of each row, float64 (rows,); NaN for a row without trades.
+) -> MeanTest:
+    """P(mean net pnl at least this high | true mean 0) of each row, and the interval of the mean.
 
     net: float64 (rows, n_grains), net pnl in ticks of the trades entered in each grain; count: float64, their number;
     null_variance: float64 (rows,), ticks squared.
@@ -272,14 +273,19 @@ def bootstrap_p(
     rows = _observed(net, count, circle, null_variance)
     left = np.argsort(rows.observed, kind="stable")  # rows of like p side by side end together
     left = left[: np.count_nonzero(~np.isnan(rows.observed))]
+    half_width = np.full(rows.observed.size, np.nan)
     for first, n_draws in _parts(max_draws):
         if not left.size:
             break
-        _hold_against(draws_of(circle.n_grains, circle.block, first, n_draws, seed), rows, left, max_hits)
+        draws = draws_of(circle.n_grains, circle.block, first, n_draws, seed)
+        if first == 0:
+            half_width = _measured(draws, rows, left, max_hits)
+        else:
+            _hold_against(draws, rows, left, max_hits)
         left = left[rows.hits[left] < max_hits]
     done = rows.hits >= max_hits
     p_values = np.where(done, rows.hits / np.maximum(rows.drawn, 1), (rows.hits + 1) / (max_draws + 1))
-    return np.where(np.isnan(rows.observed), np.nan, p_values)
+    return MeanTest(np.where(np.isnan(rows.observed), np.nan, p_values), half_width)
 
 
 def deeper_p(

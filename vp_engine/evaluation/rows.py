@@ -13,11 +13,19 @@ import numpy as np
 import pyarrow as pa
 
 from vp_engine.evaluation.barriers import Barriers
-from vp_engine.evaluation.bootstrap import DRAWS, bootstrap_p, circle_of, deeper_p
+from vp_engine.evaluation.bootstrap import DRAWS, deeper_p, mean_test
 from vp_engine.evaluation.counting import SUMS, TALLY, Firings, Rows, count_rows_nb, scratch_of
 from vp_engine.evaluation.detection import Detector, Prediction, Trades, gather_trades
+from vp_engine.evaluation.resampling import circle_of
 from vp_engine.evaluation.spa import spa_p
-from vp_engine.evaluation.statistics import binomial_p, deflated_sharpe, holm, smallest_p, wilson_interval
+from vp_engine.evaluation.statistics import (
+    binomial_p,
+    deflated_sharpe,
+    holm,
+    mean_interval,
+    smallest_p,
+    wilson_interval,
+)
 from vp_engine.evaluation.trials import Evaluation, Trial
 from vp_engine.lake.results import RUNS_FIELDS, RUNS_META_SCHEMA, RUNS_SCHEMA
 from vp_engine.units import NS_PER_MS, NS_PER_S
@@ -25,7 +33,10 @@ from vp_engine.units import NS_PER_MS, NS_PER_S
 CALIBRATION_QUANTILES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.99)
 FALLBACK_THRESHOLDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2)
 _HOUR_NS = 3600 * NS_PER_S
-_LATER = ("run_id", "sweep_address", "tp_rate_low", "tp_rate_high", "p_binomial", "p_holm", "deflated_sharpe")
+_LATER = (
+    "run_id", "sweep_address", "tp_rate_low", "tp_rate_high", "barrier_tp_rate", "barrier_tp_rate_low",
+    "barrier_tp_rate_high", "p_binomial", "p_holm", "deflated_sharpe",
+)  # fmt: skip
 _DEEPER = "p_deeper"  # `p_value` with as many draws as the sweep's correction needs
 COUNTED = (*(field.name for field in RUNS_FIELDS if field.name not in _LATER), _DEEPER)
 _PIECES = "pieces"
@@ -88,8 +99,8 @@ def trades_of(
 
 class _Rules(NamedTuple):
     """What each row is judged by, all (rows,): threshold float64; first evaluated bin, longest hold, cooldown and delay
-    of the entry in bins, int64; barriers int64, position among the sweep's; cost of a round trip in ticks, break-even
-    rate, variance of one trade without an edge in ticks squared, float64."""
+    of the entry in bins, int64; barriers int64, position among the sweep's; distances of take-profit and stop-loss and
+    cost of a round trip in ticks, break-even rate, variance of one trade without an edge in ticks squared, float64."""
 
     threshold: np.ndarray
     first: np.ndarray
@@ -97,6 +108,8 @@ class _Rules(NamedTuple):
     cooldown: np.ndarray
     delay: np.ndarray
     barriers: np.ndarray
+    tp: np.ndarray
+    sl: np.ndarray
     cost: np.ndarray
     break_even: np.ndarray
     variance: np.ndarray
@@ -116,7 +129,7 @@ def _rules(
         one = trial.evaluation
         barriers = known.setdefault(one.barriers, len(known))
         whole.append((one.first_bin(n_bins), one.max_hold_bins, one.cooldown_bins, one.entry_delay_bins, barriers))
-        real.append((one.cost_ticks, one.break_even_rate, one.null_variance))
+        real.append((one.tp_ticks, one.sl_ticks, one.cost_ticks, one.break_even_rate, one.null_variance))
     of_row = np.repeat(np.arange(len(trials)), [len(some) for some in levels])
     threshold = np.array([value for some in levels for value in some], np.float64)
     columns = *np.array(whole, np.int64).T[:, of_row], *np.array(real, np.float64).T[:, of_row]
@@ -186,7 +199,7 @@ class Counter:
         n_bins, n_rows = values.size, rules.first.size
         tally, sums = np.empty((n_rows, len(TALLY)), np.int64), np.empty((n_rows, len(SUMS)))
         pieces = np.empty((n_rows, -(-n_bins // self._piece_bins)))
-        p_values, deeper = np.full((2, n_rows), np.nan)
+        p_values, deeper, half_width = np.full((3, n_rows), np.nan)
         firings, firing = self._firings(values, prediction, rules, fired)
         for members in _alike(rules.first, rules.hold):
             first, max_hold = int(rules.first[members[0]]), int(rules.hold[members[0]])
@@ -205,30 +218,35 @@ class Counter:
             if circle is not None:
                 drawn = net[members], count[members], circle, rules.variance[members]
                 floor = smallest_p(rules.break_even[members], tally[members, TALLY.index("n_independent")])
-                p_values[members] = np.maximum(bootstrap_p(*drawn), floor)
+                test = mean_test(*drawn)
+                half_width[members], p_values[members] = test.half_width, np.maximum(test.p_value, floor)
                 deeper[members] = np.maximum(deeper_p(p_values[members], *drawn, self._draws), floor)
         counted: dict[str, np.ndarray] = {name: tally[:, at] for at, name in enumerate(TALLY)}
         counted |= {name: sums[:, at] for at, name in enumerate(SUMS)}
-        return self._columns(rules, counted, p_values, deeper, n_bins), pieces
+        tested = {"p_value": p_values, _DEEPER: deeper, "half_width": half_width}
+        return self._columns(rules, counted, tested, n_bins), pieces
 
     def _columns(
         self,
         rules: _Rules,
         counted: dict[str, np.ndarray],
-        p_values: np.ndarray,
-        deeper: np.ndarray,
+        tested: dict[str, np.ndarray],
         n_bins: int,
     ) -> dict[str, np.ndarray]:
-        """Columns of COUNTED from what the kernels counted."""
+        """Columns of COUNTED from what the kernels counted and what the draws said."""
         n = counted["n_signals"]
         some = np.where(n > 0, n, np.nan)
         cost, break_even = rules.cost, rules.break_even
         hours = np.maximum(n_bins - rules.first, 0) * self._bin_ns / _HOUR_NS
         mean = counted["gross_ticks"] / some
         net_mean, net_std = mean - cost, counted["net_std"]
+        low, high = mean_interval(
+            net_mean, tested["half_width"], tested["p_value"], counted["n_independent"], rules.tp, rules.sl, cost
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             columns = {
                 **counted,
+                **tested,
                 **{f"{end}_rate": (counted[f"n_up_{end}"] + counted[f"n_down_{end}"]) / some for end in _EXITS},
                 "threshold": rules.threshold,
                 "n_down": n - counted["n_up"],
@@ -237,11 +255,11 @@ class Counter:
                 "median_time_to_outcome_ms": counted["median_held_bins"] * self._bin_ns / NS_PER_MS,
                 "mean_pnl_ticks": mean,
                 "net_mean_pnl_ticks": net_mean,
+                "net_mean_low_ticks": low,
+                "net_mean_high_ticks": high,
                 "net_total_pnl_ticks": counted["gross_ticks"] - cost * n,
                 "net_std_pnl_ticks": net_std,
                 "sharpe": np.where(net_std > 0, net_mean / net_std, np.nan),
-                "p_value": p_values,
-                _DEEPER: deeper,
             }
         return {name: columns[name] for name in COUNTED}
 
@@ -297,6 +315,7 @@ def judge(
     columns: dict[str, Any] = dict(counted.figures)
     n = columns["n_signals"]
     hits = columns["n_up_tp"] + columns["n_down_tp"]
+    decided = hits + columns["n_up_sl"] + columns["n_down_sl"]
     judged = n >= max(min_signals, 2)
 
     def of_judged(name: str) -> np.ndarray:
@@ -305,7 +324,9 @@ def judge(
     columns["run_id"] = pa.array(run_ids).take(pa.array(counted.trial))
     columns["sweep_address"] = pa.repeat(sweep_address, len(n))
     columns["tp_rate_low"], columns["tp_rate_high"] = wilson_interval(hits, n)
-    columns["p_binomial"] = binomial_p(hits, n, columns["break_even_rate"])
+    columns["barrier_tp_rate"] = hits / np.where(decided > 0, decided, np.nan)
+    columns["barrier_tp_rate_low"], columns["barrier_tp_rate_high"] = wilson_interval(hits, decided)
+    columns["p_binomial"] = binomial_p(hits, decided, columns["break_even_rate"])
     columns["p_holm"] = holm(of_judged(_DEEPER))
     columns["deflated_sharpe"] = deflated_sharpe(
         of_judged("sharpe"),

@@ -39,6 +39,41 @@ def smallest_p(break_even: np.ndarray, n_independent: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(break_even, 0.0, 1.0) ** n_independent)
 
 
+def mean_interval(
+    net_mean: np.ndarray,
+    half_width: np.ndarray,
+    p_values: np.ndarray,
+    n_independent: np.ndarray,
+    tp_ticks: np.ndarray,
+    sl_ticks: np.ndarray,
+    cost_ticks: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of the mean net pnl of a trade, elementwise: (low, high) float64 ticks, NaN where `half_width` is.
+
+    half_width: of the bootstrap's interval. A few trades that all ended alike hardly vary, so the interval is at least
+    what such an outcome leaves possible: were the mean beyond its ends, n_independent trades would all end at
+    take-profit, or all at stop-loss, with a chance below 2.5 % (Clopper & Pearson 1934). It speaks of an edge only
+    where p, which counts more draws, is below 0.05.
+    """
+    chance = np.where(np.isnan(half_width), np.nan, 0.025 ** (1 / np.maximum(n_independent, 1)))
+    all_alike = (tp_ticks + sl_ticks) * chance
+    low = np.minimum(net_mean - half_width, all_alike - sl_ticks - cost_ticks)
+    high = np.maximum(net_mean + half_width, tp_ticks - all_alike - cost_ticks)
+    return np.where(p_values >= 0.05, np.minimum(low, 0.0), low), high
+
+
+def pooled_interval(n: np.ndarray, mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Interval of the mean of all trades of independent days, from the number of trades, mean and interval of each
+    (all (days,) float64): distances to the ends add as standard errors do (MOVER, Zou & Donner 2008). NaN without days
+    or where a day has no interval."""
+    if not n.size:
+        return float("nan"), float("nan")
+    weight = n / n.sum()
+    centre = float(weight @ mean)
+    below, above = (float(np.sqrt(((weight * (end - mean)) ** 2).sum())) for end in (low, high))
+    return centre - below, centre + above
+
+
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Holm's step-down adjustment of float64 (m,) p-values; NaN stays NaN and does not count as a trial."""
     adjusted = np.full(p_values.size, np.nan)

@@ -22,7 +22,7 @@ from vp_engine.specs.experiment import QUANTILES, ExperimentSpec
 from vp_engine.specs.runtime import SCORING_FIELDS, VPRuntimeConfig, build_config_with_overrides
 from vp_engine.specs.serving import ServingSpec
 
-SWEEP_CODE_VERSION = "4"
+SWEEP_CODE_VERSION = "5"
 RUN_ID_HEX = 16
 ALL_SIGNALS = "all"
 

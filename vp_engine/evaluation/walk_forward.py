@@ -17,9 +17,11 @@ import pyarrow as pa
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.evaluation.promotion import select_row
-from vp_engine.evaluation.statistics import fisher_p, wilson_interval
+from vp_engine.evaluation.statistics import fisher_p, pooled_interval
 from vp_engine.lake.results import LESS_IS_BETTER, SORTABLE
 from vp_engine.specs.experiment import ExperimentSpec
+
+_NET_INTERVAL = ("net_mean_pnl_ticks", "net_mean_low_ticks", "net_mean_high_ticks")
 
 Role = Literal["train", "test"]
 Level = tuple[str, float]  # ("value", threshold) or ("quantile", how many of the day's thresholds are not below it)
@@ -45,17 +47,20 @@ class Choice(NamedTuple):
 
 class Pooled(NamedTuple):
     """All trades of a choice over the days of one role; rates, means and p are NaN without trades. n_effective: what
-    overlapping trades are worth; p_value: of the days together, one-sided, before any correction for having chosen."""
+    overlapping trades are worth; barrier_tp_rate: take-profits among the trades that ended at a barrier, to be held
+    against break_even_rate; net_mean_low_ticks, net_mean_high_ticks: 95 % interval, NaN if a day with trades has
+    none; p_value: of the days together, one-sided, before any correction for having chosen."""
 
     role: Role
     n_days: int
     n_signals: int
     n_effective: float
-    tp_rate: float
-    tp_rate_low: float
-    tp_rate_high: float
+    timeout_rate: float
+    barrier_tp_rate: float
     break_even_rate: float
     net_mean_pnl_ticks: float
+    net_mean_low_ticks: float
+    net_mean_high_ticks: float
     net_total_pnl_ticks: float
     days_in_profit: int
     p_value: float
@@ -127,19 +132,23 @@ def pool(by_day: Iterable[Mapping[str, Any]], role: Role) -> Pooled | None:
     if not rows:
         return None
     n = sum(int(row["n_signals"]) for row in rows)
-    hits = sum(int(row["n_up_tp"]) + int(row["n_down_tp"]) for row in rows)
+    hits, stops = (sum(int(row[f"n_up_{end}"]) + int(row[f"n_down_{end}"]) for row in rows) for end in ("tp", "sl"))
     total = sum(float(row["net_total_pnl_ticks"]) for row in rows)
-    low, high = wilson_interval(np.array([hits]), np.array([n]))
+    traded = [row for row in rows if row["n_signals"]]
+    low, high = pooled_interval(
+        *(np.array([row[name] for row in traded], float) for name in ("n_signals", *_NET_INTERVAL))
+    )
     return Pooled(
         role=role,
         n_days=len(rows),
         n_signals=n,
         n_effective=sum(float(row["n_effective"]) for row in rows),
-        tp_rate=hits / n if n else float("nan"),
-        tp_rate_low=float(low[0]),
-        tp_rate_high=float(high[0]),
+        timeout_rate=1 - (hits + stops) / n if n else float("nan"),
+        barrier_tp_rate=hits / (hits + stops) if hits + stops else float("nan"),
         break_even_rate=float(rows[0]["break_even_rate"]),
         net_mean_pnl_ticks=total / n if n else float("nan"),
+        net_mean_low_ticks=low,
+        net_mean_high_ticks=high,
         net_total_pnl_ticks=total,
         days_in_profit=sum(float(row["net_total_pnl_ticks"]) > 0 for row in rows),
         p_value=fisher_p(np.array([row["p_value"] for row in rows], float)),

@@ -114,11 +114,18 @@ class Catalog:
             self._table(name, pa.schema(columns), ())
             return
         listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-        folder = "split_part(filename, '/', -2) AS dataset_id, " if by_id else ""
-        self.connection.execute(
-            f"CREATE OR REPLACE VIEW {name} AS SELECT {folder}* EXCLUDE (filename) "
-            f"FROM read_parquet([{listed}], filename = true, hive_partitioning = false)"
-        )
+        if by_id:
+            query = (
+                "SELECT split_part(filename, '/', -2) AS dataset_id, * EXCLUDE (filename) "
+                f"FROM read_parquet([{listed}], filename = true, hive_partitioning = false)"
+            )
+        else:  # an older version of the evaluation wrote fewer columns: those are NULL
+            self.connection.register(f"{name}_columns", schema.empty_table())
+            query = (
+                f"SELECT * FROM {name}_columns UNION ALL BY NAME "
+                f"SELECT * FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            )
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {query}")
 
     def _serving_rows(self) -> Iterable[dict[str, Any]]:
         if self.specs is None:

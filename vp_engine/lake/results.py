@@ -77,13 +77,18 @@ RUNS_FIELDS: tuple[Field, ...] = (
     Field("tp_rate", "f8", "", "share that ended at take-profit"),
     Field("sl_rate", "f8", "", "share that ended at stop-loss"),
     Field("timeout_rate", "f8", "", "share that ended at the time limit"),
-    Field("tp_rate_low", "f8", "", "lower end of the Wilson 95 % interval of tp_rate, before correction"),
+    Field("tp_rate_low", "f8", "", "lower end of the Wilson 95 % interval of tp_rate"),
     Field("tp_rate_high", "f8", "", "upper end"),
-    Field("break_even_rate", "f8", "", "tp_rate at which trades that end at a barrier earn nothing after fees"),
+    Field("barrier_tp_rate", "f8", "", "of the trades that ended at a barrier, the share that ended at take-profit"),
+    Field("barrier_tp_rate_low", "f8", "", "lower end of its Wilson 95 % interval, before correction"),
+    Field("barrier_tp_rate_high", "f8", "", "upper end"),
+    Field("break_even_rate", "f8", "", "barrier_tp_rate at which those trades earn nothing after fees"),
     Field("events_per_hour", "f8", "1/h", "kept trades over the evaluated span"),
     Field("median_time_to_outcome_ms", "f8", "ms", "entry to barrier, timeouts left out"),
     Field("mean_pnl_ticks", "f8", "ticks", "mean move in the trade's direction, before fees"),
     Field("net_mean_pnl_ticks", "f8", "ticks", "the same after fees"),
+    Field("net_mean_low_ticks", "f8", "ticks", "lower end of the 95 % interval of the net mean, before correction"),
+    Field("net_mean_high_ticks", "f8", "ticks", "upper end; from the draws of p_value"),
     Field("net_total_pnl_ticks", "f8", "ticks", "sum after fees"),
     Field("net_std_pnl_ticks", "f8", "ticks", "standard deviation after fees, ddof 1"),
     Field("sharpe", "f8", "", "net mean over standard deviation, per trade"),
@@ -92,7 +97,7 @@ RUNS_FIELDS: tuple[Field, ...] = (
     Field("n_independent", "i8", "", "largest number of trades of which no two overlap"),
     Field("n_effective", "f8", "", "trades by their average uniqueness: what overlapping ones are worth"),
     Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least"),
-    Field("p_binomial", "f8", "", "binomial p of tp_rate against break-even: shown, does not decide"),
+    Field("p_binomial", "f8", "", "binomial p of barrier_tp_rate against break-even: shown, does not decide"),
     Field("p_holm", "f8", "", "the same after Holm's correction over the sweep; of more draws where 1e-5 is too much"),
     Field("deflated_sharpe", "f8", "", "P(true Sharpe above what the best of n_trials shows by luck)"),
 )
@@ -201,11 +206,12 @@ class ResultsDB:
         except KeyError:
             raise LakeError(f"{where}: not the manifest of a sweep; delete it and run the experiment again") from None
 
-    def _table(self, path: LakePath, **options: Any) -> pa.Table:
-        """A file of results."""
+    def _table(self, path: LakePath, schema: pa.Schema, **options: Any) -> pa.Table:
+        """A file of results, with every column of `schema`."""
         try:
             with said(path, OSError, pa.ArrowException):
-                return pq.read_table(open_source(path), page_checksum_verification=True, **options)
+                table = pq.read_table(open_source(path), page_checksum_verification=True, **options)
+                return _completed(table, schema)
         except (OSError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())
             raise LakeError(f"{path}: cannot be read ({reason}); run the experiment again") from None
@@ -213,7 +219,7 @@ class ResultsDB:
     def read(self, sweep_address: str) -> tuple[pa.Table, pa.Table]:
         """(runs_meta, runs) of one sweep; NotFoundError if there is none, LakeError if it cannot be read."""
         meta, runs = self.files(sweep_address)
-        return self._table(meta), self._table(runs)
+        return self._table(meta, RUNS_META_SCHEMA), self._table(runs, RUNS_SCHEMA)
 
     def _joined(self, sweeps: Iterable[str] | None = None) -> pa.Table:
         """Rows of `runs` with their meta columns, each (run_id, threshold) once."""
@@ -271,9 +277,9 @@ class ResultsDB:
         best: tuple[dict[str, Any], pa.Table] | None = None
         for address in self.sweeps():
             meta, runs = self.files(address)
-            found = self._table(meta, filters=[("run_id", "=", run_id)]).to_pylist()
+            found = self._table(meta, RUNS_META_SCHEMA, filters=[("run_id", "=", run_id)]).to_pylist()
             if found and (best is None or found[0]["n_trials"] > best[0]["n_trials"]):
-                best = found[0], self._table(runs, filters=[("run_id", "=", run_id)])
+                best = found[0], self._table(runs, RUNS_SCHEMA, filters=[("run_id", "=", run_id)])
         if best is None:
             raise NotFoundError(f"no run `{run_id}` in the results; `vp compare` lists what there is")
         rows = best[1].sort_by("threshold").to_pylist()
@@ -302,6 +308,16 @@ def _manifest(sweep_address: str, meta: pa.Table) -> dict[str, Any]:
         "days": told["dt"],
         "code_versions": told["code_version"],
     }
+
+
+def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of `schema` that an older version of the evaluation did not write: NaN, 0 or empty."""
+    absent = {"double": math.nan, "int64": 0, "string": ""}
+    for field in schema:
+        if field.name not in table.column_names:
+            column = pa.repeat(pa.scalar(absent[str(field.type)], field.type), table.num_rows)
+            table = table.append_column(field, column)
+    return table
 
 
 def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
