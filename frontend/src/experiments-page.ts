@@ -146,9 +146,9 @@ class ExperimentsPage {
     setText(label, asked.sweeps > 1 ? `Corrected each for up to ${count(asked.trials)} trials` : `Sweep of ${count(asked.trials)} trials`);
     const more = this.#total > this.#rows.length ? ` The best ${count(this.#rows.length)} of ${count(this.#total)} rows were read.` : "";
     this.#reading.replaceChildren(
-      "Bars: Wilson 95 %, ", el("i", { class: "bar clears" }), " clears break-even ", el("b", {}, "before"),
+      "Bars: 95 % interval of net pnl, ", el("i", { class: "bar clears" }), " above 0 ", el("b", {}, "before"),
       ` correction (${count(all.clearing)} of ${count(rows.length)}, chance alone ${count(all.clearingByChance)}), `, el("i", { class: "bar" }),
-      ` does not. Break-even = (sl + fees) / (tp + sl).${more}`,
+      ` not above 0.${more}`,
     );
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { labelPlace } from "../src/experiments/curve";
+import { barrierNote, labelPlace } from "../src/experiments/curve";
 import { commandOf, hint } from "../src/experiments/keys";
 import { FIRST_SORT, readView, writeView } from "../src/experiments/address";
 import { levelStep } from "../src/experiments/curve";
@@ -8,8 +8,8 @@ import { detailYaml, promoteCommand, streamHref } from "../src/experiments/leave
 import { endsOutside, pnlSeries } from "../src/experiments/pnl";
 import { emptied, failed } from "../src/experiments/states";
 import { pText } from "../src/experiments/table";
-import { origin, place, rateMarks, rateScale } from "../src/lib/rateScale";
-import { NO_FILTER, byVerdict, clears, filterRows, parameterText, sortRows, varyingParameters } from "../src/lib/runs";
+import { netMarks, netScale, place } from "../src/lib/netScale";
+import { NO_FILTER, byVerdict, clears, filterRows, intervalText, parameterText, sortRows, varyingParameters } from "../src/lib/runs";
 import { sentence, standing } from "../src/lib/standing";
 import { ApiError } from "../src/stream/api";
 import type { RunDetail, RunRow, RunTrades } from "../src/wire.generated";
@@ -19,41 +19,41 @@ const row = (change: Partial<RunRow> = {}): RunRow =>
     run_id: "7c41e09a3b5d2f18", signal: "ads", experiment: "sweep_a", dataset_id: "MNQH6_20260206_0925_1025__base__0123456789ab",
     symbol: "MNQH6", dt: "2026-02-06", parameters: { zscore_window_bins: 300, d1_weight: 1 }, cooldown_bins: 20, tp_ticks: 8, sl_ticks: 4,
     entry_delay_bins: 1, max_hold_bins: 1200, fee_ticks: 0.25, fill: "mid", sweep_address: "aa", verdict: "not_significant",
-    threshold: 0.2, n_signals: 60, tp_rate: 0.475, tp_rate_low: 0.355, tp_rate_high: 0.598, break_even_rate: 1 / 3, net_mean_pnl_ticks: 1.43,
+    threshold: 0.2, n_signals: 60, n_up_tp: 4, n_up_sl: 3, n_down_tp: 3, n_down_sl: 2, break_even_rate: 1 / 3,
+    net_mean_pnl_ticks: 1.43, net_mean_low_ticks: 0.2, net_mean_high_ticks: 2.66,
     p_value: 0.046, p_holm: 1, deflated_sharpe: 0.2, n_trials: 384, spa_p_value: null, ...change,
   }) as RunRow;
 
 describe("intervals", () => {
-  it("clear break-even when they lie wholly above it, before any correction", () => {
-    expect(clears(row())).toBe(true);
-    expect(clears(row({ tp_rate_low: 0.3 }))).toBe(false);
-    expect(clears(row({ tp_rate_low: null }))).toBe(false);
+  it("clear 0 when they lie wholly above it, whatever share of the trades reached take-profit", () => {
+    expect(clears(row({ barrier_tp_rate: 0.1, barrier_tp_rate_high: 0.2 }))).toBe(true);
+    expect(clears(row({ net_mean_low_ticks: 0, barrier_tp_rate_low: 0.9 }))).toBe(false);
+    expect(clears(row({ net_mean_low_ticks: null }))).toBe(false);
+    expect(intervalText(row({ net_mean_low_ticks: -0.41 }))).toBe("−0.41 to +2.66");
+    expect(intervalText(row({ net_mean_low_ticks: null }))).toBe("");
   });
 
-  it("are drawn on the rate itself where all rows break even at one rate", () => {
-    const scale = rateScale([row(), row({ tp_rate_low: 0.1, tp_rate_high: 0.5 })]);
-    expect(scale.breakEven).toBeCloseTo(1 / 3, 9);
-    expect(scale.low).toBeLessThan(0.1);
-    expect(scale.high).toBeGreaterThan(0.598);
-    expect(origin(row(), scale)).toBe(0);
-    expect(rateMarks(scale, 300).map((rate) => Math.round(100 * rate))).toEqual([10, 20, 40, 50, 60]);
-  });
-
-  it("are drawn from break-even where rows differ in it", () => {
-    const other = row({ break_even_rate: 0.5, tp_rate_low: 0.52, tp_rate_high: 0.7 });
-    const scale = rateScale([row(), other]);
-    expect(scale.breakEven).toBeNull();
-    expect(place(other.break_even_rate - origin(other, scale), scale)).toBeCloseTo(place(0, scale), 9);
-    expect(place(1, scale)).toBe(100);
-    expect(rateMarks(scale, 120).every((rate) => Math.abs(rate) > 0.05)).toBe(true);
+  it("are drawn in ticks with 0 in sight, also where all lie on one side of it", () => {
+    const above = netScale([row(), row({ net_mean_low_ticks: 1, net_mean_high_ticks: 3 })]);
+    expect(above.low).toBeLessThan(0);
+    expect(above.high).toBeGreaterThan(3);
+    expect(place(0, above)).toBeGreaterThan(0);
+    const below = netScale([row({ net_mean_low_ticks: -3, net_mean_high_ticks: -1 })]);
+    expect(place(0, below)).toBeLessThan(100);
+    expect(netMarks(above, 300)).toEqual([0.5, 1, 1.5, 2, 2.5, 3]);
+    expect(netMarks(netScale([row({ net_mean_low_ticks: -40, net_mean_high_ticks: 60 })]), 120)).toEqual([50]);
   });
 
   it("do not let a few wide ones set the scale, and leave room around narrow ones", () => {
     const many = Array.from({ length: 99 }, () => row());
-    expect(rateScale([...many, row({ tp_rate_low: 0, tp_rate_high: 1 })]).high).toBeLessThan(0.7);
-    const tight = rateScale([row({ tp_rate_low: 0.42, tp_rate_high: 0.44, break_even_rate: 0.43 })]);
-    expect(tight.high - tight.low).toBeCloseTo(0.34, 9);
-    expect(rateScale([row({ tp_rate_low: null, tp_rate_high: null })]).breakEven).toBeCloseTo(1 / 3, 9);
+    expect(netScale([...many, row({ net_mean_low_ticks: -30, net_mean_high_ticks: 40 })]).high).toBeLessThan(3);
+    const tight = netScale([row({ net_mean_low_ticks: -0.01, net_mean_high_ticks: 0.01 })]);
+    expect(tight.high - tight.low).toBeCloseTo(1.1, 9);
+    expect(netScale([row({ net_mean_low_ticks: null, net_mean_high_ticks: null })])).toEqual({ low: -0.5, high: 0.5 });
+  });
+
+  it("of a rate say how many of the trades it speaks of", () => {
+    expect(barrierNote(row())).toBe("of 20.0 % of trades");
   });
 });
 
@@ -99,8 +99,8 @@ describe("the whole set", () => {
     expect(title([row({ p_holm: null, verdict: "too_few" })])).toBe("No row can be judged");
   });
 
-  it("counts what clears break-even beside what chance would give", () => {
-    const rows = [...Array.from({ length: 79 }, () => row({ tp_rate_low: 0.2 })), row()];
+  it("counts the intervals above 0 beside what chance would give", () => {
+    const rows = [...Array.from({ length: 79 }, () => row({ net_mean_low_ticks: -0.2 })), row()];
     expect(standing(rows)).toMatchObject({ clearing: 1, clearingByChance: 2, bestHolm: 1, bestDeflated: 0.2, spa: null });
     expect(standing([])).toMatchObject({ trials: 0, spa: null, judged: 0 });
   });

@@ -96,7 +96,7 @@ def test_what_the_whole_is_worth_comes_first(page: Page, url: str) -> None:
     significant = sum(row["verdict"] == "significant" for row in rows)
     expect(banner).to_contain_text("surviv" if significant == 0 else f"{significant} row")
     expect(banner).to_contain_text(f"{max(row['n_trials'] for row in rows):,} trials")
-    clearing = sum(row["tp_rate_low"] is not None and row["tp_rate_low"] > row["break_even_rate"] for row in rows)
+    clearing = sum(row["net_mean_low_ticks"] is not None and row["net_mean_low_ticks"] > 0 for row in rows)
     expect(page.locator(".table-foot")).to_contain_text(f"({clearing} of {len(rows)}, chance alone")
     assert page.locator(".interval-bar.clears").count() == clearing
     keep(page, "experiments")
@@ -176,7 +176,8 @@ def test_keys_do_what_their_list_says(page: Page, url: str) -> None:
     page.keyboard.press(key)
     assert float(chosen(page).split()[1]) == thresholds[at + step]
     page.keyboard.press("m")
-    expect(page.get_by_role("button", name="Net pnl")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="TP rate")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".curve-note")).to_contain_text("% of trades")
     page.keyboard.press("3")
     expect(page.locator("th.threshold")).to_have_attribute("aria-sort", "ascending")
     page.keyboard.press("v")

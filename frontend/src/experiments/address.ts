@@ -5,7 +5,7 @@ import type { RunRow } from "../wire.generated";
 
 export const FIRST_SORT: Sort = { key: "net_mean_pnl_ticks", descending: true };
 const KEYS: readonly SortKey[] = [
-  "signal", "dt", "threshold", "n_signals", "tp_rate", "net_mean_pnl_ticks", "p_value", "p_holm", "deflated_sharpe",
+  "signal", "dt", "threshold", "n_signals", "net_mean_pnl_ticks", "timeout_rate", "p_value", "p_holm", "deflated_sharpe",
 ];
 const TEXTS = ["text", "signal", "dataset", "experiment", "barriers"] as const;
 

@@ -1,12 +1,14 @@
-/** A run's thresholds side by side: hit rate against break-even, or net pnl of a trade against zero, each with its 95 %. */
+/** A run's thresholds side by side: net pnl of a trade against 0, or take-profits among the trades that ended at a
+ * barrier against the break-even of those, each with its 95 %. */
 
 import { el, fitCanvas, setText } from "../lib/dom";
 import { fixed, signed, thresholdText } from "../lib/format";
+import { atBarrier } from "../lib/runs";
 import { INK } from "../view/ink";
 import type { RunRow } from "../wire.generated";
 import { hint } from "./keys";
 
-type Metric = "rate" | "net";
+type Metric = "net" | "rate";
 
 interface Point {
   value: number | null;
@@ -14,14 +16,28 @@ interface Point {
   high: number | null;
 }
 
-const METRICS: Record<Metric, { label: string; note: string; of: (row: RunRow) => Point; level: (row: RunRow) => number | null; least: number }> = {
-  rate: {
-    label: "TP rate", note: "%, 95 % band",
-    of: (row) => ({ value: percent(row.tp_rate), low: percent(row.tp_rate_low), high: percent(row.tp_rate_high) }),
-    level: (row) => percent(row.break_even_rate), least: 20,
-  },
+interface Measure {
+  label: string;
+  /** What the points are, told of the chosen row, and at length. */
+  note: (row: RunRow | undefined) => string;
+  title: string;
+  of: (row: RunRow) => Point;
+  level: (row: RunRow) => number | null;
+  /** Trades that a point speaks of. */
+  count: (row: RunRow) => number;
+  least: number;
+}
+
+const METRICS: Record<Metric, Measure> = {
   net: {
-    label: "Net pnl", note: "ticks a trade, 95 % band", of: netPoint, level: () => 0, least: 1,
+    label: "Net pnl", note: () => "ticks a trade, 95 % band", title: "Net pnl of a trade after fees, with its 95 % interval",
+    of: (row) => ({ value: row.net_mean_pnl_ticks, low: row.net_mean_low_ticks, high: row.net_mean_high_ticks }),
+    level: () => 0, count: (row) => row.n_signals, least: 1,
+  },
+  rate: {
+    label: "TP rate", note: barrierNote, title: "Take-profits in % of the trades that ended at a barrier, with their 95 % interval and break-even; the other trades timed out",
+    of: (row) => ({ value: percent(row.barrier_tp_rate), low: percent(row.barrier_tp_rate_low), high: percent(row.barrier_tp_rate_high) }),
+    level: (row) => percent(row.break_even_rate), count: atBarrier, least: 20,
   },
 };
 const HEIGHT = 104;
@@ -33,12 +49,9 @@ function percent(rate: number | null): number | null {
   return rate === null ? null : 100 * rate;
 }
 
-/** Mean net pnl, give or take 1.96 standard errors over the trades that do not overlap. */
-function netPoint(row: RunRow): Point {
-  const { net_mean_pnl_ticks: value, net_std_pnl_ticks: std, n_independent: n } = row;
-  if (value === null || std === null || n < 2) return { value, low: null, high: null };
-  const half = (1.96 * std) / Math.sqrt(n);
-  return { value, low: value - half, high: value + half };
+/** A rate is of the trades that ended at a barrier: what share of all these are. */
+export function barrierNote(row: (Parameters<typeof atBarrier>[0] & Pick<RunRow, "n_signals">) | undefined): string {
+  return row && row.n_signals > 0 ? `of ${fixed((100 * atBarrier(row)) / row.n_signals, 1)} % of trades` : "";
 }
 
 /** Step of 1, 2 or 5 × 10ⁿ that gives about three lines. */
@@ -72,7 +85,7 @@ export class ThresholdCurve {
   readonly #tabs: Record<Metric, HTMLButtonElement>;
   readonly #onPick: (threshold: number) => void;
   readonly #onHover: (threshold: number | null) => void;
-  #metric: Metric = "rate";
+  #metric: Metric = "net";
   #rows: readonly RunRow[] = [];
   #chosen: number | null = null;
   #linked: number | null = null;
@@ -82,8 +95,8 @@ export class ThresholdCurve {
     this.#onHover = onHover;
     const tab = (metric: Metric): HTMLButtonElement =>
       el("button", { type: "button", title: hint("metric"), onclick: () => this.#show(metric) }, METRICS[metric].label);
-    this.#tabs = { rate: tab("rate"), net: tab("net") };
-    const head = el("div", { class: "segments", role: "group", "aria-label": "Curve" }, this.#tabs.rate, this.#tabs.net);
+    this.#tabs = { net: tab("net"), rate: tab("rate") };
+    const head = el("div", { class: "segments", role: "group", "aria-label": "Curve" }, this.#tabs.net, this.#tabs.rate);
     const plot = el("div", { class: "curve-plot" }, this.#canvas, this.#levels);
     this.root = el("section", {}, el("header", {}, el("h2", {}, "By threshold"), this.#note, head), el("div", { class: "curve" }, plot, this.#axis));
     plot.addEventListener("pointermove", (event) => this.#onHover(this.#thresholdAt(event)));
@@ -94,7 +107,7 @@ export class ThresholdCurve {
     });
   }
 
-  /** From hit rate to net pnl and back. */
+  /** From net pnl to take-profits and back. */
   toggle(): void {
     this.#show(this.#metric === "rate" ? "net" : "rate");
   }
@@ -125,9 +138,10 @@ export class ThresholdCurve {
 
   #draw(): void {
     const rows = this.#rows;
-    const { label, note, of, level, least } = METRICS[this.#metric];
+    const { label, note, title, of, level, least } = METRICS[this.#metric];
     for (const [name, button] of Object.entries(this.#tabs)) button.setAttribute("aria-pressed", String(name === this.#metric));
-    setText(this.#note, note);
+    setText(this.#note, note(rows.find(({ threshold }) => threshold === this.#chosen)));
+    this.#note.title = title;
     this.#canvas.setAttribute("aria-label", `${label} by threshold`);
     const width = this.#canvas.parentElement?.clientWidth ?? 300;
     const ink = fitCanvas(this.#canvas, width, HEIGHT);
@@ -187,7 +201,7 @@ export class ThresholdCurve {
     ink.lineTo(width, Math.round(y(line)) + 0.5);
     ink.stroke();
     ink.setLineDash([]);
-    const text = this.#metric === "rate" ? `break-even ${fixed(line, 1)}` : "break-even";
+    const text = this.#metric === "rate" ? `break-even ${fixed(line, 1)}` : "0 after fees";
     const { left, top } = labelPlace(dots, y(line), width);
     const label = el("span", { class: `break-even ${left ? "left" : ""}`, title: "After fees" }, text);
     label.style.top = `${top}px`;
@@ -219,15 +233,17 @@ export class ThresholdCurve {
 
   #labels(): void {
     const n = this.#rows.length;
-    const heads = el("span", { class: "curve-head third" }, el("span", {}, "θ"), el("span", {}, "n"));
-    const marks = this.#rows.map(({ threshold, n_signals }, i) => {
+    const heads = el("span", { class: "curve-head third" }, el("span", {}, "θ"), el("span", {}, this.#metric === "net" ? "n" : "tp, sl"));
+    const { count: trades } = METRICS[this.#metric];
+    const marks = this.#rows.map((row, i) => {
+      const { threshold } = row;
       const mark = el(
         "button",
         {
           type: "button", "aria-pressed": String(threshold === this.#chosen), title: `Choose threshold ${threshold} ([ ])`,
           class: threshold === this.#linked ? "linked" : "", onclick: () => this.#onPick(threshold),
         },
-        el("span", {}, n > 5 ? String(Number(threshold.toPrecision(3))) : thresholdText(threshold)), el("span", {}, String(n_signals)),
+        el("span", {}, n > 5 ? String(Number(threshold.toPrecision(3))) : thresholdText(threshold)), el("span", {}, String(trades(row))),
       );
       mark.style.left = `calc(${LEFT}px + (100% - ${LEFT}px) * ${(i + 0.5) / n})`;
       return mark;

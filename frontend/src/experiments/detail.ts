@@ -2,7 +2,7 @@
 
 import { copyText, el, setHidden, setText } from "../lib/dom";
 import { DASH, fixed, signed, thresholdText } from "../lib/format";
-import { VERDICT_TEXT, interval, parameterText } from "../lib/runs";
+import { VERDICT_TEXT, intervalText, parameterText } from "../lib/runs";
 import type { RunDetail, RunLinks, RunRow, RunTrades } from "../wire.generated";
 import { ThresholdCurve } from "./curve";
 import { hint } from "./keys";
@@ -175,15 +175,12 @@ export class Detail {
   }
 
   #renderFigures(row: RunRow): void {
-    const span = interval(row);
     const text = (value: number | null, digits: number, show = fixed): string => (value === null ? DASH : show(value, digits));
     const figure = (label: string, value: string, note: string): HTMLElement =>
       el("div", {}, el("span", { class: "third" }, label), el("b", { class: "num" }, value), el("span", { class: "third num" }, note));
-    const rate = row.tp_rate === null ? DASH : `${fixed(row.tp_rate * 100, 1)} %`;
-    const range = span.low === null || span.high === null ? "" : `${fixed(span.low * 100, 1)} to ${fixed(span.high * 100, 1)}`;
     this.#figures.replaceChildren(
-      figure("TP rate", rate, range),
-      figure("Net per trade", text(row.net_mean_pnl_ticks, 2, signed), `ticks, total ${text(row.net_total_pnl_ticks, 1, signed)}`),
+      figure("Net per trade", text(row.net_mean_pnl_ticks, 2, signed), intervalText(row)),
+      figure("Net in all", text(row.net_total_pnl_ticks, 1, signed), "ticks"),
       figure("p", pText(row.p_value, 3), `Holm ${pText(row.p_holm, 2)}`),
       figure("Defl. Sharpe", text(row.deflated_sharpe, 2), `needs ${DEFLATED_NEEDS}`),
     );

@@ -12,7 +12,7 @@ const COMMANDS = [
   { id: "copy", keys: ["y"], text: "Copy the run as YAML" },
   { id: "dagster", keys: ["g"], text: "Open its asset in Dagster" },
   { id: "mlflow", keys: ["f"], text: "Open its sweep in MLflow" },
-  { id: "metric", keys: ["m"], text: "Thresholds by TP rate or net pnl" },
+  { id: "metric", keys: ["m"], text: "Thresholds by net pnl or TP rate" },
   { id: "search", keys: ["/"], text: "Find" },
   { id: "experiment", keys: ["w"], text: "Choose a sweep" },
   { id: "signal", keys: ["s"], text: "Choose a signal" },

@@ -1,12 +1,12 @@
 /**
- * The table of runs: one row per run and threshold, with its interval against break-even. Rows have one height and only
+ * The table of runs: one row per run and threshold, with the interval of its net pnl against 0. Rows have one height and only
  * those in sight are in the document. The table is one stop for the keyboard: arrows choose, as in a list.
  */
 
 import { el, setClass, setHidden, setText } from "../lib/dom";
 import { DASH, count, fixed, signed, thresholdText } from "../lib/format";
-import { type RateScale, origin, place, rateMarks, rateScale } from "../lib/rateScale";
-import { type Sort, type SortKey, VERDICT_TEXT, clears, firstDirection, parameterText, rowKey, varyingParameters } from "../lib/runs";
+import { type NetScale, netMarks, netScale, place } from "../lib/netScale";
+import { type Sort, type SortKey, VERDICT_TEXT, clears, firstDirection, intervalText, parameterText, rowKey, varyingParameters } from "../lib/runs";
 import type { RunRow } from "../wire.generated";
 
 interface Column {
@@ -22,9 +22,9 @@ const COLUMNS: readonly Column[] = [
   { key: "dt", label: "Day", className: "day", title: "Eastern date of the capture" },
   { key: "threshold", label: "Threshold", className: "end threshold", title: "The signal fires at this value or beyond" },
   { key: "n_signals", label: "n", className: "end n", title: "Kept trades" },
-  { key: "tp_rate", label: "TP rate, %", className: "end rate", title: "Share of trades that reached take-profit" },
-  { key: null, label: "", className: "interval" },
   { key: "net_mean_pnl_ticks", label: "Net, ticks", className: "end net", title: "Mean pnl of a trade after fees" },
+  { key: null, label: "", className: "interval" },
+  { key: "timeout_rate", label: "Timeout, %", className: "end timeout", title: "Share of trades that ended at the time limit, at no barrier" },
   { key: "p_value", label: "p", className: "end p optional", title: "Stationary block bootstrap, before correction" },
   { key: "p_holm", label: "Holm p", className: "end holm", title: "After Holm's correction over the sweep" },
   {
@@ -59,13 +59,13 @@ export class RunTable {
   readonly #handlers: TableHandlers;
   readonly #table: HTMLTableElement;
   readonly #heads: HTMLElement[];
-  readonly #scaleHead = el("div", { class: "rate-scale num" });
+  readonly #scaleHead = el("div", { class: "net-scale num" });
   readonly #above = el("tr", { class: "spacer", "aria-hidden": "true" });
   readonly #below = el("tr", { class: "spacer", "aria-hidden": "true" });
   readonly #body = el("tbody");
   readonly #shown: (first: number, last: number, of: number) => void;
   #rows: RunRow[] = [];
-  #scale: RateScale = { low: 0, high: 1, breakEven: null };
+  #scale: NetScale = { low: -1, high: 1 };
   #varying = new Map<string, Set<string>>();
   #sort: Sort = { key: "net_mean_pnl_ticks", descending: true };
   #selected = "";
@@ -155,7 +155,7 @@ export class RunTable {
       this.#heads[i].setAttribute("aria-sort", key !== null && key === sort.key ? (sort.descending ? "descending" : "ascending") : "none");
     });
     setClass(this.#table, "one-day", new Set(all.map((row) => row.dt)).size < 2);
-    this.#scale = rateScale(rows);
+    this.#scale = netScale(rows);
     this.#drawScale();
     this.#varying = varyingParameters(all);
     this.#table.setAttribute("aria-rowcount", String(rows.length + 1));
@@ -164,18 +164,16 @@ export class RunTable {
   }
 
   #drawScale(): void {
-    const { breakEven } = this.#scale;
-    const label = (rate: number): string => (breakEven === null ? signed(rate * 100, 0) : fixed(rate * 100, 0));
-    const mark = (tag: "span" | "b", rate: number, text: string, title?: string): HTMLElement => {
+    const mark = (tag: "span" | "b", net: number, text: string, title?: string): HTMLElement => {
       const node = el(tag, { title }, text);
-      node.style.left = `${place(rate, this.#scale)}%`;
+      node.style.left = `${place(net, this.#scale)}%`;
       return node;
     };
-    const rest = breakEven ?? 0;
-    const means = breakEven === null ? "Break-even after fees; the scale is points of the hit rate above it, since rows break even at different rates" : "Break-even after fees, %";
+    const marks = netMarks(this.#scale, this.#scaleHead.clientWidth || 120);
+    const digits = marks.every(Number.isInteger) ? 0 : 1;
     this.#scaleHead.replaceChildren(
-      ...rateMarks(this.#scale, this.#scaleHead.clientWidth || 120).map((rate) => mark("span", rate, label(rate))),
-      mark("b", rest, breakEven === null ? "even" : fixed(rest * 100, 1), means),
+      ...marks.map((net) => mark("span", net, signed(net, digits))),
+      mark("b", 0, "0", "Net pnl of a trade in ticks, 95 % interval: 0 after fees"),
     );
   }
 
@@ -203,7 +201,7 @@ export class RunTable {
     const net = row.net_mean_pnl_ticks;
     const texts: Record<string, string> = {
       signal: row.signal, parameters: parameterText(row, this.#varying.get(row.signal)), day: row.dt.slice(5),
-      threshold: thresholdText(row.threshold), n: count(row.n_signals), rate: row.tp_rate === null ? DASH : fixed(row.tp_rate * 100, 1),
+      threshold: thresholdText(row.threshold), n: count(row.n_signals), timeout: row.timeout_rate === null ? DASH : fixed(row.timeout_rate * 100, 1),
       net: net === null ? DASH : signed(net, 2), p: pText(row.p_value, 3), holm: pText(row.p_holm, 2),
       deflated: row.deflated_sharpe === null ? DASH : fixed(row.deflated_sharpe, 2),
     };
@@ -236,24 +234,23 @@ export class RunTable {
   }
 }
 
-/** Interval of the hit rate as a bar, the rate as a dot, break-even as a line. */
-export function intervalBar(row: RunRow, scale: RateScale): HTMLElement {
+/** Interval of the net pnl as a bar, the net pnl as a dot, 0 as a line. */
+export function intervalBar(row: RunRow, scale: NetScale): HTMLElement {
   const root = el("div", { class: `interval-bar ${clears(row) ? "clears" : ""}` });
-  const { tp_rate: rate, tp_rate_low: low, tp_rate_high: high, break_even_rate: rest } = row;
-  const from = origin(row, scale);
+  const { net_mean_pnl_ticks: net, net_mean_low_ticks: low, net_mean_high_ticks: high } = row;
   const line = el("u");
-  line.style.left = `${place(rest - from, scale)}%`;
+  line.style.left = `${place(0, scale)}%`;
   root.append(line);
-  if (low === null || high === null || rate === null) return root;
-  const left = place(low - from, scale);
+  if (low === null || high === null || net === null) return root;
+  const left = place(low, scale);
   const bar = el("i");
   bar.style.left = `${left}%`;
-  bar.style.width = `${place(high - from, scale) - left}%`;
+  bar.style.width = `${place(high, scale) - left}%`;
   const dot = el("b");
-  dot.style.left = `${place(rate - from, scale)}%`;
+  dot.style.left = `${place(net, scale)}%`;
   root.append(bar, dot);
-  const clearing = clears(row) ? "clears break-even before correction" : "does not clear break-even";
-  root.title = `${fixed(rate * 100, 1)} %, 95 % interval ${fixed(low * 100, 1)} to ${fixed(high * 100, 1)}: ${clearing} at ${fixed(rest * 100, 1)}`;
+  const where = clears(row) ? "above 0" : high < 0 ? "below 0" : "contains 0";
+  root.title = `${signed(net, 2)} ticks a trade, 95 % interval ${intervalText(row)}: ${where}, before correction`;
   return root;
 }
 

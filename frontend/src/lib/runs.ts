@@ -1,6 +1,7 @@
 /** Rows of the experiments table: which are shown, in what order, and what tells them apart. */
 
 import type { RunRow } from "../wire.generated";
+import { signed } from "./format";
 
 export type Verdict = RunRow["verdict"];
 
@@ -10,18 +11,24 @@ export const VERDICT_TEXT: Record<Verdict, string> = {
   too_few: "Too few",
 };
 
-/** Whether the interval of the hit rate lies wholly above break-even, before any correction. */
-export function clears(row: Pick<RunRow, "tp_rate_low" | "break_even_rate">): boolean {
-  return row.tp_rate_low !== null && row.tp_rate_low > row.break_even_rate;
+/** Whether the interval of the net pnl lies wholly above 0, before any correction. */
+export function clears(row: Pick<RunRow, "net_mean_low_ticks">): boolean {
+  return row.net_mean_low_ticks !== null && row.net_mean_low_ticks > 0;
 }
 
-/** Wilson 95 % interval of the hit rate; null without trades. */
-export function interval(row: Pick<RunRow, "tp_rate_low" | "tp_rate_high">): { low: number | null; high: number | null } {
-  return { low: row.tp_rate_low, high: row.tp_rate_high };
+/** Trades that ended at take-profit or stop-loss: break-even speaks of these alone. */
+export function atBarrier(row: Pick<RunRow, "n_up_tp" | "n_up_sl" | "n_down_tp" | "n_down_sl">): number {
+  return row.n_up_tp + row.n_up_sl + row.n_down_tp + row.n_down_sl;
+}
+
+/** "−0.41 to +1.11"; empty without an interval. */
+export function intervalText(row: Pick<RunRow, "net_mean_low_ticks" | "net_mean_high_ticks">): string {
+  const { net_mean_low_ticks: low, net_mean_high_ticks: high } = row;
+  return low === null || high === null ? "" : `${signed(low, 2)} to ${signed(high, 2)}`;
 }
 
 export type SortKey =
-  | "signal" | "dt" | "threshold" | "n_signals" | "tp_rate" | "net_mean_pnl_ticks" | "p_value" | "p_holm" | "deflated_sharpe";
+  | "signal" | "dt" | "threshold" | "n_signals" | "net_mean_pnl_ticks" | "timeout_rate" | "p_value" | "p_holm" | "deflated_sharpe";
 
 export interface Sort {
   key: SortKey;

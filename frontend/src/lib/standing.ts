@@ -4,7 +4,7 @@ import type { RunRow } from "../wire.generated";
 import { clears } from "./runs";
 
 export const ALPHA = 0.05;
-/** Share of intervals that clear break-even without any edge: the upper tail of 95 %. */
+/** Share of intervals that lie above 0 without any edge: the upper tail of 95 %. */
 const BY_CHANCE = 0.025;
 
 export interface Standing {
@@ -18,7 +18,7 @@ export interface Standing {
   /** Lowest SPA p of the sweeps, and the experiment it is of. */
   spa: number | null;
   spaOf: string;
-  /** Rows whose interval clears break-even before correction, and how many would by chance. */
+  /** Rows whose interval lies above 0 before correction, and how many would by chance. */
   clearing: number;
   clearingByChance: number;
 }

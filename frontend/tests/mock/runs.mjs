@@ -26,16 +26,18 @@ function outcomes(side, n, wins, timeouts) {
 function row(rand, meta, threshold, n) {
   const wins = Math.round(n * (0.3 + 0.22 * rand()));
   const timeouts = Math.round(n * 0.05);
-  const [low, high] = wilson(wins, n);
+  const [low, high] = wilson(wins, n - timeouts);
   const gross = (8 * wins - 4 * (n - wins - timeouts)) / n;
   const up = Math.round(n * (0.4 + 0.2 * rand()));
   const upWins = Math.round((wins * up) / n);
   const upTimeouts = Math.round((timeouts * up) / n);
   return {
     ...meta, threshold, n_signals: n, n_up: up, n_down: n - up, n_dropped: 0,
-    ...outcomes("up", up, upWins, upTimeouts), ...outcomes("down", n - up, wins - upWins, timeouts - upTimeouts), tp_rate: wins / n, tp_rate_low: low, tp_rate_high: high,
+    ...outcomes("up", up, upWins, upTimeouts), ...outcomes("down", n - up, wins - upWins, timeouts - upTimeouts), tp_rate: wins / n,
+    barrier_tp_rate: wins / (n - timeouts), barrier_tp_rate_low: low, barrier_tp_rate_high: high,
     sl_rate: 1 - (wins + timeouts) / n, timeout_rate: timeouts / n, break_even_rate: 4.5 / 12, events_per_hour: n,
     median_time_to_outcome_ms: 21_400, mean_pnl_ticks: gross, net_mean_pnl_ticks: gross - 0.5,
+    net_mean_low_ticks: gross - 0.5 - 12 / Math.sqrt(n), net_mean_high_ticks: gross - 0.5 + 12 / Math.sqrt(n),
     net_total_pnl_ticks: n * (gross - 0.5), sharpe: gross / 6,
     p_value: Math.min(1, 0.5 - 0.12 * gross + 0.1 * rand()), p_holm: 1, deflated_sharpe: Math.max(0, 0.2 * gross),
     can_stream: true, streaming_url: `/v1/vacuum-pressure/stream?run_id=${meta.run_id}&threshold=${threshold}`,
