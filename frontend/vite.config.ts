@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
@@ -35,10 +37,27 @@ const paintedFirst: Plugin = {
   },
 };
 
+/** Beside each file that shrinks stand its `.br` and `.gz`, which the service sends to whoever accepts them. */
+const packed: Plugin = {
+  name: "packed",
+  apply: "build",
+  closeBundle() {
+    const dist = page("./dist");
+    for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+      if (!/\.(html|js|css|svg|json)$/.test(name)) continue;
+      const file = join(dist, name);
+      const text = readFileSync(file);
+      for (const [ending, bytes] of [[".br", brotliCompressSync(text)], [".gz", gzipSync(text, { level: 9 })]] as const) {
+        if (bytes.length < text.length) writeFileSync(file + ending, bytes);
+      }
+    }
+  },
+};
+
 // Two pages, one bundle each; the service serves dist/ at "/", in development Vite proxies to it.
 export default defineConfig({
   base: "./",
-  plugins: [paintedFirst],
+  plugins: [paintedFirst, packed],
   build: {
     target: "es2022",
     rollupOptions: {
