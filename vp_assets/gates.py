@@ -1,6 +1,6 @@
 """Conditions on data that stop a chain, one home for the code that raises and the checks that report.
 
-Filled against traded volume (contracts): what is filled on a side equals what is traded; an auction fills both sides.
+Filled against traded volume (contracts): the resting fills of a trade with a side never exceed its size.
 """
 
 from __future__ import annotations
@@ -18,18 +18,25 @@ from vp_engine.schema import BinBlock
 from vp_engine.specs import Capture
 
 MAX_BAD_FLAG_SHARE = 0.01
-MAX_VOLUME_GAP = 0.001  # the engine is exact on whole, sound days
 MIN_VALID_SHARE = 0.9  # below it a capture is worth a second look; it may hold an auction
 SIGNIFICANCE = 0.05  # of a Holm-adjusted p
-_FEW_CONTRACTS = 1_000  # a window that trades less is judged as if it traded this
 
 
-class VolumeGap(NamedTuple):
-    """Contracts filled that no trade explains (negative: traded, never filled), and their share of what was traded."""
+class Volumes(NamedTuple):
+    """Contracts of a capture. traded, filled: of trades with a side, and of their resting fills; overfilled: fills
+    beyond their trade; unattributed: traded against liquidity that MBO does not show; unsided: of trades without a
+    side."""
 
-    sided: int
-    auction: int
-    share: float
+    traded: int
+    filled: int
+    overfilled: int
+    unattributed: int
+    unsided: int
+
+    @property
+    def unattributed_share(self) -> float:
+        """Share of the sided volume that no resting fill explains."""
+        return self.unattributed / max(self.traded, 1)
 
 
 def bad_flag_share(manifest: RawManifest) -> float:
@@ -57,21 +64,19 @@ def require_admissible(day: RawDay) -> RawDay:
     return day
 
 
-def volume_gap(counters: Mapping[str, int]) -> VolumeGap:
-    """Fills against trades."""
-    sided = counters["filled_sided"] - counters["traded_sided"]
-    auction = counters["filled_auction"] - 2 * counters["traded_auction"]
-    traded = counters["traded_sided"] + 2 * counters["traded_auction"]
-    return VolumeGap(sided, auction, (abs(sided) + abs(auction)) / max(traded, _FEW_CONTRACTS))
+def volumes(counters: Mapping[str, int]) -> Volumes:
+    """Trades and their fills, from the counters of a run."""
+    names = ("traded_sided", "filled_sided", "overfilled", "unattributed", "traded_unsided")
+    return Volumes(*(counters[name] for name in names))
 
 
 def require_conserved(counters: Mapping[str, int], what: str) -> None:
-    """DataError where fills and trades disagree by more than `MAX_VOLUME_GAP`."""
-    gap = volume_gap(counters)
-    if gap.share > MAX_VOLUME_GAP:
+    """DataError where fills of resting orders exceed the trades that they belong to."""
+    facts = volumes(counters)
+    if facts.overfilled:
         raise DataError(
-            f"{what}: contracts filled and traded disagree by {gap.share:.2%} "
-            f"(sided {gap.sided:+d}, auction {gap.auction:+d}); records are missing from the raw day"
+            f"{what}: fills exceed their trades by {facts.overfilled:,} of {facts.traded:,} contracts; "
+            "records of the raw day are missing or repeated"
         )
 
 

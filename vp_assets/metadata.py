@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from vp_assets import preview
 from vp_assets.chain import BookRequest
-from vp_assets.gates import MAX_BAD_FLAG_SHARE, MAX_VOLUME_GAP, MIN_VALID_SHARE, bad_flag_share, volume_gap
+from vp_assets.gates import MAX_BAD_FLAG_SHARE, MIN_VALID_SHARE, bad_flag_share, volumes
 from vp_assets.promotion import PromotedSpec
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.order_table import ASK, BID
@@ -96,10 +96,10 @@ def dataset(stored: Dataset) -> dict[str, Any]:
     """Metadata of a dataset, with a picture of its day."""
     manifest, summary = stored.manifest, stored.manifest["summary"]
     size = sum(manifest["bytes"].values())
-    gap, valid = volume_gap(manifest["counters"]), summary["valid_bins"] / max(stored.n_bins, 1)
+    traded, valid = volumes(manifest["counters"]), summary["valid_bins"] / max(stored.n_bins, 1)
     verdict = "good" if valid >= MIN_VALID_SHARE else f"look at it (the book is valid in {valid:.0%} of the bins)"
-    if gap.share > MAX_VOLUME_GAP:
-        verdict = f"not good (contracts filled and traded disagree by {gap.share:.2%})"
+    if traded.overfilled:
+        verdict = f"not good (fills exceed their trades by {traded.overfilled:,} contracts)"
     day = (
         f"{verdict}: {summary['valid_bins']:,} of {stored.n_bins:,} bins valid, {summary['events']:,} events, "
         f"{summary['trades']:,} trades, {size / 1e6:,.1f} MB"

@@ -103,9 +103,11 @@ BIN_FIELDS: tuple[Field, ...] = (
     Field("best_ask_price_int", "i8", "1e-9 $", "best ask, 0 while the book is invalid"),
     *_MOVES,
     *_CHASE,
-    Field("trade_count", "i8", "", "T records in the bin"),
+    Field("trade_count", "i8", "", "trades in the bin that have an aggressor"),
     Field("buy_volume", "i8", "lots", "contracts traded by buying aggressors"),
     Field("sell_volume", "i8", "lots", "contracts traded by selling aggressors"),
+    Field("unsided_count", "i8", "", "trades in the bin without an aggressor: auctions, crosses, hidden, implied"),
+    Field("unsided_volume", "i8", "lots", "contracts of those trades"),
 )
 
 # What the state model says of one bin.

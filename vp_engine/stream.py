@@ -18,7 +18,7 @@ from vp_engine.schema import BinBlock, empty_block
 from vp_engine.specs.capture import Capture
 from vp_engine.specs.runtime import VPRuntimeConfig
 
-BINS_CODE_VERSION = "1"
+BINS_CODE_VERSION = "2"
 DEFAULT_BLOCK_BINS = 600  # a minute of 100 ms bins: 8 MB a block
 
 

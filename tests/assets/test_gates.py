@@ -24,7 +24,6 @@ from vp_engine.lake.results import ResultsDB
 from vp_engine.specs import ServingSpec, dump_yaml, load_yaml_spec
 
 KEY = dg.AssetKey("thing")
-SOUND = {"filled_sided": 5_000, "traded_sided": 5_000, "filled_auction": 40, "traded_auction": 20, "crossed_events": 0}
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +70,24 @@ def test_changed_raw_bytes_fail_the_hash(chain: Chain, tmp_path: Path) -> None:
 def test_volume_is_conserved_exactly_on_the_sample(chain: Chain) -> None:
     counters = chain.stored_dataset(chain.bins("minute", None)).manifest["counters"]
     assert counters["traded_sided"] > 0
-    assert gates.volume_gap(counters) == (0, 0, 0.0)
+    facts = gates.volumes(counters)
+    assert (facts.filled, facts.overfilled, facts.unattributed) == (facts.traded, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("changes", "gap"),
-    [
-        ({}, (0, 0, 0.0)),
-        ({"filled_sided": 4_990}, (-10, 0, 10 / 5_040)),
-        ({"traded_auction": 10}, (0, 20, 20 / 5_020)),
-        ({"traded_sided": 0, "filled_sided": 1, "filled_auction": 0, "traded_auction": 0}, (1, 0, 0.001)),
-    ],
-)
-def test_volume_gap(changes: dict[str, int], gap: tuple[int, int, float]) -> None:
-    assert gates.volume_gap({**SOUND, **changes}) == pytest.approx(gap)
-
-
-def test_missing_fills_stop_the_chain_and_fail_the_check(checkpoint: BookCheckpoint) -> None:
-    broken = BookCheckpoint(checkpoint.orders, checkpoint.scalars, {**checkpoint.counters, "filled_sided": 50})
-    broken.counters["traded_sided"] = 5_000
-    with pytest.raises(DataError, match="disagree by 99"):
+def test_fills_when_they_exceed_their_trade_then_stop_the_chain_and_fail_the_check(checkpoint: BookCheckpoint) -> None:
+    changed = {**checkpoint.counters, "traded_sided": 5_000, "filled_sided": 5_010, "overfilled": 10}
+    broken = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed)
+    with pytest.raises(DataError, match="day: fills exceed their trades by 10 of 5,000 contracts"):
         gates.require_sound_book(broken, "day")
     assert failed(checks.book(KEY, broken, "not asked")) == {"volume": dg.AssetCheckSeverity.ERROR}
+
+
+def test_trades_when_they_met_liquidity_that_is_not_shown_then_pass_and_are_told(checkpoint: BookCheckpoint) -> None:
+    changed = {**checkpoint.counters, "traded_sided": 5_000, "filled_sided": 4_000, "unattributed": 1_000}
+    implied = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed)
+    assert gates.require_sound_book(implied, "day") is implied
+    (volume,) = [one for one in checks.book(KEY, implied, "not asked") if one.check_name == "volume"]
+    assert (volume.passed, volume.metadata["unattributed_share"].value) == (True, 0.2)
 
 
 def test_orders_without_size_stop_the_chain(checkpoint: BookCheckpoint) -> None:
@@ -219,5 +214,5 @@ def test_a_datasets_metadata_begins_with_the_verdict(chain: Chain) -> None:
     assert metadata.dataset(stored)["day"].startswith("good: 600 of 600 bins valid")
     stored.manifest["summary"]["valid_bins"] = 300
     assert metadata.dataset(stored)["day"].startswith("look at it (the book is valid in 50% of the bins): ")
-    stored.manifest["counters"]["filled_sided"] += 5_000
-    assert metadata.dataset(stored)["day"].startswith("not good (contracts filled and traded disagree by ")
+    stored.manifest["counters"]["overfilled"] += 5_000
+    assert metadata.dataset(stored)["day"].startswith("not good (fills exceed their trades by 5,000 contracts)")

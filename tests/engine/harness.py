@@ -21,7 +21,8 @@ EXACT_FIELDS = ("rest_depth", "bid_depth", "ask_depth", "fill_size")
 COUNTERS = (
     "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
     "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors", "filled_sided",
-    "filled_auction", "traded_sided", "traded_auction", "events_kept", "snapshot_missing", "snapshot_extra",
+    "filled_unsided", "traded_sided", "traded_unsided", "overfilled", "unattributed",
+    "events_kept", "snapshot_missing", "snapshot_extra",
     "snapshot_changed",
 )  # fmt: skip
 SMALL = {"grid_radius_ticks": 20, "n_absolute_ticks": 2048}

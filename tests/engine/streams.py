@@ -32,7 +32,7 @@ KINDS: dict[str, int] = {
     "modify_up": 4, "modify_down": 4, "modify_same": 2, "modify_move": 6, "modify_flip": 1, "modify_no_side": 2,
     "modify_zero": 1, "modify_off_grid": 1, "unknown_modify": 1, "modify_undef": 1,
     "trade": 8, "trade_part": 5, "trade_modify": 4, "iceberg": 3, "fill_only": 4, "fill_big": 1,
-    "aggressor_fill": 2, "unknown_fill": 1, "auction": 2, "trade_alone": 1,
+    "aggressor_fill": 2, "unknown_fill": 1, "auction": 2, "cross": 2, "trade_alone": 1, "overfill": 1,
     "add_far": 3, "add_cross": 1, "duplicate_add": 1, "add_zero": 1, "add_undef": 1, "add_no_side": 1,
     "add_off_grid": 1, "late": 1, "clear": 1, "snapshot": 1, "walk": 2, "quotes": 3, "other": 1,
 }  # fmt: skip
@@ -193,7 +193,15 @@ class Player:
         elif kind in ("fill_only", "fill_big"):  # what the book makes of it comes later, or never
             self.put("F", side, order_id, price, part if kind == "fill_only" else 2 * size + 1, flags)
         elif kind == "aggressor_fill":
-            self.put("F", side, order_id, price + TICK_INT * (1 + b % 3), part, flags)
+            self.put("T", side, 0, price + TICK_INT * (b % 3), part + b % 2, 0)
+            self.put("F", side, order_id, price + TICK_INT * (b % 3), part, flags)
+        elif kind == "cross":  # both parties rest, at other prices than the cross's, and the trade comes later
+            self.put("F", side, order_id, price + TICK_INT * (1 + b % 3), part, 0)
+            self.put("C", side, order_id, price, part, flags)
+            self.keep(order_id, size - part)
+        elif kind == "overfill":
+            self.put("T", OTHER[side], 0, price, part, 0)
+            self.put("F", side, order_id, price, part + b % 3, flags)
         elif kind == "auction":
             self.put("T", "N", 0, self.centre * TICK_INT, part, 0)
             self.put("F", "N", order_id, self.centre * TICK_INT, part, 0)

@@ -70,7 +70,8 @@ def test_every_kind_of_record_occurs():
     assert all(seen.get(name, 0) > 0 for name in (
         "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
         "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors", "filled_sided",
-        "filled_auction", "traded_sided", "traded_auction", "snapshot_missing", "snapshot_extra", "snapshot_changed",
+        "filled_unsided", "traded_sided", "traded_unsided", "overfilled", "unattributed",
+        "snapshot_missing", "snapshot_extra", "snapshot_changed",
     )), seen  # fmt: skip
 
 

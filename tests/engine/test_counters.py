@@ -45,7 +45,7 @@ CASES: dict[str, tuple[list[Row], dict[str, int]]] = {
     "off_grid add": ([row("A", "B", 3, BID - 0.4, 1), row("A", "A", 4, ASK + 0.5, 1)], {"off_grid": 2}),
     "off_grid modify": ([row("M", "B", 1, BID - 0.25, 1)], {"off_grid": 1}),
     "a cancel, a fill or a trade off the grid is no fault": (
-        [row("T", "A", 0, BID + 0.1, 1), row("F", "B", 1, BID + 0.1, 1), row("C", "B", 1, BID + 0.1, 1)],
+        [row("T", "A", 0, BID + 0.1, 1, 0), row("F", "B", 1, BID + 0.1, 1), row("C", "B", 1, BID + 0.1, 1)],
         {"traded_sided": 1, "filled_sided": 1},
     ),
     "undef_price": (
@@ -65,13 +65,34 @@ CASES: dict[str, tuple[list[Row], dict[str, int]]] = {
     ),
     "unknown_fill": (
         [row("F", "B", 3, BID, 2), row("F", "N", 4, BID, 3), row("F", "A", 5, None, 4)],
-        {"unknown_fill": 3, "filled_sided": 6, "filled_auction": 3},
+        {"unknown_fill": 3, "filled_unsided": 9},
     ),
     "aggressor_fills": (
-        [row("F", "B", 1, BID + 1, 2), row("F", "B", 1, None, 2), row("F", "B", 1, BID, 2)],
-        {"aggressor_fills": 2, "filled_sided": 2},
+        [
+            row("T", "B", 0, ASK, 2, 0), row("F", "B", 1, ASK, 2, 0), row("F", "A", 2, ASK, 2, 0),
+            row("F", "B", 1, ASK, 2, 0), row("M", "A", 2, ASK, 4),
+        ],
+        {"aggressor_fills": 2, "traded_sided": 2, "filled_sided": 2},
     ),
-    "an auction's fill is priced elsewhere": ([row("F", "N", 1, BID + 1, 2)], {"filled_auction": 2}),
+    "a cross fills both sides at another price than they rest at, and its trade comes later": (
+        [
+            row("F", "B", 1, BID + 1, 2, 0), row("C", "B", 1, BID, 2), row("F", "A", 2, BID + 1, 2, 0),
+            row("C", "A", 2, ASK, 2), row("T", "N", 0, BID + 1, 2, ms=1301),
+        ],
+        {"filled_unsided": 4, "traded_unsided": 2},
+    ),
+    "a trade that met liquidity which is not shown": (
+        [row("T", "A", 0, BID, 5, 0), row("F", "B", 1, BID, 3, 0), row("M", "B", 1, BID, 2)],
+        {"traded_sided": 5, "filled_sided": 3, "unattributed": 2},
+    ),
+    "a fill beyond its trade": (
+        [row("T", "A", 0, BID, 1, 0), row("F", "B", 1, BID, 3, 0), row("F", "N", 1, BID, 1, 0)],
+        {"traded_sided": 1, "filled_sided": 4, "overfilled": 3},
+    ),
+    "a fill of another event belongs to no trade": (
+        [row("T", "A", 0, BID, 1), row("F", "B", 1, BID, 1, ms=1301)],
+        {"traded_sided": 1, "unattributed": 1, "filled_unsided": 1},
+    ),
     "zero_size_add": ([row("A", "B", 3, BID, 0), row("A", "B", 1, BID, 0)], {"zero_size_add": 2}),
     "clock_regressions": (
         [row("A", "B", 3, BID, 1, ms=1300), row("C", "B", 3, BID, 1, ms=1299), row("T", "N", 0, BID, 0, ms=1250)],
@@ -94,7 +115,7 @@ CASES: dict[str, tuple[list[Row], dict[str, int]]] = {
             row("T", "A", 0, BID, 3, 0), row("F", "B", 1, BID, 3, 0), row("C", "B", 1, BID, 3),
             row("T", "N", 0, BID + 1, 1, 0), row("F", "N", 1, BID + 1, 1, 0), row("F", "N", 2, BID + 1, 1, 0),
         ],
-        {"traded_sided": 5, "filled_sided": 5, "traded_auction": 1, "filled_auction": 2},
+        {"traded_sided": 5, "filled_sided": 5, "traded_unsided": 1, "filled_unsided": 2},
     ),
     "snapshots": (
         [row("A", "B", 1, BID, 5, S), row("A", "A", 2, ASK, 6, SL), row("A", "B", 1, BID, 5, SL, ms=1300)],
@@ -153,7 +174,9 @@ def test_all_stand_in_the_manifest(tmp_path: Path) -> None:
     rows: list[Row] = []
     for n, (made, _) in enumerate(CASES.values()):
         case = [*QUOTES, *made, row("R", "N", 0, None, 0)]
-        rows += [each | {"ts": BASE_NS + 1_200_000_000 + n} for each in case]
+        rows += [
+            each | {"ts": BASE_NS + 1_200_000_000 + 2 * n + (each["ts"] > BASE_NS + 1_300_000_000)} for each in case
+        ]
     events, stream = run(tmp_path, rows)
     capture = capture_of(stream, CONFIG)
     lake = Lake(tmp_path / "lake")

@@ -119,7 +119,7 @@ def test_what_a_new_session_repeats_is_counted_once(tmp_path: Path) -> None:
     session, bins = played(tmp_path, script, capture)
     straight, _ = played(tmp_path / "straight", Script(BASE_NS, stream.records), capture)
     mine, whole = session.engine.counters, straight.engine.counters
-    for name in ("traded_sided", "filled_sided", "traded_auction", "filled_auction"):
+    for name in ("traded_sided", "filled_sided", "traded_unsided", "filled_unsided"):
         assert mine[name] == whole[name]
     for name in ("order_id", "side", "tick", "size"):
         assert np.array_equal(session.engine.orders()[name], straight.engine.orders()[name])

@@ -42,7 +42,7 @@ def test_mirrored_input_gives_mirrored_output(tmp_path, run, seed):
     a, b = left.bins, right.bins
     valid = a["book_valid"] == 1
     assert valid.any()
-    for name in ("book_valid", "event_id", "bin_event_count", "trade_count"):
+    for name in ("book_valid", "event_id", "bin_event_count", "trade_count", "unsided_count", "unsided_volume"):
         np.testing.assert_array_equal(a[name], b[name])
     for name in ("buy_volume", "sell_volume", "chase_up_flag", "chase_down_flag"):
         np.testing.assert_array_equal(a[name], b[other(name)])

@@ -72,12 +72,13 @@ def test_grids_agree(engine, twin):
 
 
 def test_counters_and_conservation(engine, twin):
-    """What was filled is what was traded, and twice that in the auction, to the contract."""
+    """What was filled is what was traded, trade by trade, and twice that in the auction, to the contract."""
     _, events = engine
     counters = events.counters
     assert_counters_equal(counters, twin.counters)
     assert counters["filled_sided"] == counters["traded_sided"] == 9_848
-    assert counters["filled_auction"] == 2 * counters["traded_auction"] == 88
+    assert counters["filled_unsided"] == 2 * counters["traded_unsided"] == 88
+    assert (counters["overfilled"], counters["unattributed"]) == (0, 0)
     assert counters["events_kept"] == 68_792
     assert (counters["unknown_fill"], counters["aggressor_fills"]) == (7, 107)
     assert all(counters[name] == 0 for name in ("unknown_cancel", "unknown_modify", "duplicate_add", "off_grid"))

@@ -103,7 +103,7 @@ def test_engine_has_nothing_to_object(info):
     counters = stream.counters
     assert not {name: counters[name] for name in FAULTS if counters[name]}
     assert counters["filled_sided"] == counters["traded_sided"] > 0
-    assert counters["filled_auction"] == counters["traded_auction"] == 0
+    assert counters["filled_unsided"] == counters["traded_unsided"] == 0
 
 
 def test_same_bytes_again(info, tmp_path):

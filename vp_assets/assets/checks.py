@@ -18,13 +18,12 @@ from dagster import PreviewWarning
 from vp_assets.chain import Chain
 from vp_assets.gates import (
     MAX_BAD_FLAG_SHARE,
-    MAX_VOLUME_GAP,
     MIN_VALID_SHARE,
     SIGNIFICANCE,
     are_contiguous,
     bad_flag_share,
     bad_orders,
-    volume_gap,
+    volumes,
 )
 from vp_assets.preview import table_markdown
 from vp_assets.promotion import differences, read_promoted, replay
@@ -55,7 +54,7 @@ RAW = (
 )
 BOOK = (
     Check("depth", "No resting order has a size below one contract, and none stands twice."),
-    Check("volume", f"Contracts filled equal contracts traded, within {MAX_VOLUME_GAP:.1%}."),
+    Check("volume", "No trade has more resting fills than contracts."),
     Check("crossed", "No book was left crossed at the end of an event.", blocking=False),
     Check("carried", "The raw day before, replayed to its end, leaves the book that this opens with.", blocking=False),
 )
@@ -64,7 +63,7 @@ BINS = (
     Check("contiguous", "Bins are numbered from 0 and each starts where the last one ended."),
     Check("finite", "Every number is finite (seen as it was written, or vouched for by the checksums)."),
     Check("checksums", "Every file has the sha256 that was noted when it was written."),
-    Check("volume", f"Contracts filled equal contracts traded, within {MAX_VOLUME_GAP:.1%}."),
+    Check("volume", "No trade has more resting fills than contracts."),
     Check("valid_share", f"The book is valid in at least {MIN_VALID_SHARE:.0%} of the bins.", blocking=False),
 )
 SWEEP = (
@@ -192,9 +191,9 @@ def promoted(key: dg.AssetKey, chain: Chain, path: Path) -> Iterator[dg.AssetChe
 
 
 def _volume(result: _Results, counters: Mapping[str, int]) -> dg.AssetCheckResult:
-    gap = volume_gap(counters)
-    facts = {name: counters[name] for name in ("filled_sided", "traded_sided", "filled_auction", "traded_auction")}
-    return result("volume", gap.share <= MAX_VOLUME_GAP, share=gap.share, **facts)
+    facts = volumes(counters)
+    share = round(facts.unattributed_share, 6)
+    return result("volume", not facts.overfilled, unattributed_share=share, **facts._asdict())
 
 
 def _problem(action: Callable[[], object]) -> str | None:

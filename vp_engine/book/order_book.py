@@ -21,17 +21,22 @@ from vp_engine.book.state import (
     CROSSED,
     DUPLICATE_ADD,
     EVENT_ID,
-    FILLED_AUCTION,
     FILLED_SIDED,
+    FILLED_UNSIDED,
     IN_SNAPSHOT,
     N_ORDERS,
     NO_SIDE,
     OFF_GRID,
+    OVERFILLED,
     RESTATING,
     SNAPSHOT_NS,
     SNAPSHOTS,
-    TRADED_AUCTION,
+    TRADE_LEFT,
+    TRADE_NS,
+    TRADE_SIDE,
     TRADED_SIDED,
+    TRADED_UNSIDED,
+    UNATTRIBUTED,
     UNDEF,
     UNKNOWN_CANCEL,
     UNKNOWN_FILL,
@@ -138,23 +143,57 @@ def modify_nb(orders, depth, scalars, record, at, record_side, tick, effects):
 
 
 @inlined
-def fill_nb(orders, counters, record, record_side, tick, effects):
-    """An execution: names what the following C or M of the same order takes out."""
+def side_of_nb(record):
+    """Side of a record as the order table has it: BID, ASK, or EMPTY for a record without one."""
+    return BID if record.side == SIDE_BID else (ASK if record.side == SIDE_ASK else EMPTY)
+
+
+@inlined
+def trade_nb(scalars, counters, record):
+    """A trade: remember it for the fills that follow within the same event. Its contracts count as unattributed until
+    fills of resting orders explain them."""
     size = np.int64(record.size)
-    side = record_side
+    side = side_of_nb(record)
+    scalars[TRADE_NS] = np.int64(record.ts_event)
+    scalars[TRADE_SIDE] = side
+    scalars[TRADE_LEFT] = size
+    if side == EMPTY:
+        counters[TRADED_UNSIDED] += size
+    else:
+        counters[TRADED_SIDED] += size
+        counters[UNATTRIBUTED] += size
+
+
+@inlined
+def fill_nb(orders, scalars, counters, record, tick, effects):
+    """An execution of a resting order: names what the following C or M of the same order takes out.
+
+    It belongs to the last trade of the same ts_event. A fill on that trade's own side is the aggressor's report of its
+    execution and moves nothing. Fills of a trade without a side and fills without a trade (crosses) are counted apart.
+    """
+    size = np.int64(record.size)
+    side = side_of_nb(record)
+    of_sided = scalars[TRADE_NS] == np.int64(record.ts_event) and scalars[TRADE_SIDE] != EMPTY
+    if of_sided and side == scalars[TRADE_SIDE]:
+        counters[AGGRESSOR_FILLS] += 1
+        return 0
+    if of_sided:
+        explained = min(size, scalars[TRADE_LEFT])
+        scalars[TRADE_LEFT] -= explained
+        counters[UNATTRIBUTED] -= explained
+        counters[OVERFILLED] += size - explained
+        counters[FILLED_SIDED] += size
+    else:
+        counters[FILLED_UNSIDED] += size
     at = find_nb(orders, record.order_id)
     if at != NOT_FOUND:
-        if record_side != EMPTY and (record.price == UNDEF_PRICE or tick != orders[at].tick):
-            counters[AGGRESSOR_FILLS] += 1  # the aggressor's own report of an order modified through the market
-            return 0
         orders[at].pending_fill += size
         tick = orders[at].tick
         side = np.int64(orders[at].side)
     else:
         counters[UNKNOWN_FILL] += 1
-    counters[FILLED_AUCTION if record_side == EMPTY else FILLED_SIDED] += size
-    if at == NOT_FOUND and record.price == UNDEF_PRICE:
-        return 0
+        if record.price == UNDEF_PRICE:
+            return 0
     return put_effect_nb(effects, 0, tick, side, FLOW_FILL, size, 0)
 
 
@@ -164,7 +203,7 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
     action = record.action
     if action == ACT_TRADE:
         if (record.flags & F_SNAPSHOT) == 0:
-            counters[TRADED_SIDED if record.side in (SIDE_BID, SIDE_ASK) else TRADED_AUCTION] += record.size
+            trade_nb(scalars, counters, record)
         return 0
     if action == ACT_CANCEL:
         at = find_nb(orders, record.order_id)
@@ -172,7 +211,7 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
             counters[UNKNOWN_CANCEL] += 1
             return 0
         return cancel_nb(orders, depth, scalars, at, np.int64(record.size), effects)
-    side = BID if record.side == SIDE_BID else (ASK if record.side == SIDE_ASK else EMPTY)
+    side = side_of_nb(record)
     below = record.price // tick_int
     rest = record.price - below * tick_int
     tick = below + (1 if 2 * rest >= tick_int else 0)  # floor(price/tick + 1/2) without a sum that could overflow
@@ -187,7 +226,7 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
         counters[UNKNOWN_MODIFY] += action == ACT_MODIFY
         return add_nb(orders, depth, scalars, counters, record, side, tick, effects)
     if action == ACT_FILL and (record.flags & F_SNAPSHOT) == 0:
-        return fill_nb(orders, counters, record, side, tick, effects)
+        return fill_nb(orders, scalars, counters, record, tick, effects)
     if action == ACT_CLEAR:
         counters[CLEARS] += 1
         clear_nb(orders, depth, scalars)

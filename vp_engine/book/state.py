@@ -2,6 +2,9 @@
 
 Both sides share every body through a price key that is larger when the quote is better: the tick of a bid, minus the
 tick of an ask.
+
+Of the last trade the book keeps `trade_ns` (its ts_event), `trade_side` (the aggressor's, as in the order table) and
+`trade_left` (contracts that no fill has explained yet): fills are judged by the trade they belong to.
 """
 
 from __future__ import annotations
@@ -15,25 +18,29 @@ from vp_engine.book.order_table import new_order_table
 # Scalars of a book, by index.
 (
     CLOCK_NS, N_ORDERS, BEST_BID_KEY, BEST_ASK_KEY, ANCHOR, ANCHORED, IN_SNAPSHOT, SNAPSHOT_NS, EVENT_ID, RESTATING,
-) = range(10)  # fmt: skip
+    TRADE_NS, TRADE_SIDE, TRADE_LEFT,
+) = range(13)  # fmt: skip
 SCALAR_NAMES = (
     "clock_ns", "n_orders", "best_bid_key", "best_ask_key", "anchor", "anchored", "in_snapshot", "snapshot_ns",
-    "event_id", "restating",
+    "event_id", "restating", "trade_ns", "trade_side", "trade_left",
 )  # fmt: skip
 COUNTER_NAMES = (
     "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
     "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors",
-    "filled_sided", "filled_auction", "traded_sided", "traded_auction", "snapshots", "clears",
+    "filled_sided", "filled_unsided", "traded_sided", "traded_unsided", "overfilled", "unattributed",
+    "snapshots", "clears",
     "snapshot_missing", "snapshot_extra", "snapshot_changed",
 )  # fmt: skip
 (
     OFF_GRID, UNDEF, NO_SIDE, DUPLICATE_ADD, UNKNOWN_MODIFY, UNKNOWN_CANCEL, UNKNOWN_FILL,
     AGGRESSOR_FILLS, ZERO_SIZE_ADD, CLOCK_REGRESSIONS, CROSSED, REANCHORS,
-    FILLED_SIDED, FILLED_AUCTION, TRADED_SIDED, TRADED_AUCTION, SNAPSHOTS, CLEARS,
+    FILLED_SIDED, FILLED_UNSIDED, TRADED_SIDED, TRADED_UNSIDED, OVERFILLED, UNATTRIBUTED,
+    SNAPSHOTS, CLEARS,
     SNAPSHOT_MISSING, SNAPSHOT_EXTRA, SNAPSHOT_CHANGED,
 ) = range(len(COUNTER_NAMES))  # fmt: skip
 
 NO_KEY = -(1 << 62)  # price key of a side without a quote
+NO_TRADE_NS = -1  # `trade_ns` before the first trade
 
 
 class BookState(NamedTuple):
@@ -49,6 +56,7 @@ def new_book(n_slots: int, n_orders: int = 0) -> BookState:
     """An empty book without an anchor."""
     scalars = np.zeros(len(SCALAR_NAMES), np.int64)
     scalars[[BEST_BID_KEY, BEST_ASK_KEY]] = NO_KEY
+    scalars[TRADE_NS] = NO_TRADE_NS
     return BookState(
         new_order_table(n_orders),
         np.zeros((2, n_slots), np.int64),

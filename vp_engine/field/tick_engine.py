@@ -56,7 +56,7 @@ from vp_engine.jit import kernel
 from vp_engine.prefetch import prefetch_nb
 
 # What one bin counts, by index of `tally`, and whether flow is tracked.
-BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, FLOW_ON, FILLS = range(6)
+BIN_EVENTS, TRADES, BUY_VOLUME, SELL_VOLUME, UNSIDED_TRADES, UNSIDED_VOLUME, FLOW_ON, FILLS = range(8)
 
 RECORDS_AHEAD = 12  # a large order table answers from memory after some hundred cycles: ask that much earlier
 # Why consume_nb came back.
@@ -65,7 +65,7 @@ STOPPED, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS, SNAPSHOT_EDGE, BAD_DEPTH = range
 
 class TickState(NamedTuple):
     """book and kinetics; last_event_id: int64 (n_slots,); fill_size: float64 (n_slots,) of the bin under way;
-    tally: int64 (6,); effects: int64 (2, 5), scratch."""
+    tally: int64 (8,); effects: int64 (2, 5), scratch."""
 
     book: BookState
     kinetics: Kinetics
@@ -82,7 +82,7 @@ def new_ticks(n_slots: int, taus: tuple[float, float, float, float], book: BookS
         kinetics=new_kinetics(n_slots, taus),
         last_event_id=np.zeros(n_slots, np.int64),
         fill_size=np.zeros(n_slots),
-        tally=np.zeros(6, np.int64),
+        tally=np.zeros(8, np.int64),
         effects=np.zeros((MAX_EFFECTS, 5), np.int64),
     )
 
@@ -121,9 +121,11 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
             return BAD_DEPTH, at
         tally[BIN_EVENTS] += 1
         if record.action == ACT_TRADE and (record.flags & F_SNAPSHOT) == 0:
-            tally[TRADES] += 1
-            tally[BUY_VOLUME] += record.size if record.side == SIDE_BID else 0
-            tally[SELL_VOLUME] += record.size if record.side == SIDE_ASK else 0
+            volume = UNSIDED_VOLUME
+            if record.side == SIDE_BID or record.side == SIDE_ASK:
+                volume = BUY_VOLUME if record.side == SIDE_BID else SELL_VOLUME
+            tally[UNSIDED_TRADES if volume == UNSIDED_VOLUME else TRADES] += 1
+            tally[volume] += record.size
         if flow_on and n_effects > 0:
             advance_nb(ts_ns, sums, gain, rates, clock, powers, touched, moved)
             for n in range(n_effects):
@@ -149,7 +151,7 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
 @kernel
 def start_bin_nb(ticks):
     """Forget what the last bin counted."""
-    ticks.tally[BIN_EVENTS : SELL_VOLUME + 1] = 0
+    ticks.tally[BIN_EVENTS : UNSIDED_VOLUME + 1] = 0
     if ticks.tally[FILLS] != 0:
         ticks.fill_size[:] = 0.0
         ticks.tally[FILLS] = 0

@@ -37,6 +37,8 @@ from vp_engine.field.tick_engine import (
     BUY_VOLUME,
     SELL_VOLUME,
     TRADES,
+    UNSIDED_TRADES,
+    UNSIDED_VOLUME,
     TickState,
 )
 from vp_engine.jit import inlined, kernel
@@ -187,6 +189,7 @@ def close_bin_nb(state, shape, bin_seq, rows, at, grid, state5, last_event_id):
     row.bin_start_ns, row.bin_end_ns, row.ts_ns = end_ns - shape.bin_ns, end_ns, end_ns
     row.bin_event_count, row.event_id = tally[BIN_EVENTS], book.scalars[EVENT_ID]
     row.trade_count, row.buy_volume, row.sell_volume = tally[TRADES], tally[BUY_VOLUME], tally[SELL_VOLUME]
+    row.unsided_count, row.unsided_volume = tally[UNSIDED_TRADES], tally[UNSIDED_VOLUME]
     if not valid_nb(book.scalars):
         row.microstate_id = 4  # no move is known
         return

@@ -78,7 +78,7 @@ class _Engine:
         self.last_event: dict[int, int] = {}
         self.fills: dict[int, int] = {}
         self.trades = {"N": 0, "B": 0, "A": 0}
-        self.n_trades = 0
+        self.n_trades = {"N": 0, "B": 0, "A": 0}
 
     def in_slots(self, tick: int) -> bool:
         return self.anchor is not None and 0 <= tick - self.anchor + self.n_slots // 2 < self.n_slots
@@ -129,7 +129,7 @@ class _Engine:
         if self.tracking:
             self.track(effect, ts)
             if chr(record["action"]) == "T" and not record["flags"] & F_SNAPSHOT:
-                self.n_trades += 1
+                self.n_trades[chr(record["side"])] += 1
                 self.trades[chr(record["side"])] += record["size"]
         self.follow_market()
 
@@ -247,7 +247,7 @@ def _boundary(
             _end_bin(engine, i - 2, ts, out, where, quotes)
     engine.fills.clear()
     engine.trades = dict.fromkeys(engine.trades, 0)
-    engine.n_trades = 0
+    engine.n_trades = dict.fromkeys(engine.n_trades, 0)
     engine.n_events_before = engine.n_events
 
 
@@ -258,7 +258,8 @@ def _end_bin(
     row["bin_seq"], row["bin_start_ns"], row["bin_end_ns"], row["ts_ns"] = n, ts - config.bin_ns, ts, ts
     row["bin_event_count"] = engine.n_events - engine.n_events_before
     row["event_id"] = engine.n_events
-    row["trade_count"] = engine.n_trades
+    row["trade_count"] = engine.n_trades["B"] + engine.n_trades["A"]
+    row["unsided_count"], row["unsided_volume"] = engine.n_trades["N"], engine.trades["N"]
     row["buy_volume"], row["sell_volume"] = engine.trades["B"], engine.trades["A"]
     row["book_valid"] = book.valid
     row["microstate_id"] = 3 * (0 + 1) + (0 + 1)  # an invalid bin has no moves: both signs are 0

@@ -23,6 +23,16 @@ class Order:
 
 
 @dataclass
+class Trade:
+    """The last trade, and the contracts that fills of resting orders have explained of it."""
+
+    ts_event: int
+    side: str
+    size: int
+    filled: int = 0
+
+
+@dataclass
 class Effect:
     """What one record did: (side, tick, delta) of depth, (channel, tick, size) of flow, ticks touched."""
 
@@ -44,6 +54,7 @@ class TwinBook:
         self.orders: dict[int, Order] = {}
         self.levels: dict[str, dict[int, int]] = {side: {} for side in SIDES}
         self.counters: Counter[str] = Counter()
+        self.trade: Trade | None = None
         self.snapshot_ts: int | None = None  # time of the snapshot under way
         self.carried: dict[int, Order] = {}  # what rested when it began
         self._best: dict[str, int | None] = {side: None for side in SIDES}
@@ -142,7 +153,7 @@ class TwinBook:
         elif action == "R":
             self.clear()
         elif action == "T" and not snapshot:
-            self.counters["traded_auction" if chr(record["side"]) == "N" else "traded_sided"] += record["size"]
+            self._trade(record)
         if snapshot:
             effect = Effect()
             if record["flags"] & F_LAST:
@@ -235,19 +246,36 @@ class TwinBook:
             effect.flow.append(("pull", gone.tick, old - executed))
             self._insert(order_id, Order(side, tick, new), effect)
 
+    def _trade(self, record: dict[str, Any]) -> None:
+        side, size = chr(record["side"]), record["size"]
+        self.trade = Trade(record["ts_event"], side, size)
+        self.counters["traded_sided" if side in SIDES else "traded_unsided"] += size
+        if side in SIDES:
+            self.counters["unattributed"] += size
+
     def _fill(self, record: dict[str, Any], effect: Effect) -> None:
-        order = self.orders.get(record["order_id"])
-        price, size, auction = record["price"], record["size"], chr(record["side"]) == "N"
-        if order is None:
-            self.counters["unknown_fill"] += 1
-            tick = None if price == UNDEF_PRICE else tick_of(price, self.tick_int)
-        elif auction or (price != UNDEF_PRICE and tick_of(price, self.tick_int) == order.tick):
-            order.pending_fill += size
-            tick = order.tick
-        else:
+        price, size, side = record["price"], record["size"], chr(record["side"])
+        trade = self.trade
+        if trade is not None and (trade.ts_event != record["ts_event"] or trade.side not in SIDES):
+            trade = None
+        if trade is not None and trade.side == side:
             self.counters["aggressor_fills"] += 1
             return
-        self.counters["filled_auction" if auction else "filled_sided"] += size
+        if trade is None:
+            self.counters["filled_unsided"] += size
+        else:
+            self.counters["filled_sided"] += size
+            before, trade.filled = trade.filled, trade.filled + size
+            beyond = max(trade.filled - trade.size, 0) - max(before - trade.size, 0)
+            self.counters["overfilled"] += beyond
+            self.counters["unattributed"] -= size - beyond
+        order = self.orders.get(record["order_id"])
+        if order is not None:
+            order.pending_fill += size
+            tick: int | None = order.tick
+        else:
+            self.counters["unknown_fill"] += 1
+            tick = None if price == UNDEF_PRICE else tick_of(price, self.tick_int)
         if tick is not None:
             effect.flow.append(("fill", tick, size))
             effect.touched.append(tick)
