@@ -134,8 +134,7 @@ class FileRecords:
     @staticmethod
     def _all(raw_paths: Sequence[Path], symbol: str) -> Iterator[np.ndarray]:
         for path in raw_paths:
-            source = DbnFile(path)
-            for batch in source.batches(source.instrument_ids(symbol)):
+            for batch in DbnFile(path).records_of(symbol):
                 batch.setflags(write=False)
                 yield batch
 

@@ -7,22 +7,38 @@ Every fault of the bytes is a `DataError` that names the file and the record.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import zstandard
 from databento_dbn import Metadata
 
 from vp_engine.errors import DataError
-from vp_engine.feed.records import MBO_BYTES, MBO_DTYPE, MBO_RTYPE, MBO_WORDS, WALK_OK, walk_records_nb
+from vp_engine.feed.records import (
+    MAX_MAPPINGS,
+    MBO_BYTES,
+    MBO_DTYPE,
+    MBO_RTYPE,
+    MBO_WORDS,
+    WALK_HEADER,
+    WALK_OK,
+    walk_records_nb,
+)
+from vp_engine.feed.symbols import Interval, Mapping, SymbolSource, aliases_of, intervals_of, mapping_of
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE_MAGIC = b"\x2a\x4d\x18"  # behind a byte from 0x50 to 0x5f: a zstd frame that holds no data
 _READ_BYTES = 1 << 16  # compressed bytes a step: bounds what one step can expand to
 _BATCH_BYTES = 1 << 20
 PRELUDE_BYTES = 8  # "DBN", version, uint32 length of the metadata
 _MAX_METADATA = 64 << 20
+
+
+def is_zstd(head: bytes) -> bool:
+    """Whether a file that begins with these four bytes is compressed with zstd."""
+    return head == _ZSTD_MAGIC or (head[1:] == _SKIPPABLE_MAGIC and head[0] >> 4 == 5)
 
 
 def _decompressed(source: BinaryIO, path: Path) -> Iterator[bytes]:
@@ -46,7 +62,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
     """Uncompressed pieces of the file, none empty."""
     try:
         with path.open("rb") as source:
-            compressed = source.read(4) == _ZSTD_MAGIC
+            compressed = is_zstd(source.read(4))
             source.seek(0)
             if compressed:
                 yield from (piece for piece in _decompressed(source, path) if piece)
@@ -73,10 +89,18 @@ def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join(held)
 
 
+class Identity(NamedTuple):
+    """Instrument ids of a contract in a file, and where that is said."""
+
+    ids: frozenset[int]
+    source: SymbolSource
+
+
 class DbnFile:
     """One DBN file. Opening reads the metadata alone; `batches` reads the records.
 
-    version: as written in the file. dataset: publisher code ("GLBX.MDP3"). start_ns, end_ns: of the request, UTC.
+    version: as written in the file. dataset: publisher code ("GLBX.MDP3"). start_ns, end_ns: of the request, UTC;
+    end_ns is None where it was open. limit: records that were asked for at most, None without a limit.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,6 +124,7 @@ class DbnFile:
         self.dataset: str = self.metadata.dataset
         self.start_ns: int = self.metadata.start
         self.end_ns: int | None = self.metadata.end
+        self.limit: int | None = self.metadata.limit or None
         self._data_offset = PRELUDE_BYTES + size
 
     def _take(self, pieces: Iterator[bytes], held: bytes, n_bytes: int) -> bytes:
@@ -111,59 +136,82 @@ class DbnFile:
             held += piece
         return held
 
-    def symbol_intervals(self) -> list[tuple[str, int, dt.date, dt.date]]:
-        """(raw symbol, instrument id, first day, day after the last), whichever way round the file maps them."""
-        found = []
-        for name, intervals in self.metadata.mappings.items():
-            for interval in intervals:
-                left, right = str(name), str(interval["symbol"])
-                symbol, number = (left, right) if _is_id(right) else (right, left)
-                if _is_id(number):
-                    found.append(
-                        (symbol, int(number), _as_date(interval["start_date"]), _as_date(interval["end_date"]))
-                    )
-        return found
+    def symbol_intervals(self) -> list[Interval]:
+        """Instrument ids by raw symbol and days, as the metadata says."""
+        return intervals_of(self.metadata)
 
-    def instrument_ids(self, symbol: str, day: dt.date | None = None) -> frozenset[int]:
-        """Ids that mean `symbol` (on `day`, if given). DataError when the file maps other symbols only.
+    def identify(self, symbol: str, day: dt.date | None = None) -> Identity:
+        """Ids that mean `symbol` (on `day`, if given), and how that is known.
 
-        A file without any mapping is accepted if it holds one instrument id, which takes a read of the whole file.
+        DataError when the file names other contracts only. A file that names none is accepted if it holds one
+        instrument id. What the metadata does not say takes a read of the whole file.
         """
         intervals = self.symbol_intervals()
-        if not intervals:
-            seen: set[int] = set()
-            for batch in self.batches():
-                seen.update(np.unique(batch["instrument_id"]).tolist())
-            if len(seen) != 1:
-                raise DataError(
-                    f"{self.path.name}: maps no symbols and holds {len(seen)} instruments, so {symbol} cannot be told"
-                )
-            return frozenset(seen)
-        ids = {
-            number
-            for name, number, first, after in intervals
-            if name == symbol and (day is None or first <= day < after or first == after)
-        }
-        if not ids:
-            there = ", ".join(sorted({name for name, *_ in intervals})[:8])
-            raise DataError(f"{self.path.name}: holds {there}, not {symbol}")
-        return frozenset(ids)
+        ids = {part.instrument_id for part in intervals if part.symbol == symbol and part.covers(day)}
+        if ids:
+            return Identity(frozenset(ids), "metadata")
+        seen, mappings = self._survey()
+        ids = {mapping.instrument_id for mapping in mappings if mapping.symbol == symbol}
+        if ids:
+            return Identity(frozenset(ids), "stream")
+        aliases = aliases_of(self.metadata)
+        if len(seen) == 1 and symbol in {raw for _, raw in aliases} and len({raw for _, raw in aliases}) == 1:
+            return Identity(frozenset(seen), "metadata")
+        names = sorted(
+            {part.symbol for part in intervals} | {part.symbol for part in mappings} | {raw for _, raw in aliases}
+        )
+        if names:
+            raise DataError(f"{self.path.name}: holds {', '.join(names[:8])}, not {symbol}{_continuous_hint(names)}")
+        if len(seen) != 1:
+            raise DataError(
+                f"{self.path.name}: maps no symbols and holds {len(seen)} instruments, so {symbol} cannot be told"
+            )
+        return Identity(frozenset(seen), "assumed")
+
+    def instrument_ids(self, symbol: str, day: dt.date | None = None) -> frozenset[int]:
+        """Ids that mean `symbol` (on `day`, if given). Errors as in `identify`."""
+        return self.identify(symbol, day).ids
+
+    def _survey(self) -> tuple[set[int], list[Mapping]]:
+        """Every instrument id of an MBO record, and every mapping message, of the whole file."""
+        seen: set[int] = set()
+        found: list[Mapping] = []
+        for records, mappings in self._pieces_of_records():
+            seen.update(np.unique(records["instrument_id"]).tolist())
+            found += mappings
+        return seen, found
+
+    def records_of(self, symbol: str) -> Iterator[np.ndarray]:
+        """MBO records (n,) MBO_DTYPE, n > 0, read-only, of one contract. A mapping message holds from its place on:
+        an id that comes to mean the contract is taken, one that comes to mean another is not any more."""
+        ids = set(self._first_ids(symbol))
+        for records, mappings in self._pieces_of_records():
+            first = 0
+            for mapping in mappings:
+                yield from _kept(records[first : mapping.before], ids)
+                first = mapping.before
+                if mapping.symbol == symbol:
+                    ids.add(mapping.instrument_id)
+                else:
+                    ids.discard(mapping.instrument_id)
+            yield from _kept(records[first:], ids)
+
+    def _first_ids(self, symbol: str) -> frozenset[int]:
+        """Ids that mean the contract before any message says so."""
+        identity = self.identify(symbol)
+        return frozenset() if identity.source == "stream" else identity.ids
 
     def batches(self, ids: frozenset[int] | None = None) -> Iterator[np.ndarray]:
         """MBO records (n,) MBO_DTYPE, n > 0, read-only, of the given instrument ids (None: all)."""
-        wanted = None if ids is None else np.array(sorted(ids), np.uint32)
-        for batch in self._mbo_batches():
-            kept = batch
-            if wanted is not None:
-                mask = (
-                    np.isin(batch["instrument_id"], wanted) if wanted.size != 1 else batch["instrument_id"] == wanted[0]
-                )
-                kept = batch if mask.all() else batch[mask]
-            if kept.size:
-                yield kept
+        for records, _ in self._pieces_of_records():
+            if ids is None:
+                if records.size:
+                    yield records
+            else:
+                yield from _kept(records, ids)
 
-    def _mbo_batches(self) -> Iterator[np.ndarray]:
-        """Batches of whole MBO records of every instrument."""
+    def _pieces_of_records(self) -> Iterator[tuple[np.ndarray, list[Mapping]]]:
+        """Whole MBO records of every instrument, piece by piece, each with the mapping messages among them."""
         skip = self._data_offset
         held = b""
         index = 0
@@ -172,34 +220,57 @@ class DbnFile:
                 skipped = min(skip, len(piece))
                 skip -= skipped
                 piece = piece[skipped:]
-            data = held + piece if held else piece
-            records, consumed, seen = self._split(data, index)
-            held = data[consumed:]
-            index += seen
-            if records.size:
-                yield records
-        _, consumed, seen = self._split(held, index)  # the last records may be shorter than ours
+            held = held + piece if held else piece
+            while True:
+                records, mappings, consumed, seen = self._split(held, index)
+                held = held[consumed:]
+                index += seen
+                if records.size or mappings:
+                    yield records, mappings
+                if len(mappings) < MAX_MAPPINGS:
+                    break
+        records, mappings, consumed, seen = self._split(held, index)  # the last records may be shorter than ours
+        if records.size or mappings:
+            yield records, mappings
         if consumed < len(held):
             raise DataError(f"{self.path.name}: ends inside record {index + seen}; fetch the file again")
 
-    def _split(self, data: bytes, index: int) -> tuple[np.ndarray, int, int]:
-        """Whole MBO records in `data`, bytes consumed, records seen."""
+    def _split(self, data: bytes, index: int) -> tuple[np.ndarray, list[Mapping], int, int]:
+        """Whole MBO records in `data`, mapping messages among them, bytes consumed, records seen."""
         n_whole = len(data) // MBO_BYTES
         records = np.frombuffer(data, MBO_DTYPE, n_whole)
         if n_whole and ((records["length"] == MBO_WORDS) & (records["rtype"] == MBO_RTYPE)).all():
-            return records, n_whole * MBO_BYTES, n_whole
+            return records, [], n_whole * MBO_BYTES, n_whole
         out = np.empty((n_whole + 1, MBO_BYTES), np.uint8)
-        status, consumed, seen, kept = walk_records_nb(np.frombuffer(data, np.uint8), out)
+        places = np.empty((MAX_MAPPINGS, 2), np.int64)
+        status, consumed, seen, kept, n_mappings = walk_records_nb(np.frombuffer(data, np.uint8), out, places)
+        if status == WALK_HEADER:
+            raise DataError(
+                f"{self.path.name}: another DBN file begins at record {index + seen}, so files were glued together; "
+                "import them one by one"
+            )
         if status != WALK_OK:
             raise DataError(f"{self.path.name}: record {index + seen} has an impossible length; the file is corrupt")
-        return out[:kept].reshape(-1).view(MBO_DTYPE), consumed, seen
+        found = [mapping_of(data[at : at + 4 * data[at]], before) for at, before in places[:n_mappings].tolist()]
+        kept_records = out[:kept].reshape(-1).view(MBO_DTYPE)
+        return kept_records, [mapping for mapping in found if mapping is not None], consumed, seen
 
 
-def _is_id(text: str) -> bool:
-    """Whether a mapping's side is an instrument id: an unsigned 32-bit number in digits."""
-    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 1 << 32
+def _kept(records: np.ndarray, ids: Collection[int]) -> Iterator[np.ndarray]:
+    """The records of some instrument ids, unless there are none."""
+    if not records.size or not ids:
+        return
+    if len(ids) == 1:
+        mask = records["instrument_id"] == next(iter(ids))
+    else:
+        mask = np.isin(records["instrument_id"], np.array(sorted(ids), np.uint32))
+    kept = records if mask.all() else records[mask]
+    if kept.size:
+        yield kept
 
 
-def _as_date(value: Any) -> dt.date:
-    """A mapping's day, which the decoder gives as a date or as text."""
-    return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value))
+def _continuous_hint(names: Sequence[str]) -> str:
+    """What to ask for instead of a continuous symbol whose contract the file does not name."""
+    if any(name.count(".") == 2 for name in names):
+        return "; a continuous symbol names no contract: ask for raw symbols, or for stype_out=raw_symbol"
+    return ""
