@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from vp_assets.gates import require_admissible
 from vp_assets.settings import Settings
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
 from vp_engine.errors import ConfigError, NotFoundError, VPError
@@ -19,6 +18,7 @@ from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_addr
 from vp_engine.lake.admission import find_no_session
 from vp_engine.lake.books import find_book
 from vp_engine.lake.paths import promoted_serving_dir
+from vp_engine.lake.raw_checks import require_admissible, require_coverage
 from vp_engine.lake.results import ResultsDB
 from vp_engine.signals import load_signals
 from vp_engine.specs import (
@@ -156,6 +156,7 @@ class Chain:
         """The dataset of a pipeline's day."""
         book = self.book(pipeline, day)
         raws = tuple(self.raw(utc_day) for utc_day in book.capture.utc_days())
+        require_coverage(raws, book.capture)
         roots = [raw.manifest.address for raw in raws]
         at = dataset_address(book.config, book.capture, book.address, roots, code_version=BINS_CODE_VERSION)
         return BinsRequest(self.specs.pipelines[pipeline], book.config, book.capture, raws, book, at)

@@ -13,11 +13,9 @@ import pyarrow as pa
 
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import BookError, DataError
-from vp_engine.lake.raw import RawDay, RawManifest
 from vp_engine.schema import BinBlock
 from vp_engine.specs import Capture
 
-MAX_BAD_FLAG_SHARE = 0.01
 MIN_VALID_SHARE = 0.9  # below it a capture is worth a second look; it may hold an auction
 SIGNIFICANCE = 0.05  # of a Holm-adjusted p
 
@@ -37,31 +35,6 @@ class Volumes(NamedTuple):
     def unattributed_share(self) -> float:
         """Share of the sided volume that no resting fill explains."""
         return self.unattributed / max(self.traded, 1)
-
-
-def bad_flag_share(manifest: RawManifest) -> float:
-    """Share of a raw day's records whose receive time the vendor does not trust."""
-    return manifest.n_bad_flags / max(manifest.kept, 1)
-
-
-def require_admissible(day: RawDay) -> RawDay:
-    """The day, or DataError if no chain should start from it."""
-    facts = day.manifest
-    if facts.quarantine is not None:
-        raise DataError(
-            f"{facts.day} (UTC) of {facts.symbol} is in quarantine: {facts.quarantine}; "
-            f"look at it, then `vp admit {facts.day}`"
-        )
-    if not facts.has_snapshot:
-        raise DataError(
-            f"{day.path.name}: has no opening snapshot, so its book would be incomplete; fetch the whole day"
-        )
-    if bad_flag_share(facts) > MAX_BAD_FLAG_SHARE:
-        raise DataError(
-            f"{day.path.name}: {bad_flag_share(facts):.1%} of its records have an untrusted receive time, "
-            f"at most {MAX_BAD_FLAG_SHARE:.0%} may"
-        )
-    return day
 
 
 def volumes(counters: Mapping[str, int]) -> Volumes:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from vp_assets import preview
 from vp_assets.chain import BookRequest
-from vp_assets.gates import MAX_BAD_FLAG_SHARE, MIN_VALID_SHARE, bad_flag_share, volumes
+from vp_assets.gates import MIN_VALID_SHARE, volumes
 from vp_assets.promotion import PromotedSpec
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.order_table import ASK, BID
@@ -25,6 +25,7 @@ from vp_engine.lake.admission import NoSession
 from vp_engine.lake.blocks import open_parquet, read_group
 from vp_engine.lake.paths import GRID_FILE
 from vp_engine.lake.raw import RawManifest
+from vp_engine.lake.raw_checks import MAX_BAD_FLAG_SHARE, bad_flag_share
 from vp_engine.lake.results import rank
 from vp_engine.lake.store import LakePath
 from vp_engine.specs import ExperimentSpec, VPRuntimeConfig
@@ -69,8 +70,8 @@ def _raw_verdict(facts: RawManifest) -> str:
     """Whether chains may start from a raw day, and why not: what its checks say, in a word."""
     if facts.quarantine is not None:
         return f"in quarantine ({facts.quarantine})"
-    if not facts.has_snapshot:
-        return "not usable (no opening snapshot)"
+    if not facts.complete_start:
+        return "not usable (its book is not known from the first record)"
     if bad_flag_share(facts) > MAX_BAD_FLAG_SHARE:
         return f"not usable ({bad_flag_share(facts):.1%} of the receive times are untrusted)"
     return "good"

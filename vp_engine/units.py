@@ -92,3 +92,9 @@ def utc_date(ts_ns: int) -> dt.date:
 def utc_midnight_ns(day: dt.date) -> int:
     """First nanosecond of a UTC day."""
     return datetime_to_ns(dt.datetime.combine(day, dt.time(), tzinfo=UTC))
+
+
+def utc_text(ts_ns: int) -> str:
+    """A UTC instant for people: yyyy-mm-dd hh:mm:ss.mmm."""
+    moment = dt.datetime.fromtimestamp(ts_ns // NS_PER_S, dt.UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{ts_ns % NS_PER_S // NS_PER_MS:03d}"

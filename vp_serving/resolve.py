@@ -23,6 +23,7 @@ from vp_engine.lake import (
 )
 from vp_engine.lake.books import find_book
 from vp_engine.lake.models import StoredModels, open_models
+from vp_engine.lake.raw_checks import require_admissible, require_coverage
 from vp_engine.specs import (
     Capture,
     PipelineSpec,
@@ -200,6 +201,9 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
             f"no raw data of {config.symbol} for {', '.join(absent)} (UTC) in {lake.root}, which "
             f"{capture.dt} {capture.label()[9:]} ET needs; bring it in with `vp import` or `vp sample`"
         )
+    for raw in raws:
+        require_admissible(raw)
+    require_coverage(raws, capture)
     raw_addresses = [raw.manifest.address for raw in raws]
     book = book_address(config, capture, raw_addresses[0], code_version=BOOK_CODE_VERSION)
     address = dataset_address(config, capture, book, raw_addresses, code_version=BINS_CODE_VERSION)

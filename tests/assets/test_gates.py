@@ -20,6 +20,7 @@ from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import BookError, DataError, LakeError
 from vp_engine.lake import Lake, RawDay, open_dataset, paths
 from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.lake.raw_checks import require_admissible
 from vp_engine.lake.results import ResultsDB
 from vp_engine.specs import ServingSpec, dump_yaml, load_yaml_spec
 
@@ -51,12 +52,15 @@ def test_a_sound_day_passes(chain: Chain) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "check", "words"),
-    [({"has_snapshot": False}, "snapshot", "no opening snapshot"), ({"n_bad_flags": 60_000}, "bad_flags", "untrusted")],
+    [
+        ({"complete_start": False}, "snapshot", "not known from its first record"),
+        ({"n_bad_flags": 60_000}, "bad_flags", "untrusted"),
+    ],
 )
 def test_days_that_no_chain_should_start_from(chain: Chain, changes: dict[str, object], check: str, words: str) -> None:
     day = raw_day(chain, **changes)
     with pytest.raises(DataError, match=words):
-        gates.require_admissible(day)
+        require_admissible(day)
     assert failed(checks.raw(KEY, day)) == {check: dg.AssetCheckSeverity.ERROR}
 
 
@@ -76,7 +80,7 @@ def test_volume_is_conserved_exactly_on_the_sample(chain: Chain) -> None:
 
 def test_fills_when_they_exceed_their_trade_then_stop_the_chain_and_fail_the_check(checkpoint: BookCheckpoint) -> None:
     changed = {**checkpoint.counters, "traded_sided": 5_000, "filled_sided": 5_010, "overfilled": 10}
-    broken = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed)
+    broken = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed, checkpoint.first_ns)
     with pytest.raises(DataError, match="day: fills exceed their trades by 10 of 5,000 contracts"):
         gates.require_sound_book(broken, "day")
     assert failed(checks.book(KEY, broken, "not asked")) == {"volume": dg.AssetCheckSeverity.ERROR}
@@ -84,7 +88,7 @@ def test_fills_when_they_exceed_their_trade_then_stop_the_chain_and_fail_the_che
 
 def test_trades_when_they_met_liquidity_that_is_not_shown_then_pass_and_are_told(checkpoint: BookCheckpoint) -> None:
     changed = {**checkpoint.counters, "traded_sided": 5_000, "filled_sided": 4_000, "unattributed": 1_000}
-    implied = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed)
+    implied = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed, checkpoint.first_ns)
     assert gates.require_sound_book(implied, "day") is implied
     (volume,) = [one for one in checks.book(KEY, implied, "not asked") if one.check_name == "volume"]
     assert (volume.passed, volume.metadata["unattributed_share"].value) == (True, 0.2)
@@ -94,14 +98,15 @@ def test_orders_without_size_stop_the_chain(checkpoint: BookCheckpoint) -> None:
     orders = checkpoint.orders.copy()
     orders["size"][0] = 0
     orders["order_id"][1] = orders["order_id"][2]
-    broken = BookCheckpoint(orders, checkpoint.scalars, checkpoint.counters)
+    broken = BookCheckpoint(orders, checkpoint.scalars, checkpoint.counters, checkpoint.first_ns)
     with pytest.raises(BookError, match="2 resting orders"):
         gates.require_sound_book(broken, "day")
     assert failed(checks.book(KEY, broken, "not asked")) == {"depth": dg.AssetCheckSeverity.ERROR}
 
 
 def test_a_crossed_book_only_warns(checkpoint: BookCheckpoint) -> None:
-    crossed = BookCheckpoint(checkpoint.orders, checkpoint.scalars, {**checkpoint.counters, "crossed_events": 3})
+    changed = {**checkpoint.counters, "crossed_events": 3}
+    crossed = BookCheckpoint(checkpoint.orders, checkpoint.scalars, changed, checkpoint.first_ns)
     assert gates.require_sound_book(crossed, "day") is crossed
     assert failed(checks.book(KEY, crossed, "not asked")) == {"crossed": dg.AssetCheckSeverity.WARN}
 
@@ -200,7 +205,7 @@ def test_a_promoted_spec_that_claims_too_much_fails_its_check(world: World, chai
     ("changes", "words"),
     [
         ({}, "good: "),
-        ({"has_snapshot": False}, "not usable (no opening snapshot): "),
+        ({"complete_start": False}, "not usable (its book is not known from the first record): "),
         ({"n_bad_flags": 60_000}, "not usable ("),
         ({"quarantine": "degraded"}, "in quarantine (degraded): "),
     ],

@@ -20,7 +20,8 @@ from vp_engine.stream import stream_events
 EXACT_FIELDS = ("rest_depth", "bid_depth", "ask_depth", "fill_size")
 COUNTERS = (
     "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
-    "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors", "filled_sided",
+    "aggressor_fills", "zero_size_add", "clock_regressions", "sequence_regressions", "maybe_bad_book",
+    "crossed_events", "reanchors", "filled_sided",
     "filled_unsided", "traded_sided", "traded_unsided", "overfilled", "unattributed",
     "events_kept", "snapshot_missing", "snapshot_extra",
     "snapshot_changed",

@@ -16,7 +16,7 @@ import databento_dbn as dbn
 import numpy as np
 from hypothesis import strategies as st
 from twin.book import tick_of
-from twin.records import F_LAST, F_SNAPSHOT, UNDEF_PRICE, make_records
+from twin.records import F_LAST, F_MAYBE_BAD_BOOK, F_SNAPSHOT, UNDEF_PRICE, make_records
 
 BASE_NS = 1_703_505_600_000_000_000  # 2023-12-25 12:00 UTC
 TICK_INT = 250_000_000
@@ -35,6 +35,7 @@ KINDS: dict[str, int] = {
     "aggressor_fill": 2, "unknown_fill": 1, "auction": 2, "cross": 2, "trade_alone": 1, "overfill": 1,
     "add_far": 3, "add_cross": 1, "duplicate_add": 1, "add_zero": 1, "add_undef": 1, "add_no_side": 1,
     "add_off_grid": 1, "late": 1, "clear": 1, "snapshot": 1, "walk": 2, "quotes": 3, "other": 1,
+    "doubted": 1, "repeated": 1,
 }  # fmt: skip
 KIND_NAMES = tuple(KINDS)
 _DRAWN = tuple(name for name, weight in KINDS.items() for _ in range(weight))
@@ -231,6 +232,13 @@ class Player:
             self.quotes(2, flags)
         elif kind == "quotes":
             self.quotes(1, flags)
+        elif kind == "doubted":
+            self.put("A", side, self.next_id, price, part, flags | F_MAYBE_BAD_BOOK)
+            self.resting[self.next_id] = [side, tick, part]
+            self.next_id += 1
+        elif kind == "repeated":
+            self.put("N", "N", 0, UNDEF_PRICE, 0, flags)
+            self.rows[-1]["sequence"] = max(len(self.rows) - b, 0)
         else:
             self.put("N", "N", 0, UNDEF_PRICE, 0, flags)
 

@@ -69,7 +69,8 @@ def test_every_kind_of_record_occurs():
             seen[name] = seen.get(name, 0) + count
     assert all(seen.get(name, 0) > 0 for name in (
         "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
-        "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors", "filled_sided",
+        "aggressor_fills", "zero_size_add", "clock_regressions", "sequence_regressions", "maybe_bad_book",
+        "crossed_events", "reanchors", "filled_sided",
         "filled_unsided", "traded_sided", "traded_unsided", "overfilled", "unattributed",
         "snapshot_missing", "snapshot_extra", "snapshot_changed",
     )), seen  # fmt: skip

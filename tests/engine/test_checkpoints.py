@@ -69,7 +69,7 @@ def test_same_bits_as_a_replay(tmp_path, seed, prefix_ms):
 def test_files_of_equal_books_are_equal(tmp_path):
     """A book loaded and saved again is the same file, and holds no pickle."""
     moves = [
-        move for move in streams.random_moves(5, 600) if streams.kind_of(move) not in ("clear", "snapshot", "walk")
+        move for move in streams.random_moves(8, 600) if streams.kind_of(move) not in ("clear", "snapshot", "walk")
     ]
     stream = streams.play(moves, opening=1, prefix_ms=40_000)
     path = kit.write_file(tmp_path / "day.dbn", kit.header(), stream.records)

@@ -119,7 +119,7 @@ def test_scan_tells_what_is_there(tmp_path: Path) -> None:
     made["flags"][:3] = F_SNAPSHOT
     made["ts_recv"][:3] = START_NS - 5
     info = scan(write(tmp_path / "day.dbn", metadata(), made.tobytes()), SYMBOL)
-    assert info.has_snapshot
+    assert info.complete_start
     assert info.first_ts_ns == START_NS - 5
     assert info.last_ts_ns == START_NS + 9000
     assert info.instrument_ids == (ID,)

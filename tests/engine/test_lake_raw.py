@@ -42,7 +42,7 @@ def test_a_day_comes_in_under_its_name_with_a_manifest(lake, tmp_path, suffix):
     assert (manifest.first_ts_ns, manifest.last_ts_ns) == (DAY_NS, DAY_NS + 99 * 10**9)
     assert manifest.address == sha256_file(file)
     assert manifest.bytes == file.stat().st_size
-    assert manifest.has_snapshot
+    assert manifest.complete_start
     assert manifest.instrument_ids == (42,)
     assert json.loads(done.path.with_name(done.path.name + ".manifest.json").read_text())["source"] == "databento"
     assert find_raw(lake, LOCK, DAY)[:2] == (done.path, manifest)

@@ -147,7 +147,7 @@ def test_a_day_without_a_snapshot(tmp_path):
     assert got.block.bins["book_valid"].all()
     assert got.block.field("rest_depth").sum(axis=1).tolist() == [11.0] * 5 + [12.0] * 15
     assert got.counters["snapshots"] == 0
-    assert not scan(tmp_path / "day.dbn", SYMBOL).has_snapshot
+    assert not scan(tmp_path / "day.dbn", SYMBOL).complete_start
 
 
 def test_a_snapshot_in_mid_session(tmp_path):

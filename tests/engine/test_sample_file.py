@@ -80,7 +80,7 @@ def test_feed_reads_it(info, expected):
     assert np.concatenate(list(file.batches())).tobytes() == expected.tobytes()
     found = scan(info.path, "MNQH6")
     assert found.records == found.kept == info.records
-    assert found.has_snapshot
+    assert found.complete_start
     assert found.n_bad_flags == 0
 
 

@@ -17,11 +17,9 @@ from dagster import PreviewWarning
 
 from vp_assets.chain import Chain
 from vp_assets.gates import (
-    MAX_BAD_FLAG_SHARE,
     MIN_VALID_SHARE,
     SIGNIFICANCE,
     are_contiguous,
-    bad_flag_share,
     bad_orders,
     volumes,
 )
@@ -32,6 +30,7 @@ from vp_engine.book.snapshots import SnapshotDifferences
 from vp_engine.errors import DataError, VPError
 from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
 from vp_engine.lake.admission import NoSession
+from vp_engine.lake.raw_checks import MAX_BAD_FLAG_SHARE, bad_flag_share
 from vp_engine.lake.results import ResultsDB
 from vp_engine.units import utc_date
 
@@ -49,7 +48,7 @@ RAW = (
     Check("condition", "The vendor does not doubt the day, or somebody has admitted it."),
     Check("records", "The file holds records of the locked contract."),
     Check("day", "First and last record lie in the UTC day, in order."),
-    Check("snapshot", "The day opens with a snapshot of the book."),
+    Check("snapshot", "The book is known from the first record: the day opens with a clear or a snapshot."),
     Check("bad_flags", f"At most {MAX_BAD_FLAG_SHARE:.0%} of the records have an untrusted receive time."),
 )
 BOOK = (
@@ -129,7 +128,7 @@ def raw(key: dg.AssetKey, day: RawDay | NoSession) -> Iterator[dg.AssetCheckResu
     yield result("condition", facts.quarantine is None, **{name: word for name, word in said.items() if word})
     yield result("records", 0 < facts.kept <= facts.records, kept=facts.kept, records=facts.records)
     yield result("day", facts.first_ts_ns <= facts.last_ts_ns and utc_date(facts.last_ts_ns) == facts.day)
-    yield result("snapshot", facts.has_snapshot)
+    yield result("snapshot", facts.complete_start)
     share = bad_flag_share(facts)
     yield result("bad_flags", share <= MAX_BAD_FLAG_SHARE, records=facts.n_bad_flags, share=share)
 

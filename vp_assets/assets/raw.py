@@ -8,12 +8,12 @@ import dagster as dg
 from vp_assets.assets import checks
 from vp_assets.assets.common import OWNERS, RAW_GROUP, RAW_POOL, Built, Events
 from vp_assets.chain import Chain
-from vp_assets.gates import require_admissible
 from vp_assets.partitions import every_day, require_key
 from vp_assets.resources import Databento
 from vp_assets.streams import NewRawDay
 from vp_engine.lake import RawDay, find_raw
 from vp_engine.lake.admission import NoSession, admit_raw, find_no_session
+from vp_engine.lake.raw_checks import require_admissible
 from vp_engine.units import parse_date
 
 KEY = dg.AssetKey("raw_dbn")

@@ -11,7 +11,7 @@ from vp_assets.cli import live, vendor
 from vp_assets.cli.common import Session, command, count, size, table
 
 if TYPE_CHECKING:
-    from vp_engine.lake.raw import Imported
+    from vp_engine.lake.raw import Imported, RawManifest
 
 PANEL = "Days"
 
@@ -116,7 +116,7 @@ def _show(session: Session, title: str, taken: list[Imported]) -> None:
         )
         for item in taken:
             facts = item.manifest
-            note = "was there" if item.hit else ("new" if facts.has_snapshot else "new, no opening snapshot")
+            note = "was there" if item.hit else ("new" if facts.complete_start else "new, not usable: it starts late")
             shown.add_row(
                 str(facts.day),
                 facts.symbol,
@@ -127,5 +127,20 @@ def _show(session: Session, title: str, taken: list[Imported]) -> None:
                 note,
             )
         console.print(shown)
+        for item in taken:
+            _say_findings(console, item.manifest)
 
     session.finish(data, render)
+
+
+def _say_findings(console: Any, facts: RawManifest) -> None:
+    """What a person should know of a day before building on it: a part of a day, signs of faults, quarantine."""
+    from vp_engine.units import NS_PER_DAY, utc_text
+
+    first_ns, last_ns = facts.coverage_start_ns, facts.coverage_end_ns
+    if first_ns is not None and last_ns is not None and last_ns - first_ns < NS_PER_DAY:
+        console.print(f"{facts.day} covers {utc_text(first_ns)} to {utc_text(last_ns)} UTC, not the whole day.")
+    for line in facts.integrity.lines():
+        console.print(f"{facts.day}: {line}.")
+    if facts.quarantine is not None:
+        console.print(f"{facts.day} is in quarantine; look at it, then release it with: vp admit {facts.day}")

@@ -159,4 +159,4 @@ def _standing(facts: RawManifest) -> str:
         return f"quarantined: {facts.quarantine}"
     if facts.admitted is not None:
         return facts.admitted
-    return "" if facts.has_snapshot else "no opening snapshot"
+    return "" if facts.complete_start else "book not known from the first record"

@@ -34,12 +34,16 @@ _META = b"spymaster.book"
 
 
 class BookCheckpoint:
-    """orders: (n,) structured, by rising order id; scalars and counters by name."""
+    """orders: (n,) structured, by rising order id; scalars, counters and the first time of each fault (ns UTC, 0 for
+    never) by name."""
 
-    def __init__(self, orders: np.ndarray, scalars: dict[str, int], counters: dict[str, int]) -> None:
+    def __init__(
+        self, orders: np.ndarray, scalars: dict[str, int], counters: dict[str, int], first_ns: dict[str, int]
+    ) -> None:
         self.orders = orders
         self.scalars = scalars
         self.counters = counters
+        self.first_ns = first_ns
 
     @classmethod
     def of(cls, book: BookState) -> BookCheckpoint:
@@ -49,6 +53,7 @@ class BookCheckpoint:
             np.sort(resting, order="order_id"),
             dict(zip(SCALAR_NAMES, book.scalars.tolist(), strict=True)),
             dict(zip(COUNTER_NAMES, book.counters.tolist(), strict=True)),
+            dict(zip(COUNTER_NAMES, book.first_ns.tolist(), strict=True)),
         )
 
     @property
@@ -72,12 +77,13 @@ class BookCheckpoint:
         copy_orders_nb(self.orders, book.orders)
         book.scalars[:] = [self.scalars[name] for name in SCALAR_NAMES]
         book.counters[:] = [self.counters[name] for name in COUNTER_NAMES]
+        book.first_ns[:] = [self.first_ns[name] for name in COUNTER_NAMES]
         if self.scalars["anchored"]:
             lay_slots(book, self.scalars["anchor"])
         return book
 
     def _facts(self) -> dict[str, Any]:
-        return {"scalars": self.scalars, "counters": self.counters}
+        return {"scalars": self.scalars, "counters": self.counters, "first_ns": self.first_ns}
 
     def _digest(self) -> str:
         """Of all that the book is: kernels trust what they are given, so a file answers for its own bytes."""
@@ -109,6 +115,7 @@ class BookCheckpoint:
                 orders,
                 {name: int(meta["scalars"][name]) for name in SCALAR_NAMES},
                 {name: int(meta["counters"][name]) for name in COUNTER_NAMES},
+                {name: int(meta["first_ns"][name]) for name in COUNTER_NAMES},
             )
             if meta["sha256"] != made._digest():
                 raise ValueError("its bytes have changed")

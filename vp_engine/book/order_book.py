@@ -24,11 +24,15 @@ from vp_engine.book.state import (
     FILLED_SIDED,
     FILLED_UNSIDED,
     IN_SNAPSHOT,
+    LAST_PUBLISHER,
+    LAST_SEQUENCE,
+    MAYBE_BAD_BOOK,
     N_ORDERS,
     NO_SIDE,
     OFF_GRID,
     OVERFILLED,
     RESTATING,
+    SEQUENCE_REGRESSIONS,
     SNAPSHOT_NS,
     SNAPSHOTS,
     TRADE_LEFT,
@@ -43,7 +47,7 @@ from vp_engine.book.state import (
     UNKNOWN_MODIFY,
     ZERO_SIZE_ADD,
 )
-from vp_engine.feed.records import F_LAST, F_SNAPSHOT
+from vp_engine.feed.records import F_LAST, F_MAYBE_BAD_BOOK, F_SNAPSHOT
 from vp_engine.jit import inlined, kernel
 from vp_engine.units import UNDEF_PRICE
 
@@ -56,6 +60,14 @@ FLOW_ADD, FLOW_PULL, FLOW_FILL, NO_FLOW = 0, 1, 2, -1
 MAX_EFFECTS = 2
 
 DEPTH_BELOW_ZERO = -1  # code of apply_nb; others are a number of effects
+
+
+@inlined
+def fault_nb(counters, first_ns, scalars, which, amount):
+    """Count a fault, and note when it was first seen."""
+    if counters[which] == 0:
+        first_ns[which] = scalars[CLOCK_NS]
+    counters[which] += amount
 
 
 @inlined
@@ -79,19 +91,19 @@ def take_out_nb(orders, depth, scalars, at):
 
 
 @inlined
-def add_nb(orders, depth, scalars, counters, record, side, tick, effects):
+def add_nb(orders, depth, scalars, counters, first_ns, record, side, tick, effects):
     """A new order; an id already resting is replaced."""
     if side == EMPTY:
-        counters[NO_SIDE] += 1
+        fault_nb(counters, first_ns, scalars, NO_SIDE, 1)
         return 0
     size = np.int64(record.size)
     if size == 0:
-        counters[ZERO_SIZE_ADD] += 1
+        fault_nb(counters, first_ns, scalars, ZERO_SIZE_ADD, 1)
         return 0
     n = 0
     at = find_nb(orders, record.order_id)
     if at != NOT_FOUND:
-        counters[DUPLICATE_ADD] += 1
+        fault_nb(counters, first_ns, scalars, DUPLICATE_ADD, 1)
         n = put_effect_nb(
             effects, n, orders[at].tick, np.int64(orders[at].side), NO_FLOW, 0, -np.int64(orders[at].size)
         )
@@ -165,7 +177,7 @@ def trade_nb(scalars, counters, record):
 
 
 @inlined
-def fill_nb(orders, scalars, counters, record, tick, effects):
+def fill_nb(orders, scalars, counters, first_ns, record, tick, effects):
     """An execution of a resting order: names what the following C or M of the same order takes out.
 
     It belongs to the last trade of the same ts_event. A fill on that trade's own side is the aggressor's report of its
@@ -181,7 +193,8 @@ def fill_nb(orders, scalars, counters, record, tick, effects):
         explained = min(size, scalars[TRADE_LEFT])
         scalars[TRADE_LEFT] -= explained
         counters[UNATTRIBUTED] -= explained
-        counters[OVERFILLED] += size - explained
+        if size > explained:
+            fault_nb(counters, first_ns, scalars, OVERFILLED, size - explained)
         counters[FILLED_SIDED] += size
     else:
         counters[FILLED_UNSIDED] += size
@@ -191,14 +204,14 @@ def fill_nb(orders, scalars, counters, record, tick, effects):
         tick = orders[at].tick
         side = np.int64(orders[at].side)
     else:
-        counters[UNKNOWN_FILL] += 1
+        fault_nb(counters, first_ns, scalars, UNKNOWN_FILL, 1)
         if record.price == UNDEF_PRICE:
             return 0
     return put_effect_nb(effects, 0, tick, side, FLOW_FILL, size, 0)
 
 
 @inlined
-def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
+def change_book_nb(orders, depth, scalars, counters, first_ns, record, tick_int, effects):
     """Do what the record's action says; returns a number of effects or a code below zero."""
     action = record.action
     if action == ACT_TRADE:
@@ -208,7 +221,7 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
     if action == ACT_CANCEL:
         at = find_nb(orders, record.order_id)
         if at == NOT_FOUND:
-            counters[UNKNOWN_CANCEL] += 1
+            fault_nb(counters, first_ns, scalars, UNKNOWN_CANCEL, 1)
             return 0
         return cancel_nb(orders, depth, scalars, at, np.int64(record.size), effects)
     side = side_of_nb(record)
@@ -217,20 +230,36 @@ def change_book_nb(orders, depth, scalars, counters, record, tick_int, effects):
     tick = below + (1 if 2 * rest >= tick_int else 0)  # floor(price/tick + 1/2) without a sum that could overflow
     if action in (ACT_ADD, ACT_MODIFY):
         if record.price == UNDEF_PRICE:
-            counters[UNDEF] += 1
+            fault_nb(counters, first_ns, scalars, UNDEF, 1)
             return 0
-        counters[OFF_GRID] += rest != 0
+        if rest != 0:
+            fault_nb(counters, first_ns, scalars, OFF_GRID, 1)
         at = find_nb(orders, record.order_id) if action == ACT_MODIFY else NOT_FOUND
         if at != NOT_FOUND:
             return modify_nb(orders, depth, scalars, record, at, side, tick, effects)
-        counters[UNKNOWN_MODIFY] += action == ACT_MODIFY
-        return add_nb(orders, depth, scalars, counters, record, side, tick, effects)
+        if action == ACT_MODIFY:
+            fault_nb(counters, first_ns, scalars, UNKNOWN_MODIFY, 1)
+        return add_nb(orders, depth, scalars, counters, first_ns, record, side, tick, effects)
     if action == ACT_FILL and (record.flags & F_SNAPSHOT) == 0:
-        return fill_nb(orders, scalars, counters, record, tick, effects)
+        return fill_nb(orders, scalars, counters, first_ns, record, tick, effects)
     if action == ACT_CLEAR:
         counters[CLEARS] += 1
         clear_nb(orders, depth, scalars)
     return 0
+
+
+@inlined
+def watch_sequence_nb(scalars, counters, first_ns, record):
+    """Count a record whose sequence number lies before one that its publisher has sent already: a repeated part of the
+    day. 0 is no number. Publishers that alternate have numbers of their own and are not compared."""
+    sequence = np.int64(record.sequence)
+    if sequence == 0:
+        return
+    if scalars[LAST_PUBLISHER] == record.publisher_id and sequence < scalars[LAST_SEQUENCE]:
+        fault_nb(counters, first_ns, scalars, SEQUENCE_REGRESSIONS, 1)
+    else:
+        scalars[LAST_SEQUENCE] = sequence
+        scalars[LAST_PUBLISHER] = record.publisher_id
 
 
 @inlined
@@ -254,7 +283,7 @@ def snapshot_edge_nb(scalars, record):
 
 
 @inlined
-def apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects):
+def apply_nb(orders, depth, scalars, counters, first_ns, record, ts_ns, tick_int, effects):
     """Move the book by one record at clock time `ts_ns`; a snapshot that ended before it must be closed already.
 
     Returns how many rows of `effects` (MAX_EFFECTS, 5) int64 were written (0 for snapshot records, which are no
@@ -262,8 +291,13 @@ def apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects)
     """
     snapshot = (record.flags & F_SNAPSHOT) != 0
     last = (record.flags & F_LAST) != 0
-    counters[CLOCK_REGRESSIONS] += record_time_nb(record) < ts_ns
     scalars[CLOCK_NS] = ts_ns
+    if record_time_nb(record) < ts_ns:
+        fault_nb(counters, first_ns, scalars, CLOCK_REGRESSIONS, 1)
+    if not snapshot:
+        watch_sequence_nb(scalars, counters, first_ns, record)
+    if (record.flags & F_MAYBE_BAD_BOOK) != 0:
+        fault_nb(counters, first_ns, scalars, MAYBE_BAD_BOOK, 1)
     scalars[EVENT_ID] += 1
     if snapshot and scalars[IN_SNAPSHOT] == 0:  # a snapshot says anew all that rests
         clear_nb(orders, depth, scalars)
@@ -271,12 +305,13 @@ def apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects)
         scalars[RESTATING] = 1
         scalars[SNAPSHOT_NS] = ts_ns
         counters[SNAPSHOTS] += 1
-    n = change_book_nb(orders, depth, scalars, counters, record, tick_int, effects)
+    n = change_book_nb(orders, depth, scalars, counters, first_ns, record, tick_int, effects)
     if snapshot:
         if last:
             scalars[IN_SNAPSHOT] = 0
         return min(n, 0)
-    counters[CROSSED] += last and quoted_nb(scalars) and scalars[BEST_BID_KEY] + scalars[BEST_ASK_KEY] >= 0
+    if last and quoted_nb(scalars) and scalars[BEST_BID_KEY] + scalars[BEST_ASK_KEY] >= 0:
+        fault_nb(counters, first_ns, scalars, CROSSED, 1)
     return n
 
 

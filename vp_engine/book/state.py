@@ -18,22 +18,25 @@ from vp_engine.book.order_table import new_order_table
 # Scalars of a book, by index.
 (
     CLOCK_NS, N_ORDERS, BEST_BID_KEY, BEST_ASK_KEY, ANCHOR, ANCHORED, IN_SNAPSHOT, SNAPSHOT_NS, EVENT_ID, RESTATING,
-    TRADE_NS, TRADE_SIDE, TRADE_LEFT,
-) = range(13)  # fmt: skip
+    TRADE_NS, TRADE_SIDE, TRADE_LEFT, LAST_SEQUENCE, LAST_PUBLISHER,
+) = range(15)  # fmt: skip
 SCALAR_NAMES = (
     "clock_ns", "n_orders", "best_bid_key", "best_ask_key", "anchor", "anchored", "in_snapshot", "snapshot_ns",
     "event_id", "restating", "trade_ns", "trade_side", "trade_left",
+    "last_sequence", "last_publisher",
 )  # fmt: skip
 COUNTER_NAMES = (
     "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",
-    "aggressor_fills", "zero_size_add", "clock_regressions", "crossed_events", "reanchors",
+    "aggressor_fills", "zero_size_add", "clock_regressions", "sequence_regressions", "crossed_events",
+    "maybe_bad_book", "reanchors",
     "filled_sided", "filled_unsided", "traded_sided", "traded_unsided", "overfilled", "unattributed",
     "snapshots", "clears",
     "snapshot_missing", "snapshot_extra", "snapshot_changed",
 )  # fmt: skip
 (
     OFF_GRID, UNDEF, NO_SIDE, DUPLICATE_ADD, UNKNOWN_MODIFY, UNKNOWN_CANCEL, UNKNOWN_FILL,
-    AGGRESSOR_FILLS, ZERO_SIZE_ADD, CLOCK_REGRESSIONS, CROSSED, REANCHORS,
+    AGGRESSOR_FILLS, ZERO_SIZE_ADD, CLOCK_REGRESSIONS, SEQUENCE_REGRESSIONS, CROSSED,
+    MAYBE_BAD_BOOK, REANCHORS,
     FILLED_SIDED, FILLED_UNSIDED, TRADED_SIDED, TRADED_UNSIDED, OVERFILLED, UNATTRIBUTED,
     SNAPSHOTS, CLEARS,
     SNAPSHOT_MISSING, SNAPSHOT_EXTRA, SNAPSHOT_CHANGED,
@@ -44,12 +47,14 @@ NO_TRADE_NS = -1  # `trade_ns` before the first trade
 
 
 class BookState(NamedTuple):
-    """orders: ORDER_DTYPE (capacity,); depth: int64 (2, n_slots), bids first; scalars, counters: int64."""
+    """orders: ORDER_DTYPE (capacity,); depth: int64 (2, n_slots), bids first; scalars, counters: int64; first_ns:
+    int64, when each counter of a fault was first raised, 0 for never."""
 
     orders: np.ndarray
     depth: np.ndarray
     scalars: np.ndarray
     counters: np.ndarray
+    first_ns: np.ndarray
 
 
 def new_book(n_slots: int, n_orders: int = 0) -> BookState:
@@ -61,5 +66,6 @@ def new_book(n_slots: int, n_orders: int = 0) -> BookState:
         new_order_table(n_orders),
         np.zeros((2, n_slots), np.int64),
         scalars,
+        np.zeros(len(COUNTER_NAMES), np.int64),
         np.zeros(len(COUNTER_NAMES), np.int64),
     )

@@ -94,7 +94,8 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
     Returns (code, next record): STOPPED at the limit, OUT_OF_RECORDS, GROW_TABLE, LAY_SLOTS and SNAPSHOT_EDGE before
     that record, BAD_DEPTH at it. The state is taken apart once: a field of a tuple costs counting at every use.
     """
-    orders, depth, scalars, counters = ticks.book.orders, ticks.book.depth, ticks.book.scalars, ticks.book.counters
+    orders, depth, scalars = ticks.book.orders, ticks.book.depth, ticks.book.scalars
+    counters, first_ns = ticks.book.counters, ticks.book.first_ns
     sums, gain, rates = ticks.kinetics.sums, ticks.kinetics.gain, ticks.kinetics.rates
     clock, powers = ticks.kinetics.clock, ticks.kinetics.powers
     touched, awake, moved = ticks.kinetics.touched, ticks.kinetics.awake, ticks.kinetics.moved
@@ -116,7 +117,7 @@ def consume_nb(records, first, limit_ns, tick_int, ticks):
             return SNAPSHOT_EDGE, at
         if full_nb(orders, scalars):
             return GROW_TABLE, at
-        n_effects = apply_nb(orders, depth, scalars, counters, record, ts_ns, tick_int, effects)
+        n_effects = apply_nb(orders, depth, scalars, counters, first_ns, record, ts_ns, tick_int, effects)
         if n_effects == DEPTH_BELOW_ZERO:
             return BAD_DEPTH, at
         tally[BIN_EVENTS] += 1

@@ -29,7 +29,7 @@ VIEWS = ("days", "datasets", "bins", "grid", "runs_meta", "runs", "best", "servi
 _TEXT, _INT = pa.string(), pa.int64()
 _DAYS = pa.schema(
     [("day", pa.date32()), ("symbol", _TEXT), ("source", _TEXT), ("dataset", _TEXT), ("records", _INT), ("kept", _INT),
-     ("first_ts_ns", _INT), ("last_ts_ns", _INT), ("has_snapshot", pa.bool_()), ("n_bad_flags", _INT),
+     ("first_ts_ns", _INT), ("last_ts_ns", _INT), ("complete_start", pa.bool_()), ("n_bad_flags", _INT),
      ("dbn_version", _INT), ("condition", _TEXT), ("quarantine", _TEXT), ("admitted", _TEXT), ("bytes", _INT),
      ("address", _TEXT), ("path", _TEXT)]
 )  # fmt: skip

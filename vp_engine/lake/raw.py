@@ -12,20 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from vp_engine.errors import ConfigError, DataError, LakeError, VPError
 from vp_engine.feed import scan
+from vp_engine.feed.dbn import is_zstd
+from vp_engine.integrity import Integrity, examine, fitting_tick
 from vp_engine.lake import paths
 from vp_engine.lake.manifests import FILES, FileSum, files_entry, listed, unsealed
 from vp_engine.lake.store import Lake, LakePath, beside
 from vp_engine.schema import SCHEMA_VERSION
 from vp_engine.specs.base import SpecModel
 from vp_engine.specs.runtime import VPRuntimeConfig
-from vp_engine.units import NS_PER_S, utc_date, utc_midnight_ns
+from vp_engine.units import NS_PER_DAY, NS_PER_S, dollars, utc_date, utc_midnight_ns
 
 SOURCES = ("databento", "synthetic")  # where a day is looked for, in this order; others follow by name
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _LATENESS_NS = 5 * NS_PER_S  # a day is cut by receive time: its first event may be this much older
 _DATE = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
 
@@ -47,9 +48,14 @@ class RawManifest(SpecModel):
     kept: int
     first_ts_ns: int
     last_ts_ns: int
-    has_snapshot: bool
+    coverage_start_ns: int | None = None  # what the file holds whole of its day; None for a day of an older version
+    coverage_end_ns: int | None = None
+    complete_start: bool = Field(validation_alias=AliasChoices("complete_start", "has_snapshot"))
     n_bad_flags: int
     instrument_ids: tuple[int, ...]
+    symbol_source: str | None = None  # where the file says which instrument is the contract
+    faults: dict[str, int] = Field(default_factory=dict)  # signs of faults by counter, see vp_engine.integrity
+    faults_first_ns: dict[str, int] = Field(default_factory=dict)  # when each was first seen
     condition: str | None = None  # the vendor's word on the day, where it was asked
     counted: str | None = None  # which of the file's records are those that the vendor counts, where it was asked
     quarantine: str | None = None  # why nothing may be built on the day until somebody admits it
@@ -59,6 +65,11 @@ class RawManifest(SpecModel):
     def address(self) -> str:
         """Address of the file: the sha256 of its bytes."""
         return self.sha256
+
+    @property
+    def integrity(self) -> Integrity:
+        """Signs of faults that were seen when the file came in."""
+        return Integrity(self.kept, self.faults, self.faults_first_ns)
 
 
 class RawDay(NamedTuple):
@@ -117,7 +128,8 @@ def import_raw(
         if on_progress is not None:
             on_progress("scan")
         manifest = _admit(staged, file.name, config, source, day, condition)
-        manifest = manifest.model_copy(update={"quarantine": quarantine, "counted": counted})
+        doubt = manifest.integrity.doubt()
+        manifest = manifest.model_copy(update={"quarantine": quarantine or doubt, "counted": counted})
         target = folder / manifest.file
         if replace:  # what is replaced may be damaged
             _remove(lake, target)
@@ -143,6 +155,13 @@ def _admit(
         raise type(error)(str(error).replace(str(copy), name).replace(copy.name, name)) from None
     if info.dataset != config.dataset:
         raise DataError(f"{name}: is of dataset {info.dataset}, the instrument's is {config.dataset}")
+    fitting = fitting_tick(info.prices, config.tick_int)
+    if fitting is not None:
+        raise DataError(
+            f"{name}: prices lie {dollars(fitting):g} apart, the lock's `tick_size` is {config.tick_size:g}; "
+            f"set it to {dollars(fitting):g}"
+        )
+    integrity = examine(copy, config)
     held = utc_date(info.last_ts_ns)
     if info.first_ts_ns < utc_midnight_ns(held) - _LATENESS_NS:
         raise DataError(f"{name}: holds {utc_date(info.first_ts_ns)} to {held}, a raw file is one UTC day")
@@ -152,7 +171,7 @@ def _admit(
     if dated and dated[1] != f"{held:%Y%m%d}":
         raise DataError(f"{name}: holds records of {held}, not of the day in its name")
     with copy.open("rb") as head:
-        compressed = head.read(4) == _ZSTD_MAGIC
+        compressed = is_zstd(head.read(4))
     return RawManifest(
         file=paths.raw_path(config, held, source, compressed).name,
         sha256=info.sha256,
@@ -166,9 +185,14 @@ def _admit(
         kept=info.kept,
         first_ts_ns=info.first_ts_ns,
         last_ts_ns=info.last_ts_ns,
-        has_snapshot=info.has_snapshot,
+        coverage_start_ns=max(info.coverage_start_ns, utc_midnight_ns(held)),
+        coverage_end_ns=min(info.coverage_end_ns, utc_midnight_ns(held) + NS_PER_DAY),
+        complete_start=info.complete_start,
         n_bad_flags=info.n_bad_flags,
         instrument_ids=info.instrument_ids,
+        symbol_source=info.symbol_source,
+        faults=integrity.counts,
+        faults_first_ns=integrity.first_ns,
         condition=condition,
     )
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from twin.records import F_LAST, F_SNAPSHOT, UNDEF_PRICE
+from twin.records import F_LAST, F_MAYBE_BAD_BOOK, F_SNAPSHOT, UNDEF_PRICE
 
 SIDES = ("B", "A")
 
@@ -55,6 +55,7 @@ class TwinBook:
         self.levels: dict[str, dict[int, int]] = {side: {} for side in SIDES}
         self.counters: Counter[str] = Counter()
         self.trade: Trade | None = None
+        self.last_sequence: tuple[int, int] = (0, 0)  # publisher and its highest number
         self.snapshot_ts: int | None = None  # time of the snapshot under way
         self.carried: dict[int, Order] = {}  # what rested when it began
         self._best: dict[str, int | None] = {side: None for side in SIDES}
@@ -140,6 +141,10 @@ class TwinBook:
         snapshot = bool(record["flags"] & F_SNAPSHOT)
         if snapshot and self.snapshot_ts is None:
             self.begin_snapshot(ts)
+        if not snapshot:
+            self._watch_sequence(record["publisher_id"], record["sequence"])
+        if record["flags"] & F_MAYBE_BAD_BOOK:
+            self.counters["maybe_bad_book"] += 1
         action = chr(record["action"])
         effect = Effect()
         if action == "A":
@@ -163,6 +168,15 @@ class TwinBook:
             if bid is not None and ask is not None and bid >= ask:
                 self.counters["crossed_events"] += 1
         return effect
+
+    def _watch_sequence(self, publisher: int, sequence: int) -> None:
+        if sequence == 0:
+            return
+        last_publisher, last = self.last_sequence
+        if publisher == last_publisher and sequence < last:
+            self.counters["sequence_regressions"] += 1
+        else:
+            self.last_sequence = (publisher, sequence)
 
     def _tick(self, price_int: int) -> int:
         if price_int % self.tick_int:

@@ -11,6 +11,7 @@ import numpy as np
 
 F_LAST = 128
 F_SNAPSHOT = 32
+F_MAYBE_BAD_BOOK = 4
 UNDEF_PRICE = 2**63 - 1
 
 MBO_DTYPE = np.dtype(
@@ -35,7 +36,7 @@ MBO_DTYPE = np.dtype(
 
 
 def make_records(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
-    """Records from mappings with ts, action, side, order_id, price, size, flags; the rest is filled in.
+    """Records from mappings with ts, action, side, order_id, price, size, flags, maybe sequence; the rest is filled in.
 
     `ts` is the event clock: it becomes ts_recv of a snapshot record (whose ts_event lies hours before), ts_event of
     any other (received a little later).
@@ -50,7 +51,7 @@ def make_records(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
         record["ts_recv"] = row["ts"] if snapshot else row["ts"] + 20_000
         record["order_id"], record["price"], record["size"] = row["order_id"], row["price"], row["size"]
         record["flags"], record["action"], record["side"] = row["flags"], ord(row["action"]), ord(row["side"])
-        record["sequence"] = i + 1
+        record["sequence"] = row.get("sequence", i + 1)
     return out
 
 
