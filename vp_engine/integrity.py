@@ -66,7 +66,7 @@ class Integrity(NamedTuple):
         return self.counts.get(sign.counter, 0) > max(sign.at_least, sign.share * self.n_records)
 
     def _line(self, sign: Sign) -> str:
-        return f"{self.counts[sign.counter]:,} {sign.words}, first at {utc_text(self.first_ns[sign.counter])} UTC"
+        return f"{sign.words}: {self.counts[sign.counter]:,}, first at {utc_text(self.first_ns[sign.counter])} UTC"
 
 
 def of_counters(counters: Mapping[str, int], first_ns: Mapping[str, int], n_records: int) -> Integrity:

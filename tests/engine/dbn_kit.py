@@ -27,8 +27,12 @@ def header(
     schema: str | None = "mbo",
     day_ns: int = BASE_NS,
     by_id: bool = False,
+    dataset: str = "GLBX.MDP3",
+    end_ns: int | None = None,
+    limit: int | None = None,
 ) -> bytes:
-    """Metadata of the UTC day that holds `day_ns`, mapping raw symbols to ids (`by_id`: the other way round)."""
+    """Metadata of the UTC day that holds `day_ns`, mapping raw symbols to ids (`by_id`: the other way round). end_ns:
+    end of the request, the day's if None; limit: records asked for at most."""
     midnight = day_ns // DAY_NS * DAY_NS
     day = dt.datetime.fromtimestamp(midnight // 10**9, dt.UTC).date()
     mapped = []
@@ -41,8 +45,9 @@ def header(
     )
     return bytes(
         dbn.Metadata(
-            dataset="GLBX.MDP3", start=midnight, end=midnight + DAY_NS, stype_in=kinds[0], stype_out=kinds[1],
-            schema=None if schema is None else dbn.Schema(schema), symbols=[], mappings=mapped, version=version,
+            dataset=dataset, start=midnight, end=end_ns or midnight + DAY_NS, limit=limit, stype_in=kinds[0],
+            stype_out=kinds[1], schema=None if schema is None else dbn.Schema(schema), symbols=[],
+            mappings=mapped, version=version,
         ).encode()
     )  # fmt: skip
 
@@ -54,6 +59,19 @@ def other(kind: str, instrument_id: int = INSTRUMENT_ID) -> bytes:
     record[0], record[1] = size // 4, rtype
     record[4:8] = np.frombuffer(np.uint32(instrument_id).tobytes(), np.uint8)
     return record.tobytes()
+
+
+def mapping(symbol: str, instrument_id: int, *, asked: str | None = None, version: int = 3) -> bytes:
+    """A SymbolMappingMsg as the live gateway sends it: from here on the id means the symbol. asked: what was subscribed
+    to, the symbol itself if None."""
+    names = [name.encode() for name in (asked or symbol, symbol)]
+    if version == 1:
+        body = b"".join(name.ljust(22, b"\0") for name in names) + bytes(4)
+    else:
+        body = b"".join(bytes([1]) + name.ljust(71, b"\0") for name in names)
+    size = 16 + len(body) + 16
+    head = bytes([size // 4, 22]) + (1).to_bytes(2, "little") + instrument_id.to_bytes(4, "little")
+    return head + BASE_NS.to_bytes(8, "little") + body + bytes(16)
 
 
 def of_instrument(records: np.ndarray, instrument_id: int) -> np.ndarray:
