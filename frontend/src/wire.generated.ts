@@ -190,7 +190,7 @@ export interface GridUpdate {
   best_ask_price_int: string;
   /** 1 when both sides quote, bid < ask, and no snapshot is under way */
   book_valid: boolean;
-  /** T records in the bin */
+  /** trades in the bin that have an aggressor */
   trade_count: number;
   /** contracts traded by buying aggressors */
   buy_volume: number;
