@@ -22,17 +22,12 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import caching
-from numba.core import config as _config
 
-numba_config: Any = _config  # its fields are set at run time, unknown to type checkers
-_caching: Any = caching
-_Locator: Any = caching._CacheLocator
+from vp_engine.numba_internals import OTHER_LOCATORS, CacheLocator, IndexDataCacheFile, numba_config
 
 PACKAGE = Path(__file__).parent
 KEPT = 3  # states of one source: the present one and those of the branches one goes back to
 _REACHED = re.compile(rb"\bvp_engine(?:\.\w+)+")
-_OTHERS = "InTreeCacheLocator,UserWideCacheLocator,IPythonCacheLocator,ZipCacheLocator"  # numba's own, for the rest
 
 
 @functools.cache
@@ -101,7 +96,7 @@ def prune(folder: Path, kept: int = KEPT) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-class KernelLocator(_Locator):  # type: ignore[misc]
+class KernelLocator(CacheLocator):  # type: ignore[misc]
     """Numba's question where to keep a function, answered for this package and for sources that use it."""
 
     def __init__(self, py_func: Any, source: Path) -> None:
@@ -144,5 +139,5 @@ def _own_name(self: Any, number: int) -> str:
 
 def use_kernel_cache() -> None:
     """Make numba ask here; must run before the first kernel is imported."""
-    numba_config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__},{_OTHERS}"
-    _caching.IndexDataCacheFile._data_name = _own_name
+    numba_config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__},{OTHER_LOCATORS}"
+    IndexDataCacheFile._data_name = _own_name

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
-_item_pointer: Any = cgutils.get_item_pointer
+from vp_engine.numba_internals import item_pointer
+
 _READ, _KEEP, _DATA = 0, 3, 1  # for reading, in every level of cache, data rather than code
 
 
@@ -19,7 +20,7 @@ def _prefetch(typing_context: Any, values: Any, index: Any) -> Any:
         kind = signature.args[0]
         array = context.make_array(kind)(context, builder, arguments[0])
         at = context.cast(builder, arguments[1], signature.args[1], types.intp)
-        item = _item_pointer(context, builder, kind, array, [at], wraparound=False)
+        item = item_pointer(context, builder, kind, array, [at], wraparound=False)
         address = builder.bitcast(item, ir.IntType(8).as_pointer())
         int32 = ir.IntType(32)
         hint = builder.module.declare_intrinsic(

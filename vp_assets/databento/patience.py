@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 import requests
 import tenacity
-from databento.common.error import BentoClientError, BentoError, BentoHttpError, BentoServerError
+from databento import BentoClientError, BentoError, BentoHttpError, BentoServerError
 
 Value = TypeVar("Value")
 

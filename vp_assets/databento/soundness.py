@@ -11,9 +11,10 @@ from pathlib import Path
 import databento
 import numpy as np
 import zstandard
-from databento.common.error import BentoError, BentoWarning
+from databento import BentoError
 from databento_dbn import DBNError
 
+from vp_assets.databento.client_internals import BentoWarning
 from vp_assets.databento.patience import CutShort
 from vp_engine.feed import F_SNAPSHOT
 from vp_engine.hashing import sha256_file

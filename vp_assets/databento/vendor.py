@@ -18,14 +18,11 @@ from urllib.parse import urlsplit
 import databento
 import requests
 import zstandard
-from databento.common.error import BentoClientError, BentoError, BentoHttpError, BentoWarning
-from databento.common.http import check_http_error
-from databento.historical.api.batch import BatchHttpAPI
-from databento.historical.api.metadata import MetadataHttpAPI
-from databento.historical.api.timeseries import TimeseriesHttpAPI
+from databento import BentoClientError, BentoError, BentoHttpError
 from databento_dbn import DBNError
 from pydantic import SecretStr
 
+from vp_assets.databento.client_internals import BentoWarning, check_http_error, open_historical
 from vp_assets.databento.patience import CutShort, Patience
 from vp_assets.databento.redaction import redact
 from vp_engine.errors import ConfigError, DataError
@@ -92,15 +89,13 @@ class Vendor:
         plain = key.get_secret_value()
         base = str(databento.HistoricalGateway.BO1) if gateway is None else _checked_gateway(gateway)
         self._host = urlsplit(base).hostname
-        self._metadata = MetadataHttpAPI(key=plain, gateway=base)
-        self._timeseries = TimeseriesHttpAPI(key=plain, gateway=base)
-        self._batch = BatchHttpAPI(key=plain, gateway=base)
+        self._client = open_historical(plain, None if gateway is None else base)
 
     def conditions(self, days: Days) -> dict[dt.date, Condition]:
         """What the vendor says of each day; a day it does not list is not in the answer."""
         rows = self._ask(
             "conditions",
-            lambda: self._metadata.get_dataset_condition(self.config.dataset, days.first, days.last),
+            lambda: self._client.metadata.get_dataset_condition(self.config.dataset, days.first, days.last),
         )
         return {
             parse_date(str(row["date"])[:10], "date"): Condition(str(row["condition"]), row.get("last_modified_date"))
@@ -109,18 +104,20 @@ class Vendor:
 
     def available_until(self) -> dt.datetime:
         """End of what the vendor has published of the dataset."""
-        answer = self._ask("range", lambda: self._metadata.get_dataset_range(self.config.dataset))
+        answer = self._ask("range", lambda: self._client.metadata.get_dataset_range(self.config.dataset))
         schemas = answer.get("schema")
         said = schemas[SCHEMA]["end"] if isinstance(schemas, dict) and SCHEMA in schemas else answer["end"]
         return moment(said)
 
     def cost_usd(self, days: Days) -> float:
         """Price of some days."""
-        return float(self._ask("cost", lambda: self._metadata.get_cost(**self._what(days))))
+        return float(self._ask("cost", lambda: self._client.metadata.get_cost(**self._what(days))))
 
     def count(self, day: dt.date) -> int:
         """Records of one day."""
-        return int(self._ask("record count", lambda: self._metadata.get_record_count(**self._what(Days(day, day)))))
+        return int(
+            self._ask("record count", lambda: self._client.metadata.get_record_count(**self._what(Days(day, day))))
+        )
 
     def stream(self, day: dt.date, target: Path) -> None:
         """One day straight into `target`. The client refuses a file that is there, so each try starts anew."""
@@ -128,7 +125,7 @@ class Vendor:
         def once() -> None:
             target.unlink(missing_ok=True)
             try:
-                self._timeseries.get_range(**self._what(Days(day, day)), path=target)
+                self._client.timeseries.get_range(**self._what(Days(day, day)), path=target)
             except (
                 DBNError,
                 zstandard.ZstdError,
@@ -144,10 +141,10 @@ class Vendor:
         """
 
         def once() -> dict[str, Any]:
-            for job in self._batch.list_jobs(LIVE_STATES, since, short=False):
+            for job in self._client.batch.list_jobs(LIVE_STATES, since, short=False):
                 if job["id"] not in spent and same_request(job, self.config, days):
                     return job
-            return self._batch.submit_job(
+            return self._client.batch.submit_job(
                 **self._what(days), encoding=ENCODING, compression=COMPRESSION, split_duration=SPLIT
             )
 
@@ -155,13 +152,13 @@ class Vendor:
 
     def job(self, job_id: str) -> dict[str, Any]:
         """State of a job as it is now."""
-        found: dict[str, Any] = self._ask("batch job", lambda: self._batch.get_job_details(job_id))
+        found: dict[str, Any] = self._ask("batch job", lambda: self._client.batch.get_job_details(job_id))
         return found
 
     def files(self, job_id: str) -> dict[dt.date, JobFile]:
         """The day files of a finished job."""
         found = {}
-        for row in self._ask("files", lambda: self._batch.list_files(job_id)):
+        for row in self._ask("files", lambda: self._client.batch.list_files(job_id)):
             dated = _DAY_FILE.search(str(row["filename"]))
             if dated is None:  # metadata.json and its like
                 continue

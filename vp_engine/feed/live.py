@@ -11,8 +11,7 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from databento import Live
-from databento.common.error import BentoError
+from databento import BentoError, Live
 from databento_dbn import ErrorMsg, MBOMsg, SymbolMappingMsg, SystemMsg
 
 from vp_engine.errors import ConfigError
