@@ -71,8 +71,7 @@ def run(chain: Chain, runner: Runner, work: Sequence[Task], report: Callable[[st
             state, address = _one(chain, runner, task, known)
             done.append(Outcome(task, state, time.perf_counter() - began, address))
         except Exception as error:  # one day's trouble, whatever it is, is that day's
-            line = user_line(error) or f"{type(error).__name__}: {error}"
-            done.append(Outcome(task, FAILED, time.perf_counter() - began, problem=line))
+            done.append(Outcome(task, FAILED, time.perf_counter() - began, problem=user_line(error)))
     report("days", len(work), len(work))
     return done
 

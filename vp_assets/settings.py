@@ -33,6 +33,7 @@ class Settings:
     mlflow_tracking_uri: str
     mlflow_artifacts: str
     first_day: dt.date
+    home: Path  # logs, and Dagster's and MLflow's files unless they are placed elsewhere
     cache_dir: Path | None = None  # local files of a remote lake; None: below the user's cache
     cache_bytes: int | None = None  # at most so many of fetched raw days; None: as the lake has it
     signals_path: tuple[Path, ...] = ()
@@ -68,6 +69,7 @@ def load_settings(
         mlflow_tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         mlflow_artifacts=str(home / "mlflow" / "artifacts"),
         first_day=_date(environ.get("VP_PARTITIONS_START") or FIRST_DAY),
+        home=home,
         cache_dir=Path(environ["VP_CACHE_DIR"]).absolute() if environ.get("VP_CACHE_DIR") else None,
         cache_bytes=10**9 * _whole("VP_CACHE_GB", cache_gb, "gigabytes", 1_000_000) if cache_gb else None,
         signals_path=_paths(environ.get("VP_SIGNALS_PATH") or ""),

@@ -22,6 +22,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from vp_engine.errors import VPError
+from vp_engine.signals.blame import own_signal_line
 from vp_serving.clock import Clock
 from vp_serving.frames import Frame
 from vp_serving.latency import LatencyWriter
@@ -69,7 +70,8 @@ def error_message(error: BaseException) -> StreamError:
     """An exception as the client is told; anything unexpected is named only in the log."""
     if isinstance(error, VPError):
         return StreamError(code=error.code, message=str(error), parameter=getattr(error, "parameter", None))
-    return StreamError(code="internal", message="the service failed while replaying; its log says why")
+    message = own_signal_line(error) or "the service failed while replaying; its log says why"
+    return StreamError(code="internal", message=message)
 
 
 class Session:

@@ -1,4 +1,4 @@
-"""The command line `vp`. A user's mistake is one line on stderr and exit code 2; a bug keeps its traceback."""
+"""The command line `vp`. What fails is one line on stderr and exit code 2; a fault leaves its traceback in a log."""
 
 from __future__ import annotations
 
@@ -43,23 +43,13 @@ def run(argv: Sequence[str] | None = None) -> int:
         if not message.strip():
             return 2
         return _say(f"{message} Try `vp --help`.", 2)
-    except Exception as error:
-        line = _user_line(error)
-        if line is None:
-            raise
-        return _say(line, 2)
+    except (Exception, SystemExit) as error:
+        from vp_assets.errors import user_line
+
+        return _say(user_line(error), 2)
     if code == _INTERRUPTED:  # typer answers Ctrl-C with a code and no word
         return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0
-
-
-def _user_line(error: BaseException) -> str | None:
-    """What a person is told; a command that has not got as far as the engine can only have met the system."""
-    if "vp_engine.errors" in sys.modules:
-        from vp_assets.errors import user_line
-
-        return user_line(error)
-    return str(error) if isinstance(error, OSError) else None
 
 
 def _say(line: str, code: int) -> int:

@@ -58,9 +58,12 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
+        from vp_assets.errors import log_faults_below
         from vp_assets.settings import load_settings
 
-        return load_settings(*self._given)
+        settings = load_settings(*self._given)
+        log_faults_below(settings.home)
+        return settings
 
     @cached_property
     def lock(self) -> VPRuntimeConfig:

@@ -17,7 +17,15 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -25,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from vp_engine.errors import DataError
 from vp_engine.evaluation.groups import Evaluator, SweepInput
 from vp_engine.evaluation.rows import Counted, Sharing
 from vp_engine.evaluation.trials import Trial
@@ -238,6 +247,11 @@ def count_in_processes(
         try:
             # One more than there are workers, so that none waits for the next task to arrive.
             _drive(pool, workers + 1, groups, _score_to_files, _count_from_files, _forget_files, on_done)
+        except BrokenExecutor as error:
+            raise DataError(
+                "a worker process of the sweep died: it was killed, ran out of memory, or a library crashed in it; run "
+                "the same again, which goes on where it was, with `parallel: {max_workers: 1}` where memory is short"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
