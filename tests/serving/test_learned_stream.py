@@ -11,6 +11,7 @@ import pytest
 from small_house import House
 from wire_client import serving
 
+from tests.support.model_damage import DAMAGES, SIGNALS, forge
 from vp_engine.evaluation import (
     Detector,
     Evaluation,
@@ -90,6 +91,14 @@ def test_the_stream_says_what_the_sweep_judged(
         assert [entry["fired"] for entry in said] == fired.tolist()
         late = running.stream(f"serving={spec.name}&speed=0&from_bin=373")
         assert late.bins == got.bins[373:]
+
+        if name in SIGNALS.values():
+            kind = get_signal(name).model_type.__name__
+            forge(lake, spec.promoted.models or "", 0, DAMAGES[kind]["a child out of the tree"])
+            harmed = running.stream(f"serving={spec.name}&speed=0")
+            assert harmed.code == 1008
+            assert "its reader crashes (SIG" in str(harmed.last)
+            assert running.stream("serving=short_derivative&speed=0").code == 1000  # the service outlives it
 
         shutil.rmtree(lake.path(models_dir(spec.promoted.models or "")))
         refused = running.stream(f"serving={spec.name}&speed=0")

@@ -1,7 +1,8 @@
 """Fitted models of a run, one file per refit, found by address and read back one at a time.
 
 A folder holds the models of one signal with one set of parameters, trained along one dataset. Files are in formats
-that run no code when they are read, and each is read only if it has the bytes that the manifest says.
+that run no code when they are read. Each is decoded only if it has the bytes that the manifest says, and only once a
+process of its own has decoded it without harm (`model_check`).
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from vp_engine.lake import paths
 from vp_engine.lake.store import MANIFEST, Lake, LakePath, stored_file, write_json
 from vp_engine.signals import get_signal
 from vp_engine.signals.ml import Refit, WalkForwardSignal
+from vp_engine.signals.ml.model_check import ModelFile, is_known, trust, why_refused
 from vp_engine.signals.ml.models import Model
 
 MODELS_VERSION = 1  # of the folder's layout
 LIBRARIES = ("scikit-learn", "lightgbm", "xgboost-cpu", "skops", "numpy")  # recorded, for whoever wonders
 _KEPT = 2  # models in memory: the one that speaks and the next
+_CHECKED_FILES, _CHECKED_BYTES = 64, 64 << 20  # at most together: most runs have fewer, whole days have a thousand
 
 
 def learning_signal(name: str) -> type[WalkForwardSignal] | None:
@@ -72,6 +75,7 @@ def writing_models(
             (folder / name).write_bytes(content)
             told = {key: value for key, value in refit._asdict().items() if key != "model"}
             refits.append({**told, "file": name, "bytes": len(content), "sha256": sha256_bytes(content)})
+            trust(type(refit.model).__name__, refits[-1]["sha256"])
 
         def read() -> StoredModels:
             return StoredModels(folder, kind, {"refits": refits})
@@ -144,11 +148,37 @@ class StoredModels:
         return self._decoded(at)
 
     def _decode(self, at: int) -> Model:
+        path, file = self._file(at)
+        kind = self._kind.model_type
+        reason = why_refused(kind.__name__, file.sha256, self._from(at, file))
+        try:
+            if reason is not None:
+                raise LakeError(f"not a model of `{self._kind.name}`: {reason}; delete the folder and promote again")
+            return kind.decode(file.content)
+        except LakeError as error:
+            raise LakeError(f"{path}: {error}") from None
+
+    def _file(self, at: int) -> tuple[LakePath, ModelFile]:
+        """A file with the bytes that the manifest says; else LakeError."""
         path = stored_file(self._folder, self._manifest, self._refits[at]["file"])
         content = path.read_bytes() if self._lake is None else self._lake.read_bytes(path)
         if sha256_bytes(content) != self._refits[at]["sha256"]:
             raise LakeError(f"{path}: differs from its manifest; delete the folder and promote the run again")
-        try:
-            return self._kind.model_type.decode(content)
-        except LakeError as error:
-            raise LakeError(f"{path}: {error}") from None
+        return path, ModelFile(self._refits[at]["sha256"], content)
+
+    def _from(self, at: int, first: ModelFile) -> Iterator[ModelFile]:
+        """A file and those behind it that have not been checked, to be checked together; what is wrong with a later
+        one is said when its time comes."""
+        yield first
+        size, number = len(first.content), 1
+        for later in range(at + 1, len(self)):
+            if is_known(self._kind.model_type.__name__, self._refits[later]["sha256"]):
+                continue
+            try:
+                file = self._file(later)[1]
+            except (LakeError, OSError):
+                continue
+            size, number = size + len(file.content), number + 1
+            if number > _CHECKED_FILES or size > _CHECKED_BYTES:
+                return
+            yield file

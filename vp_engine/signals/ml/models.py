@@ -18,6 +18,7 @@ import numpy as np
 
 from vp_engine.errors import LakeError
 from vp_engine.jit import kernel
+from vp_engine.signals.ml.model_probe import check_lightgbm_text
 
 LEAF_SIZE = 30  # of the neighbour tree
 
@@ -242,7 +243,12 @@ class LightGbm(Model):
         """The booster of LightGBM's text."""
         if not content.startswith(b"tree\n"):
             raise LakeError("not a LightGBM model (its text does not start with `tree`)")
-        return cls(content.decode("utf-8", "replace"))
+        text = content.decode("utf-8", "replace")
+        try:
+            check_lightgbm_text(text)
+        except ValueError as error:
+            raise LakeError(f"not a LightGBM model ({error})") from None
+        return cls(text)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """P(up), float64 (m,)."""
@@ -264,7 +270,7 @@ class XgBoost(Model):
         self._booster = Booster({"nthread": 1})
         try:
             self._booster.load_model(bytearray(content))
-        except XGBoostError as error:
+        except (XGBoostError, ValueError) as error:  # text that is no UTF-8 among them
             raise LakeError(f"not an XGBoost model ({str(error).splitlines()[0]})") from None
         self._booster.set_param({"nthread": 1})
         self._content = content
