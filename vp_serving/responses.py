@@ -199,7 +199,7 @@ class RunsQuery(BaseModel):
     max_p_holm: float | None = Field(None, ge=0, le=1, description="corrected p at most this; 0.05 for the significant")
     max_spa_p_value: float | None = Field(None, ge=0, le=1, description="rows of sweeps whose SPA p is at most this")
     min_deflated_sharpe: float | None = Field(None, ge=0, le=1)
-    sort: Literal[SORTABLE] = "tp_rate"  # type: ignore[valid-type]
+    sort: Literal[SORTABLE] = "net_mean_pnl_ticks"  # type: ignore[valid-type]
     min_signals: int = Field(5, ge=0, le=10**9)
     top_n: int = Field(50, ge=1, le=10_000, description="rows of a page")
     offset: int = Field(0, ge=0, le=10**9, description="rows to leave out before the page")

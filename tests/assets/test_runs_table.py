@@ -36,7 +36,10 @@ TRAIN = [day("2026-02-02", "train", 100, 2.0), day("2026-02-03", "train", 100, 1
     [
         ([], "flatter"),
         ([day("2026-02-06", "test", 0, 0.0)], "did not trade"),
-        ([day("2026-02-06", "test", 50, -1.5)], "-1.50 ticks a trade over 50 trades, in profit on 0 of 1"),
+        (
+            [day("2026-02-06", "test", 50, -1.5)],
+            "+0.50, which contains 0. 50 trades, in profit on 0 of 1 day, p 0.200",
+        ),
         ([day("2026-02-06", "test", 5000, 1.5)], "they need no correction: at 5 % that is no proof of an edge"),
         ([day("2026-02-06", "test", 50, 1.5, 0.001)], "p 0.001. The choice was made without them"),
         ([day("2026-02-06", "test", 50, 1.5, 0.1), day("2026-02-07", "test", 50, 1.5, 0.02)], "that is an edge"),
@@ -54,7 +57,8 @@ def test_train_and_test_days_are_told_apart(test: list, words: str) -> None:
 @pytest.mark.parametrize(
     ("width", "nets", "words"),
     [
-        (200, (-1.5, 0.5), "1 of these 2 earned anything"),
+        (200, (-1.5, 0.5), "1 of these 2 earned anything on the days that had no say, 0 with an interval above 0"),
+        (200, (-1.5, 2.5), "1 with an interval above 0"),
         (200, (-1.5, -0.1), "None of these earned anything"),
         (100, (-1.5, 0.5), "ads: zscore_window_bins 600"),
     ],

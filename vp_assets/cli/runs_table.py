@@ -165,12 +165,12 @@ def _percent(value: float) -> str:
 
 def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
     """The best trials over the train days, and what became of each on the test days."""
-    from vp_engine.evaluation.verdicts import p_text
+    from vp_engine.evaluation.verdicts import p_text, verdict_of_leaders
     from vp_engine.evaluation.walk_forward import pool
 
     usual = _usual()
     numbers = ("θ", "train n", "train net", "test n", "test net", "95 % interval", "test p")
-    kept, lines = [], []
+    tests, lines = [], []
     for choice in choices:
         signal = choice.meta["signal"]
         own = {name: value for name, value in _own(choice.meta).items() if name in _BARRIERS or name not in _SETTING}
@@ -186,7 +186,7 @@ def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
             "train net": number(train.net_mean_pnl_ticks, 2, sign=True),
         }
         if test is not None:
-            kept.append(test.net_mean_pnl_ticks > 0)
+            tests.append(test)
             cells |= {
                 "test n": count(test.n_signals),
                 "test net": number(test.net_mean_pnl_ticks, 2, sign=True),
@@ -198,14 +198,13 @@ def print_leaders(console: Any, title: str, choices: Sequence[Choice]) -> None:
     for line in lines:
         shown.add_row(*line.values())
     console.print(shown)
-    if kept:
-        earned = f"{sum(kept)} of these {len(kept)}" if any(kept) else "None of these"
-        console.print(f"{earned} earned anything on the days that had no say.")
+    if tests:
+        console.print(verdict_of_leaders(tests))
 
 
 def print_choice(console: Any, choice: Choice) -> None:
     """How a choice did, day by day, with its train and its test days together."""
-    from vp_engine.evaluation.verdicts import SIGNIFICANT, p_text
+    from vp_engine.evaluation.verdicts import p_text, verdict_of_test_days
     from vp_engine.evaluation.walk_forward import pool
 
     shown = table(
@@ -220,19 +219,7 @@ def print_choice(console: Any, choice: Choice) -> None:
             p = p_text(total.p_value) if role == "test" else ""  # chosen by it, a train day's p says nothing
             shown.add_row(f"{total.n_days} days", role, *_day_cells(total._asdict()), p, "", style="bold")
     console.print(shown)
-    test = totals["test"]
-    if test is None:
-        console.print("No test day has results: these figures are those it was chosen by, and flatter it.")
-    elif test.n_signals == 0:
-        console.print("It did not trade on its test days, which say nothing about it.")
-    else:
-        proved = "an edge" if test.p_value <= SIGNIFICANT else "no proof of an edge"
-        console.print(
-            f"Test days alone: {number(test.net_mean_pnl_ticks, 2, sign=True)} ticks a trade over "
-            f"{test.n_signals:,} trades, in profit on {test.days_in_profit} of {test.n_days}, "
-            f"p {p_text(test.p_value)}. The choice was made without them, so looked at once they need no correction: "
-            f"at 5 % that is {proved}."
-        )
+    console.print(verdict_of_test_days(totals["test"]))
 
 
 def _day_cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vp_engine.evaluation.bootstrap import draws_for
+
+if TYPE_CHECKING:
+    from vp_engine.evaluation.walk_forward import Pooled
 
 Verdict = Literal["significant", "not_significant", "too_few"]
 Side = Literal["above", "around", "below"]
@@ -45,8 +48,9 @@ def net_side(row: Mapping[str, Any]) -> Side | None:
     return "above" if low > 0 else "below" if high < 0 else "around"
 
 
-def net_text(row: Mapping[str, Any]) -> str:
-    """Net pnl of a trade with its interval; empty without trades."""
+def net_text(row: Mapping[str, Any], one_of_many: bool = True) -> str:
+    """Net pnl of a trade with its interval; empty without trades. one_of_many: many were tried, so that the interval
+    would have to be corrected for them."""
     net, side = figure(row, "net_mean_pnl_ticks"), net_side(row)
     if net is None:
         return ""
@@ -55,7 +59,7 @@ def net_text(row: Mapping[str, Any]) -> str:
         return f"{said}, without an interval: the capture is too short, or an older version judged it."
     where = {"above": "wholly above 0", "below": "wholly below 0", "around": "which contains 0"}[side]
     low, high = _signed(row["net_mean_low_ticks"]), _signed(row["net_mean_high_ticks"])
-    return f"{said}, 95 % interval {low} to {high}, {where} before correction."
+    return f"{said}, 95 % interval {low} to {high}, {where}{' before correction' if one_of_many else ''}."
 
 
 def barrier_text(row: Mapping[str, Any]) -> str:
@@ -126,6 +130,30 @@ def verdict_of_table(rows: Sequence[Mapping[str, Any]]) -> str:
             "row is not said; other days must tell."
         )
     return f"Nothing here is significant: {none} {told} These runs may be luck."
+
+
+def verdict_of_test_days(test: Pooled | None) -> str:
+    """What the test days say of a choice that was made without them."""
+    if test is None:
+        return "No test day has results: these figures are those it was chosen by, and flatter it."
+    if test.n_signals == 0:
+        return "It did not trade on its test days, which say nothing about it."
+    proved = "an edge" if test.p_value <= SIGNIFICANT else "no proof of an edge"
+    net, trades = net_text(test._asdict(), one_of_many=False), _counted(test.n_signals, "trade")
+    return (
+        f"Test days alone: {net} {trades}, in profit on {test.days_in_profit} of "
+        f"{_counted(test.n_days, 'day')}, p {p_text(test.p_value)}. The choice was made without them, so "
+        f"looked at once they need no correction: at 5 % that is {proved}."
+    )
+
+
+def verdict_of_leaders(tests: Sequence[Pooled]) -> str:
+    """What became on the test days of the best trials of the train days."""
+    earned = sum(test.net_mean_pnl_ticks > 0 for test in tests)
+    surely = sum(net_side(test._asdict()) == "above" for test in tests)
+    some = f"{earned} of these {len(tests)}" if earned else "None of these"
+    more = f", {surely} with an interval above 0" if earned else ""
+    return f"{some} earned anything on the days that had no say{more}."
 
 
 def _sweeps(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:

@@ -239,7 +239,7 @@ class ResultsDB:
         self,
         signal: str | None = None,
         dataset_id: str | None = None,
-        sort: str = "tp_rate",
+        sort: str = "net_mean_pnl_ticks",
         min_signals: int = 5,
         top_n: int | None = 50,
         *,
