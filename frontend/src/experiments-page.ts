@@ -150,6 +150,7 @@ class ExperimentsPage {
       ` correction (${count(all.clearing)} of ${count(rows.length)}, chance alone ${count(all.clearingByChance)}), `, el("i", { class: "bar" }),
       ` not above 0.${more}`,
     );
+    this.#reading.title = this.#reading.textContent ?? ""; // where it is shortened
   }
 
   #say(saying: Saying | null): void {

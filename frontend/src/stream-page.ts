@@ -4,7 +4,7 @@ import { HeatmapError, maxColumns } from "./gl/heatmap";
 import { el, setHidden } from "./lib/dom";
 import { PALETTES, choosePalette, nextPalette } from "./lib/palettes";
 import { type Part, STRIP_CHOICES, type StripChoice, keptElsewhere, loadPrefs, savePrefs } from "./lib/prefs";
-import { namesTarget } from "./lib/query";
+import { fromBinOf, namesTarget } from "./lib/query";
 import { SESSION_POINTS } from "./lib/session";
 import { onTheme } from "./lib/theme";
 import { HealthPanel, SignalPanel } from "./panel/signal";
@@ -29,6 +29,8 @@ import { ViewMenu } from "./view/viewMenu";
 
 const HISTORY_BINS = 6000;
 const RETRY_MS = 4000;
+/** Ages, rates and retry counts move without bins, this often. */
+const AGES_MS = 500;
 /** Between frames while a seek fetches its past. */
 const FETCHING_REST_MS = 300;
 /** Readings change this often at most: nobody reads faster, and the map needs the time. */
@@ -80,9 +82,10 @@ class StreamPage {
       onPalette: (id) => this.#setPalette(id),
       onStrip: (choice) => this.#setStrip(choice),
       onPart: (part, shown) => this.#setPart(part, shown),
+      onLeave: () => this.#plot.field.focus(),
     });
     this.#tools = new Tools(
-      { onLayer: (chosen) => this.#setLayer(chosen), onLog: (log) => this.#setLog(log), onFollow: () => this.#follow() },
+      { onLayer: (chosen) => this.#setLayer(chosen), onLog: (log) => this.#setLog(log), onFollow: () => this.#follow(), onLeave: () => this.#plot.field.focus() },
       this.#view.button,
     );
     this.#transport = new Transport(
@@ -91,13 +94,12 @@ class StreamPage {
         onSpeed: (speed) => this.#setSpeed(speed),
         onJump: (seconds) => player.jump(seconds),
         onSeek: (seq) => player.seek(seq),
-        onReconnect: () => player.client?.start(),
       },
       this.#key.root,
     );
     this.#corner = el("button", { type: "button", class: "button corner", title: hint("follow"), onclick: () => this.#follow() }, "Now ▸");
     this.#plot.field.append(this.#corner);
-    const chart = el("main", { class: "chart" }, this.#tools.root, this.#plot.root, this.#transport.root, this.#view.root, this.#help.root);
+    const chart = el("main", { class: "chart" }, this.#tools.root, this.#plot.root, this.#transport.root, this.#view.root, this.#tools.fields.root, this.#help.root);
     this.#panel = el("aside", { class: "panel", "aria-label": "Readings" }, el("div", { class: "panel-scroll" }, this.#state.root, this.#signal.root), this.#health.root);
     root.replaceChildren(this.#top.root, el("div", { class: "columns" }, chart, this.#panel));
     this.#top.root.append(
@@ -107,7 +109,7 @@ class StreamPage {
     listenKeys(
       keyHandlers(this.#plot, this.#model, {
         wake, player, follow: () => this.#follow(), setSpeed: (speed) => this.#setSpeed(speed), setLayer: (chosen) => this.#setLayer(chosen),
-        setLog: (log) => this.#setLog(log), fields: () => this.#tools.focusFields(),
+        setLog: (log) => this.#setLog(log), fields: this.#tools.fields,
         palette: () => this.#setPalette(nextPalette(this.#prefs.palette || PALETTES[0].id).id),
         strip: () => this.#setStrip(STRIP_CHOICES[(STRIP_CHOICES.indexOf(this.#prefs.strip) + 1) % STRIP_CHOICES.length]),
         panel: () => this.#setPart("panel", !this.#prefs.show.panel), view: this.#view, help: this.#help,
@@ -121,8 +123,9 @@ class StreamPage {
       choosePalette(prefs.palette);
       this.#view.render();
     });
-    // Ages, rates and retry counts move without bins.
-    window.setInterval(wake, 500);
+    window.setInterval(() => {
+      if (this.#ages(performance.now())) this.#wake();
+    }, AGES_MS);
     Object.assign(window, { vacuumPressure: { view: () => this.#describe() } });
     void this.#begin(query);
   }
@@ -203,6 +206,8 @@ class StreamPage {
       },
       browserEnvironment(),
     );
+    const opened = fromBinOf(query);
+    if (opened !== null) player.expectAt(opened);
     player.client.start();
   }
 
@@ -280,6 +285,11 @@ class StreamPage {
     this.#wake();
   }
 
+  /** Something on the page grows older by itself. A page at rest draws nothing. */
+  #ages(now: number): boolean {
+    return this.#speech.ages(now) || (this.#player.live && this.#model.health.stirs(now));
+  }
+
   /** Draw everything soon: something else than a bin has changed. */
   #wake(): void {
     this.#changed = true;
@@ -312,7 +322,7 @@ class StreamPage {
     this.#changed = false;
     window.clearTimeout(this.#reading);
     this.#reading = 0;
-    this.#top.render(model);
+    this.#top.render(model, live || ended || model.last < 0 ? 0 : now - model.health.arrivedAt);
     if (this.#prefs.show.panel) {
       this.#state.render(model);
       this.#signal.render(model);

@@ -169,3 +169,17 @@ describe("axes", () => {
     expect(timeStep(240, 90)).toBe(1);
   });
 });
+
+describe("prices before the first valid book", () => {
+  it("are not known, and are taken from the first one also when now is not followed", () => {
+    const camera = new Camera();
+    camera.resize(800, 600);
+    camera.track(10, null, 16);
+    expect(camera.placed).toBe(false);
+    camera.stay();
+    camera.track(11, 19_228, 16);
+    expect([camera.placed, camera.center]).toEqual([true, 19_228]);
+    camera.track(12, 19_000, 16);
+    expect(camera.center).toBe(19_228);
+  });
+});

@@ -29,7 +29,7 @@ describe("numbers", () => {
   });
 
   it("speak of ages, ticks and tries", () => {
-    expect([age(0.84), age(42.4), age(600)]).toEqual(["0.8 s", "42 s", "10 min"]);
+    expect([age(0.84), age(42.4), age(600), age(3 * 3600)]).toEqual(["0.8 s", "42 s", "10 min", "3 h"]);
     expect([ticks(1), ticks(2), ticks(1.5)]).toEqual(["1 tick", "2 ticks", "1.5 ticks"]);
     expect([ordinal(2), ordinal(11)]).toEqual(["second", "11th"]);
   });

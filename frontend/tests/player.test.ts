@@ -9,7 +9,7 @@ const LIVE: Phase = { name: "live" };
 const ENDED: Phase = { name: "ended", end: { type: "end", reason: "capture_end", bins: 1000, dropped: 0 } as never };
 const AWAY: Phase = { name: "connecting", attempt: 2, retryInMs: 1000, resuming: true, exhausted: false };
 
-function setup(last = 500) {
+function setup(last = 500, missingBefore: (seq: number, n: number) => number = () => 0) {
   const sent: ClientMessage[] = [];
   const calls: string[] = [];
   const client = {
@@ -23,7 +23,7 @@ function setup(last = 500) {
     openAt: (seq: number) => calls.push(`open at ${seq}`),
   };
   const model = {
-    config: {}, last, binMs: 100, session: { nBins: 1000 }, bins: { missingBefore: () => 0 },
+    config: {}, last, binMs: 100, session: { nBins: 1000 }, bins: { missingBefore },
     health: { restart: () => undefined }, nsOf: (seq: number) => BigInt(seq) * 100n,
   };
   let changes = 0;
@@ -94,5 +94,27 @@ describe("player", () => {
     player.phase(AWAY);
     player.reconnect();
     expect(calls).toEqual(["open at 100", "start"]);
+  });
+});
+
+describe("an address with a bin", () => {
+  it("goes to that bin by way of the bins before it, once", () => {
+    const { player, sent, camera } = setup(500, (_, n) => n);
+    camera.resize(700, 500);
+    player.expectAt(900);
+    player.phase(LIVE);
+    expect(player.seeking).toBe(900);
+    expect(seeks(sent)).toEqual(["20000"]);
+    player.giveUp();
+    player.phase(AWAY);
+    player.phase(LIVE);
+    expect(seeks(sent)).toEqual(["20000"]);
+  });
+
+  it("is led up to by some bins also while the page has no size yet", () => {
+    const { player, sent } = setup(500, (_, n) => n);
+    player.expectAt(900);
+    player.phase(LIVE);
+    expect(seeks(sent)).toEqual(["60000"]);
   });
 });

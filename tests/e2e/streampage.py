@@ -137,7 +137,10 @@ def expect_live(page: Page, bins: int) -> None:
 
 def next_frame(page: Page) -> None:
     """Wait until a frame was drawn after all that was asked before."""
-    page.wait_for_function("n => vacuumPressure.view().drawn > n + 1", arg=View.of(page).drawn)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(  # a page at rest draws no more than it was asked for
+        "n => vacuumPressure.view().settled || vacuumPressure.view().drawn > n + 1", arg=View.of(page).drawn
+    )
 
 
 def settle(page: Page) -> None:

@@ -43,6 +43,9 @@ const METRICS: Record<Metric, Measure> = {
 const HEIGHT = 104;
 const LEFT = 34;
 /** Room for the label of a level, and how far its middle is from the line. */
+/** Widest digit of the labels under the curve, and what a label has around its text. */
+const DIGIT_PX = 6.8;
+const LABEL_GAP = 10;
 const LABEL_PX = { width: 92, off: 9 };
 
 function percent(rate: number | null): number | null {
@@ -74,6 +77,13 @@ export function labelPlace(dots: readonly { x: number; y: number }[], line: numb
     }
   }
   return { left: best.left, top: best.top };
+}
+
+/** Which of `n` labels of that width stand under a curve so that none touches the next; the chosen one always does. */
+export function labelled(n: number, room: number, width: number, chosen: number): boolean[] {
+  const every = Math.max(1, Math.ceil((width * n) / Math.max(1, room)));
+  const from = chosen >= 0 ? chosen % every : 0;
+  return Array.from({ length: n }, (_, i) => i % every === from);
 }
 
 export class ThresholdCurve {
@@ -235,6 +245,10 @@ export class ThresholdCurve {
     const n = this.#rows.length;
     const heads = el("span", { class: "curve-head third" }, el("span", {}, "θ"), el("span", {}, this.#metric === "net" ? "n" : "tp, sl"));
     const { count: trades } = METRICS[this.#metric];
+    const texts = this.#rows.map(({ threshold }) => (n > 5 ? String(Number(threshold.toPrecision(3))) : thresholdText(threshold)));
+    const longest = Math.max(0, ...texts.map((text, i) => Math.max(text.length, String(trades(this.#rows[i])).length)));
+    const room = (this.#canvas.parentElement?.clientWidth ?? 300) - LEFT;
+    const shown = labelled(n, room, longest * DIGIT_PX + LABEL_GAP, this.#rows.findIndex(({ threshold }) => threshold === this.#chosen));
     const marks = this.#rows.map((row, i) => {
       const { threshold } = row;
       const mark = el(
@@ -243,8 +257,9 @@ export class ThresholdCurve {
           type: "button", "aria-pressed": String(threshold === this.#chosen), title: `Choose threshold ${threshold} ([ ])`,
           class: threshold === this.#linked ? "linked" : "", onclick: () => this.#onPick(threshold),
         },
-        el("span", {}, n > 5 ? String(Number(threshold.toPrecision(3))) : thresholdText(threshold)), el("span", {}, String(trades(row))),
+        el("span", {}, texts[i]), el("span", {}, String(trades(row))),
       );
+      mark.hidden = !shown[i];
       mark.style.left = `calc(${LEFT}px + (100% - ${LEFT}px) * ${(i + 0.5) / n})`;
       return mark;
     });

@@ -11,6 +11,8 @@ import { Outcomes } from "./outcomes";
 import { PnlChart } from "./pnl";
 import { pText } from "./table";
 
+/** A name and its value share a line with another pair up to this many characters. */
+const PAIR_CHARACTERS = 21;
 const DEFLATED_NEEDS = 0.95;
 /** A trade is opened with a minute of the market before it. */
 const BEFORE_NS = 60_000_000_000;
@@ -190,7 +192,9 @@ export class Detail {
     const pairs = (source: Record<string, unknown>): HTMLElement[] =>
       Object.entries(source).flatMap(([key, value]) => {
         const text = typeof value === "number" ? String(Number(value.toPrecision(6))) : JSON.stringify(value);
-        return [el("dt", { title: key }, key), el("dd", { title: text }, text.replaceAll('"', ""))];
+        const bare = text.replaceAll('"', "");
+        const wide = key.length + bare.length > PAIR_CHARACTERS;
+        return [el("div", { class: wide ? "wide" : "", title: `${key}: ${bare}` }, el("dt", {}, key), el("dd", {}, bare))];
       });
     this.#parameters.replaceChildren(...pairs({ threshold: row.threshold, ...row.parameters, ...row.evaluation }));
     this.#where.replaceChildren(

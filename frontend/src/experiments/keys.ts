@@ -48,7 +48,9 @@ export function listenKeys(actions: KeyActions, table: () => void): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target as HTMLElement;
     const field = target.closest("input, select, textarea");
-    if (field) {
+    // A letter on a closed list would choose by its first letter: it is the page's key there as everywhere.
+    const letter = event.key.length === 1 && event.key !== " ";
+    if (field && !(field.matches("select") && letter)) {
       const leads = event.key === "Escape" || (field.matches("input") && (event.key === "Enter" || event.key === "ArrowDown"));
       if (!leads) return;
       if (event.key === "Escape" && field.matches("input")) actions.clear(event.key);

@@ -209,7 +209,7 @@ export class RunTable {
       const name = className.split(" ").find((part) => part !== "end") as string;
       if (name === "interval") return el("td", { class: className }, intervalBar(row, this.#scale));
       if (name === "verdict") return el("td", { class: className }, el("span", { class: `mark ${row.verdict}` }, VERDICT_TEXT[row.verdict]));
-      return el("td", { class: className, title: name === "parameters" ? parameterText(row) : undefined }, texts[name]);
+      return el("td", { class: className, title: name === "parameters" ? parameterText(row) : name === "signal" ? row.signal : undefined }, texts[name]);
     });
     return el("tr", { "data-at": at, "data-key": rowKey(row), "aria-rowindex": at + 2 }, ...cells);
   }

@@ -46,6 +46,11 @@ export class Camera {
     return this.#follow;
   }
 
+  /** Whether prices are known: until the first valid book there is nothing that the axis could say. */
+  get placed(): boolean {
+    return this.#placed;
+  }
+
   resize(width: number, height: number): void {
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
@@ -177,16 +182,16 @@ export class Camera {
    * calm zone. True while gliding.
    */
   track(lastSeq: number, spotTick: number | null, dtMs: number): boolean {
-    if (!this.#follow) return false;
-    this.right = lastSeq + 1 + this.lead / this.pxPerBin;
+    if (this.#follow) this.right = lastSeq + 1 + this.lead / this.pxPerBin;
     if (spotTick === null) return false;
     const away = Math.abs(this.yOf(spotTick) - this.height / 2);
-    if (!this.#placed || away > this.height) {
+    if (!this.#placed || (this.#follow && away > this.height)) {
       this.center = spotTick;
       this.#placed = true;
       this.#gliding = false;
       return false;
     }
+    if (!this.#follow) return false;
     if (away > (CALM_SHARE / 2) * this.height) this.#gliding = true;
     if (!this.#gliding) return false;
     this.center += (spotTick - this.center) * (1 - Math.exp(-dtMs / GLIDE_MS));

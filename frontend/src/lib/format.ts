@@ -61,12 +61,13 @@ export function priceDecimals(tickSize: number): number {
   return 9;
 }
 
-/** Seconds as people say them: "0.8 s", "42 s", "3 min". */
+/** Seconds as people say them: "0.8 s", "42 s", "3 min", "5 h". */
 export function age(seconds: number): string {
   if (!Number.isFinite(seconds)) return DASH;
   if (seconds < 10) return `${fixed(seconds, 1)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
-  return `${Math.round(seconds / 60)} min`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
 }
 
 /** "1 tick", "2 ticks"; halves keep their decimal. */

@@ -6,6 +6,8 @@ const LAG_EASE = 0.15;
 export class StreamHealth {
   dropped = 0;
   received = 0;
+  /** Local time of the latest bin, ms; NaN before the first. */
+  arrivedAt = Number.NaN;
   #arrivals: number[] = [];
   #base = Number.NaN;
   #lag = 0;
@@ -22,6 +24,7 @@ export class StreamHealth {
   /** A bin that ended at `binMs` (market time) arrived at `nowMs` (local time). */
   arrived(binMs: number, nowMs: number, dropped: number): void {
     this.received += 1;
+    this.arrivedAt = nowMs;
     this.dropped += dropped;
     this.#arrivals.push(nowMs);
     if (this.#arrivals.length > 4096) this.#arrivals = this.#arrivals.slice(-2048);
@@ -29,6 +32,11 @@ export class StreamHealth {
     const offset = nowMs - binMs / this.#speed;
     if (!(offset >= this.#base)) this.#base = offset;
     this.#lag += (offset - this.#base - this.#lag) * LAG_EASE;
+  }
+
+  /** Whether the rate still moves: bins came within its window, or just before it. */
+  stirs(nowMs: number): boolean {
+    return nowMs - this.arrivedAt < 2 * WINDOW_MS;
   }
 
   /** Bins per second. */

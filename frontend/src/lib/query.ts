@@ -35,6 +35,12 @@ export function speedOf(query: URLSearchParams): number {
   return Number.isFinite(value) && value >= 0 ? value : 1;
 }
 
+/** Bin that a query opens the stream at, null where it names none (the server is the judge of bad ones). */
+export function fromBinOf(query: URLSearchParams): number | null {
+  const text = query.get("from_bin") ?? "";
+  return /^\d{1,9}$/.test(text) ? Number(text) : null;
+}
+
 /** "0.5×", "Max". */
 export function speedLabel(speed: number): string {
   return speed === 0 ? "Max" : `${speed}×`;

@@ -2,6 +2,9 @@
  * What the projections have been worth so far: each projected score is held against the score of the same tick when
  * its time has come. Skill is 1 − Σ(projected − came)² / Σ came², so 0 is as good as always guessing 0 and below 0 is
  * worse; the same measure as `vp analyze`. Pairs with nothing projected and nothing scored are left out.
+ *
+ * Neighbouring bins see the same market, so the interval is that of a ratio over blocks of bins (delta method, Cochran,
+ * Sampling Techniques, 1977, section 6.3), not over cells.
  */
 
 interface Past {
@@ -17,6 +20,42 @@ export interface Skill {
   skill: number;
 }
 
+export interface SkillInterval extends Skill {
+  /** Bins compared. */
+  bins: number;
+  /** Ends of the 95 % interval, NaN before there are enough bins. */
+  low: number;
+  high: number;
+}
+
+/** Bins before anything is said about the skill. */
+export const ENOUGH_BINS = 600;
+/** Bins of a block: longer than the scores remember. */
+const BLOCK_BINS = 60;
+
+/** Sums over whole blocks of squared errors E and squares of what came Z. */
+interface Blocks {
+  n: number;
+  e: number;
+  z: number;
+  ee: number;
+  ez: number;
+  zz: number;
+}
+
+/** Two-sided 95 % quantile of Student's t, within 0.01 from 5 degrees of freedom on. */
+export function tQuantile(freedom: number): number {
+  return 1.96 + 2.37 / freedom + 3.2 / freedom ** 2;
+}
+
+/** Half the width of the 95 % interval of E/Z. */
+function halfWidth({ n, e, z, ee, ez, zz }: Blocks): number {
+  if (n < 3 || z <= 0) return Number.NaN;
+  const ratio = e / z;
+  const variance = (n / (n - 1)) * Math.max(0, ee - 2 * ratio * ez + ratio * ratio * zz);
+  return (tQuantile(n - 1) * Math.sqrt(variance)) / z;
+}
+
 export class ProjectionSkill {
   readonly #horizons: readonly number[];
   readonly #error: Float64Array;
@@ -24,7 +63,13 @@ export class ProjectionSkill {
   readonly #n: Float64Array;
   readonly #past: Past[] = [];
   readonly #longest: number;
+  readonly #blocks: Blocks = { n: 0, e: 0, z: 0, ee: 0, ez: 0, zz: 0 };
+  /** The block under way. */
+  #block = { bins: 0, e: 0, z: 0 };
+  #bins = 0;
   #last = -1;
+  /** 1 for every bin that was compared: one that is replayed again counts once. */
+  #seen = new Uint8Array(4096);
 
   /** `horizonsBins`: how many bins ahead each projection looks. */
   constructor(horizonsBins: readonly number[]) {
@@ -39,17 +84,22 @@ export class ProjectionSkill {
   add(seq: number, spotTick: number, score: Float32Array, projections: readonly Float32Array[], broken: boolean): void {
     if (broken || seq <= this.#last) this.#past.length = 0;
     this.#last = seq;
-    this.#horizons.forEach((ahead, i) => {
-      const then = this.#past[this.#past.length - ahead];
-      if (then) this.#compare(i, then, spotTick, score);
-    });
+    if (this.#seen[seq] !== 1) {
+      let compared = 0;
+      this.#horizons.forEach((ahead, i) => {
+        const then = this.#past[this.#past.length - ahead];
+        if (then) compared += this.#compare(i, then, spotTick, score);
+      });
+      if (compared > 0) this.#close(seq);
+    }
     this.#past.push({ spotTick, score, projections });
     if (this.#past.length > this.#longest) this.#past.shift();
   }
 
-  #compare(i: number, then: Past, spotTick: number, score: Float32Array): void {
+  /** Cells compared. */
+  #compare(i: number, then: Past, spotTick: number, score: Float32Array): number {
     const projected = then.projections[i];
-    if (!projected) return;
+    if (!projected) return 0;
     const shift = then.spotTick - spotTick;
     const to = Math.min(projected.length, score.length - shift);
     let error = 0;
@@ -66,6 +116,31 @@ export class ProjectionSkill {
     this.#error[i] += error;
     this.#zero[i] += zero;
     this.#n[i] += n;
+    this.#block.e += error;
+    this.#block.z += zero;
+    return n;
+  }
+
+  /** A bin was compared; the last of a block closes it. */
+  #close(seq: number): void {
+    if (seq >= this.#seen.length) {
+      const wider = new Uint8Array(2 * seq);
+      wider.set(this.#seen);
+      this.#seen = wider;
+    }
+    this.#seen[seq] = 1;
+    this.#bins += 1;
+    this.#block.bins += 1;
+    if (this.#block.bins < BLOCK_BINS) return;
+    const { e, z } = this.#block;
+    const sums = this.#blocks;
+    sums.n += 1;
+    sums.e += e;
+    sums.z += z;
+    sums.ee += e * e;
+    sums.ez += e * z;
+    sums.zz += z * z;
+    this.#block = { bins: 0, e: 0, z: 0 };
   }
 
   /** By horizon. */
@@ -77,9 +152,11 @@ export class ProjectionSkill {
   }
 
   /** Of all horizons together. */
-  get overall(): Skill {
+  get overall(): SkillInterval {
     const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
     const zero = sum(this.#zero);
-    return { n: sum(this.#n), skill: zero > 0 ? 1 - sum(this.#error) / zero : Number.NaN };
+    const skill = zero > 0 ? 1 - sum(this.#error) / zero : Number.NaN;
+    const half = this.#bins >= ENOUGH_BINS ? halfWidth(this.#blocks) : Number.NaN;
+    return { n: sum(this.#n), bins: this.#bins, skill, low: skill - half, high: skill + half };
   }
 }

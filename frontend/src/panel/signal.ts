@@ -80,6 +80,7 @@ export class SignalPanel {
     const signal = serving?.signal ?? null;
     setText(this.#title, serving?.promoted || serving?.run_id ? "Promoted signal" : "Signal");
     setText(this.#name, signal?.name ?? "");
+    this.#name.title = signal?.name ?? "";
     setHidden(this.#live, !signal);
     setHidden(this.#none, signal !== null || config === null);
     setHidden(this.#firings, !signal);

@@ -91,7 +91,9 @@ export class StatePanel {
     const needed = config?.warmup.state_model.needed ?? 0;
     const name = update?.state_model_name ?? config?.state_model.name ?? "";
     const standing = !update ? "" : !valid ? "book invalid" : ready ? "ready" : `${update.state_model_sample_count} of ${needed}`;
-    setText(this.#status, [name, standing].filter(Boolean).join(" · "));
+    const status = [name, standing].filter(Boolean).join(" · ");
+    setText(this.#status, status);
+    this.#status.title = status;
     const score = update && ready && valid ? update.state_model_score : Number.NaN;
     setText(this.#score, Math.abs(score) < 0.005 ? "0.00" : signed(score, 2));
     this.#score.className = `key num ${tone(score)}`;

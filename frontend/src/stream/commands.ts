@@ -23,10 +23,10 @@ export interface Actions {
   setSpeed(speed: number): void;
   setLayer(layer: Layer): void;
   setLog(log: boolean): void;
-  fields(): void;
   palette(): void;
   strip(): void;
   panel(): void;
+  fields: Openable;
   view: Openable;
   help: Openable;
 }
@@ -72,7 +72,7 @@ export function keyHandlers(plot: Plot, model: Model, actions: Actions): KeyHand
     priceIn: price(ZOOM),
     priceOut: price(1 / ZOOM),
     layer1: layer(0), layer2: layer(1), layer3: layer(2), layer4: layer(3), layer5: layer(4), layer6: layer(5), layer7: layer(6),
-    fields: () => actions.fields(),
+    fields: () => actions.fields.toggle(),
     log: () => actions.setLog(!plot.scale.log),
     palette: () => actions.palette(),
     strip: () => actions.strip(),
@@ -82,6 +82,7 @@ export function keyHandlers(plot: Plot, model: Model, actions: Actions): KeyHand
     help: () => actions.help.toggle(),
     close: drawn(() => {
       if (actions.help.open) actions.help.toggle(false);
+      else if (actions.fields.open) actions.fields.toggle(false);
       else if (actions.view.open) actions.view.toggle(false);
       else plot.clearCell();
     }),

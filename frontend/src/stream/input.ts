@@ -78,7 +78,7 @@ export function listenPointer(plot: Plot, model: Model, handlers: PointerHandler
 /** Move the crosshair by bins and ticks, from now when there is none; `step` asks for one more bin and may refuse. */
 export function moveCell(plot: Plot, model: Model, seqs: number, ticks: number, step: () => boolean): void {
   const { ring, bins } = model;
-  if (!ring || !bins || bins.last < 0) return;
+  if (!ring || !bins || bins.last < 0 || !plot.camera.placed) return;
   plot.pointer = null;
   const from = plot.cell ?? { seq: bins.last + (seqs < 0 ? 1 : 0), tick: model.spotTick ?? Math.round(plot.camera.center) };
   if (seqs > 0 && from.seq >= bins.last && step()) {

@@ -37,6 +37,9 @@ export const COMMANDS = [
 ] as const;
 
 export type CommandId = (typeof COMMANDS)[number]["id"];
+/** Commands of the arrow keys. */
+const ARROWS: Partial<Record<CommandId, true>> = { left: true, right: true, up: true, down: true };
+
 export type KeyHandlers = Record<CommandId, (event: KeyboardEvent) => void>;
 
 const NAMES: Record<string, string> = {
@@ -76,6 +79,8 @@ export function listenKeys(handlers: KeyHandlers): void {
     if (!id || id === "theme") return;
     if (id !== "close" && target?.closest("input[type=text], input[type=search], select, textarea")) return;
     if (id === "toggle" && target?.closest("button, a, input, [role=slider]")) return;
+    // Arrows move between the choices of a menu.
+    if (id in ARROWS && target?.closest("input")) return;
     if (target?.closest("[role=slider]") && (id === "left" || id === "right" || id === "start")) return;
     event.preventDefault();
     handlers[id](event);

@@ -57,6 +57,8 @@ export class Model {
   drops: BinRange[] = [];
   /** Last dominant state that was not mixed. */
   lastState: { code: number; seq: number } | null = null;
+  /** First of the latest bins in a row without a record of the market, -1 while records come. */
+  #quietFrom = -1;
   readonly #capacity: number;
   /** Bins were missed since the last one with a valid book. */
   #broken = false;
@@ -114,6 +116,7 @@ export class Model {
     this.firings = [];
     this.drops = [];
     this.lastState = null;
+    this.#quietFrom = -1;
     this.health.dropped = 0;
     this.health.received = 0;
     return false;
@@ -126,7 +129,10 @@ export class Model {
     const bin = binScalars(update, config);
     const rewound = bin.seq <= bins.last;
     if (rewound) this.#rewind(bin.seq);
-    if (update.dropped > 0 || (bins.last >= 0 && bin.seq !== bins.last + 1)) this.#broken = true;
+    const jumped = bins.last >= 0 && bin.seq !== bins.last + 1;
+    if (update.dropped > 0 || jumped) this.#broken = true;
+    if (update.bin_event_count > 0) this.#quietFrom = -1;
+    else if (this.#quietFrom < 0 || rewound || jumped) this.#quietFrom = bin.seq;
     bins.push(bin);
     const pv = pressureMinusVacuum(grid);
     const column = (field: string): ArrayLike<number> | undefined => (field === PV ? pv : grid.column(field));
@@ -184,6 +190,11 @@ export class Model {
   nsOf(seq: number): bigint {
     const start = BigInt(this.config?.capture.start_ns ?? 0);
     return start + BigInt(seq) * BigInt(Math.round(this.binMs * 1e6));
+  }
+
+  /** Least age of the book, ms of market time: how long no record is known to have changed it. */
+  get bookAgeMs(): number {
+    return this.#quietFrom < 0 ? 0 : (this.last + 1 - this.#quietFrom) * this.binMs;
   }
 
   priceOf(tick: number): number {

@@ -10,6 +10,8 @@ import { Seeker } from "./seek";
 
 /** Bins put before a place that was sought, so that the map there is not empty: as many as fit, up to this. */
 const LEAD_BINS = 1500;
+/** And at least so many, e.g. while the page has no size yet. */
+const LEAST_LEAD_BINS = 300;
 
 export class Player {
   client: StreamClient | null = null;
@@ -80,7 +82,7 @@ export class Player {
       this.client?.openAt(sought);
     } else if (phase.name === "live") {
       this.#sought = null;
-      this.#seeker.seek(sought, 0);
+      this.#arrive(sought);
     }
   }
 
@@ -121,12 +123,23 @@ export class Player {
     const { client } = this;
     if (!config || !client || !bins) return;
     const to = Math.min(session.nBins - 1, Math.max(0, seq));
-    const lead = Math.min(LEAD_BINS, Math.ceil(camera.width / camera.pxPerBin));
-    if (this.live) this.#seeker.seek(to, bins.missingBefore(to, lead));
+    if (this.live) this.#arrive(to);
     else client.openAt(to);
     health.restart(client.speed);
     if (!camera.follow) camera.followNow(null);
     this.#changed();
+  }
+
+  /** The stream opens at a bin: once it does, the map before that bin is fetched too. */
+  expectAt(seq: number): void {
+    this.#sought = seq;
+  }
+
+  /** Go to a bin of the open stream, by way of those before it that are not held. */
+  #arrive(seq: number): void {
+    const { width, pxPerBin } = this.#camera;
+    const lead = Math.min(LEAD_BINS, Math.max(LEAST_LEAD_BINS, Math.ceil(width / pxPerBin)));
+    this.#seeker.seek(seq, this.#model.bins?.missingBefore(seq, lead) ?? 0);
   }
 
   /** Connect now, without waiting for the next try. */

@@ -25,7 +25,7 @@ export function drawPriceAxis(
   ink.fillRect(x, 0, COLUMNS.axis + COLUMNS.profile, camera.height);
   ink.fillStyle = INK.line;
   ink.fillRect(x, 0, 1, camera.height);
-  if (!model.config) return;
+  if (!model.config || !camera.placed) return;
   const price = (tick: number): string => fixed(model.priceOf(tick), model.decimals);
   const [low, high] = camera.tickSpan;
   ink.fillStyle = INK.strong;

@@ -45,6 +45,7 @@ export function priceMarks(camera: Camera, model: Model, minPx: number): number[
 export function drawGrid(ink: Ink, camera: Camera, model: Model): void {
   ink.fillStyle = INK.grid;
   for (const { x } of timeMarks(camera, model, TIME_PX)) ink.fillRect(Math.round(x), 0, 1, camera.height);
+  if (!camera.placed) return;
   for (const tick of priceMarks(camera, model, PRICE_PX)) ink.fillRect(0, Math.round(camera.yOf(tick)), camera.width, 1);
 }
 

@@ -119,7 +119,7 @@ export class Plot {
   /** Cell at a place of the field, null outside the history. */
   cellAt(x: number, y: number): Cell | null {
     const { camera } = this;
-    if (x < 0 || x >= camera.width || y < 0 || y >= camera.height) return null;
+    if (!camera.placed || x < 0 || x >= camera.width || y < 0 || y >= camera.height) return null;
     return { seq: camera.seqAt(x), tick: camera.tickAt(y) };
   }
 

@@ -75,10 +75,16 @@ export class Speech {
     this.#lag = null;
   }
 
+  /** What is said changes with time alone: a countdown, or a notice that goes away. */
+  ages(now: number): boolean {
+    const fresh = (said: { at: number } | null): boolean => said !== null && now - said.at < NOTICE_MS + 1000;
+    return this.#phase.name === "connecting" || fresh(this.#lag) || fresh(this.#complaint);
+  }
+
   render(now: number, standing: Standing, camera: Camera): void {
     const phase = this.#phase;
     const hasMap = this.#model.last >= 0;
-    this.#states.card(this.#cardOf(now, hasMap));
+    this.#states.card(this.#cardOf(now, hasMap), hasMap);
     if (this.#states.hasCard || (phase.name === "live" && !hasMap)) this.#states.notice("", "", "");
     else this.#notice(now, standing);
     this.#states.avoid(gapBands(camera, this.#model), camera.width);
@@ -93,8 +99,9 @@ export class Speech {
     if (warming && !hasMap) return { key: "warming", title: "Getting ready", lines: [warmingText(warming)], spinner: true };
     if (phase.name !== "connecting") return null;
     const left = this.#left(now);
-    if (phase.exhausted) return unreachableCard(host, left, this.#handlers.retry);
-    return hasMap ? null : connectingCard(host, phase.attempt, left);
+    // A map that is there stays in view: what is wrong is then said beside it, in a notice.
+    if (hasMap) return null;
+    return phase.exhausted ? unreachableCard(host, left, this.#handlers.retry) : connectingCard(host, phase.attempt, left);
   }
 
   /** Milliseconds until the next try, null while one is under way. */
@@ -112,7 +119,10 @@ export class Speech {
     if (phase.name === "connecting") {
       const left = this.#left(now);
       const next = left === null ? "Trying now." : `Trying again in ${Math.ceil(left / 1000)} s.`;
-      states.notice(`lost ${next}`, "Connection lost", `The map waits at its last bin. ${next}`, "error", [{ label: "Retry now", run: retry }]);
+      const [title, text] = phase.exhausted
+        ? [`No service answers at ${window.location.host}`, `Start it with vp-serve. ${next}`]
+        : ["Connection lost", `The map waits at its last bin. ${next}`];
+      states.notice(`lost ${next}`, title, text, "error", [{ label: "Retry now", run: retry }]);
     } else if (lost) {
       states.notice("gl", "The browser took the graphics card away", "The map returns by itself; no bin is lost.", "warn");
     } else if (phase.name === "ended") {

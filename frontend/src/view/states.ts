@@ -131,9 +131,10 @@ export class States {
     host.append(this.#notices, this.#warm, this.#card);
   }
 
-  /** Show a card, or none. A card of the same key only has its lines rewritten, so that focus stays. */
-  card(card: Card | null): void {
+  /** Show a card, or none; in the corner where there is a map to look at. A card of the same key only has its lines rewritten, so that focus stays. */
+  card(card: Card | null, hasMap: boolean): void {
     setHidden(this.#card, card === null);
+    setClass(this.#card, "aside", hasMap);
     if (!card) {
       this.#cardKey = "";
       return;

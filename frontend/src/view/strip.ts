@@ -150,6 +150,7 @@ export class Strip {
     this.#chip.hidden = true;
     const source = stripSource(model, choice);
     setText(this.#title, source?.title ?? "");
+    this.#title.title = source?.title ?? "";
     setText(this.#rule, source?.rule ?? "");
     ink.save();
     ink.beginPath();

@@ -1,23 +1,26 @@
 /** Row above the map: layers, all fields, follow, view, legend, lin and log. */
 
 import { MIN_LOTS, bubbleRadius } from "../lib/bubbles";
-import { el, setClass, setHidden, setStyle, setText } from "../lib/dom";
+import { el, setHidden, setStyle, setText } from "../lib/dom";
 import type { Scale } from "../lib/scale";
 import { type CommandId, hint } from "../stream/keys";
+import { FieldsMenu } from "./fieldsMenu";
 import { Legend } from "./legend";
-import { FIELD_GROUPS, FIELD_LAYERS, type Layer, MAIN_LAYERS } from "./layers";
+import { type Layer, MAIN_LAYERS } from "./layers";
 
 export interface ToolHandlers {
   onLayer(layer: Layer): void;
   onLog(log: boolean): void;
   onFollow(): void;
+  /** A menu was closed: the keyboard is the map's again. */
+  onLeave(): void;
 }
 
 export class Tools {
   readonly root: HTMLElement;
   readonly #legend = new Legend();
   readonly #buttons: HTMLButtonElement[];
-  readonly #menu: HTMLSelectElement;
+  readonly fields: FieldsMenu;
   readonly #follow: HTMLButtonElement;
   readonly #lin: HTMLButtonElement;
   readonly #log: HTMLButtonElement;
@@ -26,43 +29,21 @@ export class Tools {
     this.#buttons = MAIN_LAYERS.map((layer, i) =>
       el("button", { type: "button", title: hint(`layer${i + 1}` as CommandId, layer.title), onclick: () => handlers.onLayer(layer) }, layer.label),
     );
-    const groups = FIELD_GROUPS.map(({ name, layers }) =>
-      el("optgroup", { label: name }, ...layers.map((layer) => el("option", { value: layer.id, title: layer.title }, layer.label))),
-    );
-    this.#menu = el(
-      "select",
-      {
-        "aria-label": "All fields", title: hint("fields"),
-        onchange: () => {
-          const layer = FIELD_LAYERS.find((entry) => entry.id === this.#menu.value);
-          if (layer) handlers.onLayer(layer);
-          this.#menu.blur();
-        },
-      },
-      el("option", { value: "", disabled: true, hidden: true }, "Fields"), ...groups,
-    );
+    this.fields = new FieldsMenu((layer) => handlers.onLayer(layer), () => handlers.onLeave());
     this.#follow = el("button", { type: "button", class: "button follow", title: hint("follow"), onclick: () => handlers.onFollow() }, "Follow");
     this.#lin = el("button", { type: "button", title: hint("log", "Colours in proportion to the value"), onclick: () => handlers.onLog(false) }, "Lin");
     this.#log = el("button", { type: "button", title: hint("log", "asinh scale: small values get more of the colours"), onclick: () => handlers.onLog(true) }, "Log");
     this.root = el(
       "div", { class: "tools", role: "toolbar", "aria-label": "Map" },
       el("div", { class: "segments", role: "group", "aria-label": "Layer" }, ...this.#buttons),
-      el("div", { class: "menu" }, this.#menu), this.#follow, viewButton, el("div", { class: "spacer" }), this.#legend.root,
+      this.fields.button, this.#follow, viewButton, el("div", { class: "spacer" }), this.#legend.root,
       el("div", { class: "segments", role: "group", "aria-label": "Scale" }, this.#lin, this.#log),
     );
   }
 
-  /** Put the keyboard on the list of all fields. */
-  focusFields(): void {
-    this.#menu.focus();
-  }
-
   render(layer: Layer, scale: Scale, following: boolean, hasMap: boolean): void {
     MAIN_LAYERS.forEach((entry, i) => this.#press(this.#buttons[i], entry === layer));
-    const isField = FIELD_LAYERS.includes(layer);
-    const wanted = isField ? layer.id : "";
-    if (this.#menu.value !== wanted) this.#menu.value = wanted;
-    setClass(this.#menu, "on", isField);
+    this.fields.render(layer);
     this.#press(this.#follow, following);
     this.#press(this.#lin, !scale.log);
     this.#press(this.#log, scale.log);

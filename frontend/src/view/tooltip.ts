@@ -5,12 +5,15 @@ import { etClock } from "../lib/clock";
 import { el, setHidden, setText } from "../lib/dom";
 import { DASH, adaptive, count, fixed, signed } from "../lib/format";
 import { ladderOf } from "../lib/ladder";
+import { type Box, placeBeside } from "../lib/place";
 import type { Model } from "../stream/model";
 import type { Cell } from "./drawMarks";
 import { type Layer, PV } from "./layers";
 import { type ShownCell, shownCell, shownValue } from "./shown";
 
 const WIDTH = 172;
+/** Distance of the places at which quotes are looked for under the tooltip. */
+const SAMPLE_PX = 6;
 const ROWS: readonly { label: string; field: string; unit: string; signed?: boolean }[] = [
   { label: "Pressure", field: "pressure_variant", unit: "lots/s" },
   { label: "Vacuum", field: "vacuum_variant", unit: "lots/s" },
@@ -80,7 +83,7 @@ export class Tooltip {
       else this.#single(model, layer, cell);
     }
     for (let i = this.#used; i < this.#lines.length; i += 1) setHidden(this.#lines[i].root, true);
-    this.#place(cell, camera, spot);
+    this.#place(cell, camera, model, spot);
   }
 
   #whenText(model: Model, cell: Cell, shown: ShownCell): string {
@@ -134,14 +137,26 @@ export class Tooltip {
     return tick >= bins.askTick[slot] ? ladder.askTotal[row] : tick <= bins.bidTick[slot] ? ladder.bidTotal[row] : 0;
   }
 
-  #place(cell: Cell, camera: Camera, spot: number | null): void {
+  #place(cell: Cell, camera: Camera, model: Model, spot: number | null): void {
     const height = this.root.offsetHeight || 180;
-    const x = camera.xOf(cell.seq + 0.5);
-    const y = camera.yOf(cell.tick);
-    const left = x + 16 + WIDTH > camera.width ? x - 16 - WIDTH : x + 16;
-    const above = spot !== null ? cell.tick >= spot : y > camera.height / 2;
-    const wanted = above ? y - height + 4 : y + 12;
-    const top = Math.min(camera.height - height - 6, Math.max(6, wanted));
+    const point = { x: camera.xOf(cell.seq + 0.5), y: camera.yOf(cell.tick) };
+    const above = spot !== null ? cell.tick >= spot : point.y > camera.height / 2;
+    const { left, top } = placeBeside(point, { width: WIDTH, height }, camera, above, (box) => quotesUnder(box, camera, model));
     this.root.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
   }
+}
+
+/** Share of a box's width in which the quotes run under it. */
+export function quotesUnder(box: Box, camera: Camera, model: Pick<Model, "bins">): number {
+  const { bins } = model;
+  if (!bins) return 0;
+  let covered = 0;
+  for (let x = box.left; x < box.right; x += SAMPLE_PX) {
+    const slot = bins.validSlot(camera.seqAt(x));
+    if (slot < 0) continue;
+    const ask = camera.yOf(bins.askTick[slot] + 0.5);
+    const bid = camera.yOf(bins.bidTick[slot] - 0.5);
+    if (bid > box.top && ask < box.bottom) covered += 1;
+  }
+  return (covered * SAMPLE_PX) / Math.max(1, box.right - box.left);
 }

@@ -2,7 +2,7 @@
 
 import { etTenth, etTime, isoDate } from "../lib/clock";
 import { el, setClass, setHidden, setText } from "../lib/dom";
-import { DASH, fixed, ticks } from "../lib/format";
+import { DASH, age, fixed, ticks } from "../lib/format";
 import type { Model } from "../stream/model";
 import { themeButton } from "./themeButton";
 
@@ -41,6 +41,18 @@ function fact(className = ""): { root: HTMLElement; label: HTMLElement; value: H
   return { root: el("div", { class: `fact ${className}` }, label, value), label, value };
 }
 
+/** A book younger than this is not spoken of, and from here on its age is a warning. */
+const BOOK_AGE_MS = { said: 5000, warn: 60_000 };
+
+/** What is known of the book: valid or not, and how old at least once that matters. `lostMs`: since the connection went. */
+export function bookText(valid: boolean, ageMs: number, lostMs: number): { text: string; warn: boolean; title: string } {
+  if (!valid) return { text: "Invalid", warn: true, title: "One side has no quote, or bid and ask cross" };
+  if (lostMs > 0) return { text: `Valid ${age(lostMs / 1000)} ago`, warn: true, title: "The connection is lost: this is the last book that came" };
+  if (ageMs < BOOK_AGE_MS.said) return { text: "Valid", warn: false, title: "Both sides quote, bid below ask" };
+  const title = "No record of the market has changed the book for at least this long";
+  return { text: `Valid, ${age(ageMs / 1000)} old`, warn: ageMs >= BOOK_AGE_MS.warn, title };
+}
+
 export class TopBar {
   readonly root: HTMLElement;
   readonly #instrument = fact("ruled instrument");
@@ -65,7 +77,8 @@ export class TopBar {
     this.root = el("header", { class: "topbar" }, ...brandAndTabs("stream"), ...this.#facts, this.#source.root, themeButton());
   }
 
-  render(model: Model): void {
+  /** `lostMs`: since the latest bin, where the connection is lost; else 0. */
+  render(model: Model, lostMs: number): void {
     const { config, update } = model;
     for (const node of [...this.#facts, this.#source.root]) setHidden(node, config === null);
     if (!config) return;
@@ -83,13 +96,16 @@ export class TopBar {
     const { bins } = model;
     const slot = bins?.validSlot(bins.last) ?? -1;
     setText(this.#spread.value, bins && slot >= 0 ? ticks(bins.askTick[slot] - bins.bidTick[slot]) : DASH);
-    setText(this.#book.value, !update ? DASH : valid ? "Valid" : "Invalid");
+    const book = bookText(valid, model.bookAgeMs, lostMs);
+    setText(this.#book.value, update ? book.text : DASH);
+    this.#book.root.title = update ? book.title : "";
     setClass(this.#book.value, "dot", update !== null);
-    setClass(this.#book.value, "warn", update !== null && !valid);
+    setClass(this.#book.value, "warn", update !== null && book.warn);
     const from = config.source === "dataset" ? "Replay from dataset" : "Replay through the engine";
     setText(this.#source.label, `${from}, ${config.cell_width_ms} ms bins`);
     const name = config.serving?.name ?? config.dataset_id ?? config.symbol;
     setText(this.#source.value, name);
-    this.#source.value.title = name;
+    this.#source.root.title = name;
+    this.#instrument.root.title = name; // a narrow page has no room for the source
   }
 }

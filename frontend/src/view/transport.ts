@@ -1,6 +1,6 @@
 /** Bottom row: step, pause, speed, reconnect, key of the strokes, and the session bar. */
 
-import { el, setHidden } from "../lib/dom";
+import { el } from "../lib/dom";
 import { SPEEDS, speedLabel } from "../lib/query";
 import { hint } from "../stream/keys";
 import type { Model } from "../stream/model";
@@ -16,7 +16,6 @@ const GLYPH = {
 export interface TransportHandlers extends SessionHandlers {
   onToggle(): void;
   onSpeed(speed: number): void;
-  onReconnect(): void;
 }
 
 export interface TransportState {
@@ -44,7 +43,6 @@ export class Transport {
   readonly #toggle: HTMLButtonElement;
   readonly #toggleShape: SVGPathElement;
   readonly #speeds: HTMLButtonElement[];
-  readonly #reconnect: HTMLButtonElement;
   readonly #bar: SessionBar;
 
   constructor(handlers: TransportHandlers, key: HTMLElement) {
@@ -65,9 +63,6 @@ export class Transport {
         speedLabel(speed),
       );
     });
-    this.#reconnect = el(
-      "button", { type: "button", class: "button", title: hint("reconnect"), onclick: () => handlers.onReconnect() }, "Reconnect",
-    );
     this.#bar = new SessionBar(handlers);
     this.root = el(
       "footer", { class: "transport" },
@@ -77,7 +72,6 @@ export class Transport {
           "div", { class: "deck-row" },
           el("div", { class: "steps" }, jump("back", -30), this.#toggle, jump("ahead", 30)),
           el("div", { class: "segments", role: "group", "aria-label": "Speed" }, ...this.#speeds),
-          this.#reconnect,
         ),
         key,
       ),
@@ -93,7 +87,6 @@ export class Transport {
     this.#toggle.title = hint("toggle", word);
     this.#toggleShape.setAttribute("d", playing ? GLYPH.pause : GLYPH.play);
     this.#speeds.forEach((button, i) => button.setAttribute("aria-pressed", String(SPEEDS[i] === state.speed)));
-    setHidden(this.#reconnect, state.live || state.ended || model.config === null);
     this.#bar.render(model, state.view);
   }
 }

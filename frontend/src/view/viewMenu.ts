@@ -11,6 +11,8 @@ export interface ViewHandlers {
   onPalette(id: string): void;
   onStrip(choice: StripChoice): void;
   onPart(part: Part, shown: boolean): void;
+  /** The menu was closed: the keyboard is the map's again. */
+  onLeave(): void;
 }
 
 const PART_TEXT: Record<Part, string> = {
@@ -39,9 +41,11 @@ export class ViewMenu {
   readonly #parts: Choice[];
   readonly #ramps: HTMLElement[];
   readonly #prefs: Prefs;
+  readonly #leave: () => void;
 
   constructor(prefs: Prefs, handlers: ViewHandlers) {
     this.#prefs = prefs;
+    this.#leave = () => handlers.onLeave();
     this.#ramps = PALETTES.map(() => el("i", { class: "palette-ramp" }));
     this.#palettes = PALETTES.map(({ id, name }, i) => choice("radio", "palette", id, name, () => handlers.onPalette(id), this.#ramps[i]));
     this.#themes = CHOICES.map((theme) => choice("radio", "theme", theme, THEME_TEXT[theme], () => chooseTheme(theme)));
@@ -71,10 +75,11 @@ export class ViewMenu {
   }
 
   toggle(open = !this.open): void {
+    if (open === this.open) return;
     setHidden(this.root, !open);
     this.button.setAttribute("aria-expanded", String(open));
     if (!open) {
-      if (this.root.contains(document.activeElement)) this.button.focus();
+      this.#leave();
       return;
     }
     this.render();

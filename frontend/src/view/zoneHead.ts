@@ -2,18 +2,18 @@
 
 import { lutGradient, palette } from "../lib/colour";
 import { el, setClass, setHidden, setStyle, setText } from "../lib/dom";
-import { count, signed } from "../lib/format";
-import type { Skill } from "../lib/skill";
+import { DASH, count, signed } from "../lib/format";
+import { ENOUGH_BINS, type SkillInterval } from "../lib/skill";
 import type { Model } from "../stream/model";
 
-/** Cells to compare before a verdict. */
-const ENOUGH = 5000;
-
-/** One honest line about a skill; empty while too little was compared. */
-export function skillText({ n, skill }: Skill): { text: string; worse: boolean } {
-  if (n < ENOUGH || Number.isNaN(skill)) return { text: "", worse: false };
-  if (skill < 0) return { text: "worse than guessing 0", worse: true };
-  return { text: skill < 0.05 ? "about as good as 0" : "better than guessing 0", worse: false };
+/** What can honestly be said of a skill: too early, or which side of 0 its 95 % interval lies on. */
+export function skillText({ bins, low, high }: SkillInterval): { figure: string; text: string; worse: boolean } {
+  if (bins < ENOUGH_BINS) return { figure: "too early", text: `${count(bins)} of ${ENOUGH_BINS} bins`, worse: false };
+  if (Number.isNaN(low)) return { figure: DASH, text: "nothing came to compare", worse: false };
+  const digits = Math.max(Math.abs(low), Math.abs(high)) < 10 ? 2 : 0;
+  const figure = `${signed(low, digits)} to ${signed(high, digits)}`;
+  if (high < 0) return { figure, text: "worse than guessing 0", worse: true };
+  return { figure, text: low > 0 ? "better than guessing 0" : "not told apart from 0", worse: false };
 }
 
 export class ZoneHead {
@@ -37,15 +37,15 @@ export class ZoneHead {
     setHidden(this.#ramp, !coloured);
     setStyle(this.#ramp, "background", coloured ? lutGradient(palette().diverging) : "none");
     const { overall, horizons } = model.skill;
-    const { text, worse } = skillText(overall);
-    setHidden(this.#note, text === "");
-    setText(this.#figure, signed(overall.skill, 2));
+    const { figure, text, worse } = skillText(overall);
+    setText(this.#figure, figure);
     setText(this.#verdict, text);
     setClass(this.#note, "warn", worse);
     const ms = model.config?.projection_horizons_ms ?? [];
     const each = horizons.map(({ skill }, i) => `${ms[i]} ms: ${signed(skill, 2)}`).join(", ");
     this.root.title =
       "Where the last bins point, not a forecast. A cell is as tall as the horizons agree, dim where it ran into ±1. " +
-      `Skill against always guessing 0, over ${count(overall.n)} cells of this stream: ${each}.`;
+      `Skill against always guessing 0, with its 95 % interval over blocks of bins; so far ${signed(overall.skill, 2)} ` +
+      `over ${count(overall.bins)} bins of this stream (${each}).`;
   }
 }
