@@ -13,10 +13,8 @@ from typing import NamedTuple
 from vp_assets.chain import Chain
 from vp_assets.errors import user_line
 from vp_assets.runs import Runner, chain_keys
-from vp_assets.sessions import session_of
-from vp_engine.errors import ConfigError, NotFoundError, VPError
+from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.lake import find_dataset
-from vp_engine.lake.admission import find_no_session
 
 NEW, THERE, CLOSED, FAILED = "new", "was there", "no session", "failed"
 
@@ -81,7 +79,7 @@ def _one(chain: Chain, runner: Runner, task: Task, known: dict[str, dict[str, st
     try:
         request = chain.bins(task.pipeline, task.day)
     except NotFoundError:
-        if _is_closed(chain, task):
+        if chain.no_session(task.pipeline, task.day) is not None:
             return CLOSED, None
         raise
     if find_dataset(chain.lake, request.address) is not None and all(
@@ -99,14 +97,3 @@ def _recorded(chain: Chain, task: Task) -> Iterator[tuple[str, tuple[str, str]]]
     for experiment in task.experiments:
         swept = chain.swept(experiment, task.day)
         yield f"{experiment}/sweep", (task.day, swept.address if swept is not None else "")
-
-
-def _is_closed(chain: Chain, task: Task) -> bool:
-    """Whether a day without raw data is none to worry about: the vendor or the calendar says that nothing traded."""
-    try:
-        capture = chain.capture(task.pipeline, task.day)
-    except VPError:
-        return False
-    if session_of(capture) is None:
-        return True
-    return any(find_no_session(chain.lake, chain.lock, day) is not None for day in capture.utc_days())

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from vp_assets.sessions import session_of
 from vp_assets.settings import Settings
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
 from vp_engine.errors import ConfigError, NotFoundError, VPError
 from vp_engine.evaluation.trials import expand, experiment_address
 from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_address, find_raw, list_raw, open_dataset
-from vp_engine.lake.admission import find_no_session
+from vp_engine.lake.admission import NoSession, find_no_session
 from vp_engine.lake.books import find_book
 from vp_engine.lake.paths import promoted_serving_dir
 from vp_engine.lake.raw_checks import require_admissible, require_coverage
@@ -143,6 +144,34 @@ class Chain:
     def capture(self, pipeline: str, day: str | dt.date | None) -> Capture:
         """Window of a pipeline on one Eastern day."""
         return self.specs.pipelines[pipeline].resolve(self.lock, day)
+
+    def closed(self, utc_day: dt.date, reason: str) -> NoSession:
+        """A day without a session by the calendar, which is advice and not noted in the lake."""
+        return NoSession(
+            source="calendar", dataset=self.lock.dataset, symbol=self.lock.symbol, day=utc_day, reason=reason
+        )
+
+    def no_session(self, pipeline: str, day: str | dt.date | None) -> NoSession | None:
+        """Why a pipeline's day has nothing to compute: raw data that it reads is absent, and a note in the lake or the
+        exchange's calendar says that nothing traded. None for a day with data, or one that must have some."""
+        capture = self.capture(pipeline, day)
+        absent = [utc_day for utc_day in capture.utc_days() if find_raw(self.lake, self.lock, utc_day) is None]
+        if not absent:
+            return None
+        notes = [find_no_session(self.lake, self.lock, utc_day) for utc_day in absent]
+        noted = next((note for note in notes if note is not None), None)
+        if noted is not None:
+            return noted
+        return self.closed(absent[0], "the calendar has no session in its window") if not session_of(capture) else None
+
+    def is_read(self, utc_day: dt.date) -> bool:
+        """Whether a session that some pipeline's window touches needs a UTC day; also true where there is no daily
+        pipeline, since then nothing says that the day is of no use."""
+        daily = [name for name, spec in self.specs.pipelines.items() if spec.capture.dt is None]
+        near = [utc_day + dt.timedelta(days=offset) for offset in (-1, 0, 1)]
+        captures = [self.capture(name, day) for name in daily for day in near]
+        captures += [self.capture(name, None) for name in self.specs.pipelines.keys() - set(daily)]
+        return not daily or any(utc_day in one.utc_days() and session_of(one) is not None for one in captures)
 
     def book(self, pipeline: str, day: str | dt.date | None) -> BookRequest:
         """The book cache that a pipeline's day starts from."""

@@ -50,8 +50,11 @@ class HashAddressedIOManager(dg.IOManager, ABC, Generic[Stored, Stream, Loaded])
     def load(self, context: dg.InputContext, day: str | None) -> Loaded:
         """The thing of one asset and day, for an asset downstream."""
 
-    def handle_output(self, context: dg.OutputContext, obj: Stored | Stream) -> None:
-        """Commit if needed, then describe."""
+    def handle_output(self, context: dg.OutputContext, obj: Stored | Stream | NoSession) -> None:
+        """Commit if needed, then describe. A day without a session has nothing to commit."""
+        if isinstance(obj, NoSession):
+            context.add_output_metadata({**metadata.raw(obj), "store_hit": True})
+            return
         hit = self.stream_type is None or not isinstance(obj, self.stream_type)
         began = time.perf_counter()
         stored = obj if hit else self.commit(obj)
@@ -70,12 +73,12 @@ class HashAddressedIOManager(dg.IOManager, ABC, Generic[Stored, Stream, Loaded])
         return {}
 
     def load_input(self, context: dg.InputContext) -> Loaded | dict[str, Loaded]:
-        """One day's thing, or all days' by partition key where the reader has no partitions."""
-        if context.has_partition_key:
-            return self.load(context, context.asset_partition_key)
-        if context.has_asset_partitions:
-            return {day: self.load(context, day) for day in context.asset_partition_keys}
-        return self.load(context, None)
+        """One day's thing, or several days' by partition key. The input is asked for its partitions, never the run:
+        a run over one day may hold readers of all days."""
+        if not context.has_asset_partitions:
+            return self.load(context, None)
+        days = list(context.asset_partition_keys)
+        return self.load(context, days[0]) if len(days) == 1 else {day: self.load(context, day) for day in days}
 
 
 class RawIOManager(HashAddressedIOManager[RawDay | NoSession, NewRawDay, RawDay]):
@@ -94,7 +97,7 @@ class RawIOManager(HashAddressedIOManager[RawDay | NoSession, NewRawDay, RawDay]
         return self.chain.raw(parse_date(day or "", "partition key"))
 
 
-class BookIOManager(HashAddressedIOManager[BookCheckpoint, BookReplay, BookCheckpoint]):
+class BookIOManager(HashAddressedIOManager[BookCheckpoint, BookReplay, BookCheckpoint | NoSession]):
     """Book caches, as Arrow files."""
 
     stream_type = BookReplay
@@ -115,11 +118,14 @@ class BookIOManager(HashAddressedIOManager[BookCheckpoint, BookReplay, BookCheck
             return {}
         return {"events_per_s": round(obj.n_records / seconds)}
 
-    def load(self, context: dg.InputContext, day: str | None) -> BookCheckpoint:
+    def load(self, context: dg.InputContext, day: str | None) -> BookCheckpoint | NoSession:
+        closed = self.chain.no_session(context.asset_key.path[0], day)
+        if closed is not None:
+            return closed
         return self.chain.stored_book(self.chain.book(context.asset_key.path[0], day))
 
 
-class BinsIOManager(HashAddressedIOManager[DatasetInfo, DatasetStream, Dataset]):
+class BinsIOManager(HashAddressedIOManager[DatasetInfo, DatasetStream, Dataset | NoSession]):
     """Datasets, as Parquet folders; written as the stream runs, in bounded memory."""
 
     stream_type = DatasetStream
@@ -149,7 +155,10 @@ class BinsIOManager(HashAddressedIOManager[DatasetInfo, DatasetStream, Dataset])
             "bins_per_s": round(obj.request.capture.n_bins / seconds),
         }
 
-    def load(self, context: dg.InputContext, day: str | None) -> Dataset:
+    def load(self, context: dg.InputContext, day: str | None) -> Dataset | NoSession:
+        closed = self.chain.no_session(context.asset_key.path[0], day)
+        if closed is not None:
+            return closed
         return open_dataset(self.chain.lake, self.chain.bins(context.asset_key.path[0], day).address)
 
 
@@ -175,10 +184,9 @@ class SweepIOManager(HashAddressedIOManager[DayResults, SweepRun, DayResults]):
         request = self.chain.sweep(context.asset_key.path[0], day)
         return DayResults(request.day, request.address, *self.chain.results.read(request.address))
 
-    def load_input(self, context: dg.InputContext) -> DayResults | dict[str, DayResults]:
-        """One day's results, or those of every day that has any: an experiment need not have run on all of them."""
-        if context.has_partition_key:
-            return self.load(context, context.asset_partition_key)
+    def load_input(self, context: dg.InputContext) -> dict[str, DayResults]:
+        """Results of every day that has any, by day: an experiment need not have run on all of its partitions. What
+        reads them (the promoted spec) has no partitions of its own, whatever day the run is of."""
         name = context.asset_key.path[0]
         return {day: self.load(context, day) for day in self.chain.swept_days(name)}
 

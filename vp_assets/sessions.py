@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from vp_engine.specs import Capture
-from vp_engine.units import ET, UTC, datetime_to_ns
+from vp_engine.units import ET, NS_PER_DAY, UTC, datetime_to_ns, utc_midnight_ns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,5 +80,19 @@ def session_of(capture: Capture) -> Session | None:
     return None
 
 
+def session_in_utc_day(day: dt.date) -> Session | None:
+    """The first session that trades within a UTC day; None for one without trading, such as a Saturday."""
+    start_ns = utc_midnight_ns(day)
+    for date in (day, day + dt.timedelta(days=1)):
+        found = session(date)
+        if found is not None and _trades_within(found, start_ns, start_ns + NS_PER_DAY):
+            return found
+    return None
+
+
 def _overlap(capture: Capture, held: Session) -> bool:
-    return datetime_to_ns(held.opens) < capture.end_ns and capture.start_ns < datetime_to_ns(held.closes)
+    return _trades_within(held, capture.start_ns, capture.end_ns)
+
+
+def _trades_within(held: Session, start_ns: int, end_ns: int) -> bool:
+    return datetime_to_ns(held.opens) < end_ns and start_ns < datetime_to_ns(held.closes)

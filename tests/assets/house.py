@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import dagster as dg
+
 from vp_assets.runs import open_instance
 from vp_assets.settings import load_settings
 
@@ -27,6 +29,16 @@ STATUS = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status error { message } } } }"""
 SWITCH = """mutation ($selector: ScheduleSelector!) { startSchedule(scheduleSelector: $selector) {
   __typename ... on PythonError { message } ... on ScheduleStateResult { scheduleState { status } } } }"""
+
+RUN = """mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  ... on RunConfigValidationInvalid { errors { message } } ... on InvalidSubsetError { message } } }"""
+RETRY = """mutation ($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+RUN_STATE = """query ($id: ID!) { runOrError(runId: $id) { ... on Run { status
+  stepStats { stepKey status } assetMaterializations { assetKey { path } } } } }"""
+FAILURES = """query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
+  ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } } } } } }"""
 
 
 def free_port() -> int:
@@ -128,6 +140,51 @@ class House:
         said = self.ask(LAUNCH, params=params)["launchPartitionBackfill"]
         assert said["__typename"] == "LaunchBackfillSuccess", said
         return str(said["backfillId"])
+
+    def launch_run(self, assets: Sequence[str], day: str) -> str:
+        """Launch one run over one partition, as the UI does for a selection of assets; its id."""
+        selection = [{"path": asset.split("/")} for asset in assets]
+        params = {
+            "selector": {
+                **LOCATION,
+                "jobName": "__ASSET_JOB",
+                "assetSelection": selection,
+                "assetCheckSelection": None,
+            },
+            "mode": "default",
+            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
+            "runConfigData": {},
+        }
+        said = self.ask(RUN, params=params)["launchPipelineExecution"]
+        assert said["__typename"] == "LaunchRunSuccess", said
+        return str(said["run"]["runId"])
+
+    def retry(self, run_id: str, strategy: str = "FROM_FAILURE") -> str:
+        """Run again from where a run failed, as the UI's button does; the new run's id."""
+        said = self.ask(RETRY, params={"parentRunId": run_id, "strategy": strategy})["launchRunReexecution"]
+        assert said["__typename"] == "LaunchRunSuccess", said
+        return str(said["run"]["runId"])
+
+    def finished(self, run_id: str) -> dict[str, Any] | None:
+        """Status of a run that is over, its steps and what it materialised; else None."""
+        run: dict[str, Any] = self.ask(RUN_STATE, id=run_id)["runOrError"]
+        return run if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+    def failures(self, run_id: str) -> list[str]:
+        """What the failed steps of a run say, causes included."""
+        events = self.ask(FAILURES, id=run_id)["logsForRun"]["events"]
+        errors = [event["error"] for event in events if event.get("error")]
+        return [
+            message
+            for error in errors
+            for message in (error["message"], *(cause["message"] for cause in error["causes"]))
+        ]
+
+    def failures_of_backfill(self, backfill: str) -> dict[str, list[str]]:
+        """What the failed steps of its failed runs say, by partition."""
+        with dg.DagsterInstance.from_config(str(self.settings.dagster_home)) as instance:
+            runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+        return {run.tags["dagster/partition"]: self.failures(run.run_id) for run in runs if run.is_failure}
 
     def ended(self, backfill: str) -> str | None:
         """Status of a backfill that is over, else None."""

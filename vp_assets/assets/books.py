@@ -38,7 +38,12 @@ def build_book_cache(chain: Chain, pipeline: str) -> Built:
         description=f"Every resting order of {spec.capture.symbol} where the warm-up of `{pipeline}` begins.",
     )
     def book_cache(context: dg.AssetExecutionContext) -> Iterator[Events]:
-        request = chain.book(pipeline, require_key(days, context.partition_key, pipeline))
+        day = require_key(days, context.partition_key, pipeline)
+        closed = chain.no_session(pipeline, day)
+        if closed is not None:
+            yield from checks.closed_day(key, checks.BOOK, closed)
+            return
+        request = chain.book(pipeline, day)
         stored = find_book(chain.lake, request.capture, request.address)
         value = stored if stored is not None else BookReplay(request)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))

@@ -115,12 +115,27 @@ def gated(results: Iterable[dg.AssetCheckResult], remedy: str) -> Iterator[dg.As
         raise DataError(f"check failed: {', '.join(failed)}; {remedy}")
 
 
+def no_session(key: dg.AssetKey, checks: Sequence[Check], reason: str) -> Iterator[dg.AssetCheckResult]:
+    """Checks of a day without a session: there is nothing that could fail."""
+    result = _Results(key, checks)
+    yield from (result(check.name, True, no_session=reason) for check in checks)
+
+
+def closed_day(
+    key: dg.AssetKey, checks: Sequence[Check], day: NoSession
+) -> Iterator[dg.MaterializeResult[NoSession] | dg.AssetCheckResult]:
+    """What an asset yields for a day without a session: it is materialised as "no session", so that the UI shows the
+    day as done and what stands below it goes on."""
+    yield dg.MaterializeResult(value=day, data_version=dg.DataVersion("no session"))
+    yield from no_session(key, checks, day.reason)
+
+
 def raw(key: dg.AssetKey, day: RawDay | NoSession) -> Iterator[dg.AssetCheckResult]:
     """Checks of one raw day; of a day without a session there is nothing to check."""
-    result = _Results(key, RAW)
     if isinstance(day, NoSession):
-        yield from (result(check.name, True, no_session=day.reason) for check in RAW)
+        yield from no_session(key, RAW, day.reason)
         return
+    result = _Results(key, RAW)
     facts = day.manifest
     digest = day.lake.digest(day.path)
     yield result("hash", digest == facts.sha256, sha256=digest)

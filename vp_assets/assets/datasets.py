@@ -1,6 +1,7 @@
 """`<pipeline>/bins`: one capture as bins, the dataset that research reads."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import DatasetStream
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.lake import find_dataset
+from vp_engine.lake.admission import NoSession
 from vp_engine.stream import BINS_CODE_VERSION
 
 
@@ -30,7 +32,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
     @dg.asset(
         key=key,
         partitions_def=days,
-        ins={"checkpoint": dg.AssetIn(book_key(pipeline))},
+        ins={"checkpoint": dg.AssetIn(book_key(pipeline), dagster_type=Any)},  # a checkpoint, or a day without one
         deps=[dg.AssetDep(raw.KEY, partition_mapping=raw_mapping(spec, chain.lock, book_only=False))],
         io_manager_key="bins_io",
         pool=ENGINE_POOL,
@@ -41,8 +43,12 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
         check_specs=checks.specs(key, checks.BINS, days),
         description=f"{spec.description or pipeline}: {window} ET, {config.cell_width_ms} ms bins, {config.rows} rows.",
     )
-    def bins(context: dg.AssetExecutionContext, checkpoint: BookCheckpoint) -> Iterator[Events]:
-        request = chain.bins(pipeline, require_key(days, context.partition_key, pipeline))
+    def bins(context: dg.AssetExecutionContext, checkpoint: BookCheckpoint | NoSession) -> Iterator[Events]:
+        day = require_key(days, context.partition_key, pipeline)
+        if isinstance(checkpoint, NoSession):
+            yield from checks.closed_day(key, checks.BINS, checkpoint)
+            return
+        request = chain.bins(pipeline, day)
         value = find_dataset(chain.lake, request.address) or DatasetStream(request, checkpoint)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
         stored = chain.stored_dataset(request)

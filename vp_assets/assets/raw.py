@@ -10,6 +10,7 @@ from vp_assets.assets.common import OWNERS, RAW_GROUP, RAW_POOL, Built, Events
 from vp_assets.chain import Chain
 from vp_assets.partitions import every_day, require_key
 from vp_assets.resources import Databento
+from vp_assets.sessions import session_in_utc_day
 from vp_assets.streams import NewRawDay
 from vp_engine.lake import RawDay, find_raw
 from vp_engine.lake.admission import NoSession, admit_raw, find_no_session
@@ -42,7 +43,15 @@ def _brought(chain: Chain, databento: Databento, day: dt.date, config: RawConfig
         return admit_raw(chain.lake, chain.lock, day, "admitted in a run")
     if found is not None and found.manifest.quarantine is not None:
         return found  # its check says why and stops the run
-    return chain.raw(day)
+    reason = None if found is not None else _calendar_reason(chain, day)
+    return chain.raw(day) if reason is None else chain.closed(day, reason)
+
+
+def _calendar_reason(chain: Chain, day: dt.date) -> str | None:
+    """Why nobody need ask for an absent day: the calendar has no session on it, or none that a daily pipeline reads."""
+    if session_in_utc_day(day) is None:
+        return "the exchange's calendar has no session on this day"
+    return None if chain.is_read(day) else "no pipeline's window has a session on this day"
 
 
 def _remedy(held: RawDay | NoSession) -> str:

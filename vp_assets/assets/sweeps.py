@@ -1,6 +1,7 @@
 """`<experiment>/sweep`: every trial of an experiment on one day's bins."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from vp_engine.evaluation.trials import code_version, experiment_signals
 from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.hashing import sha256_text
 from vp_engine.lake import Dataset, paths
+from vp_engine.lake.admission import NoSession
 from vp_engine.specs import dump_yaml
 
 
@@ -38,7 +40,7 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
     @dg.asset(
         key=key,
         partitions_def=days,
-        ins={"dataset": dg.AssetIn(bins_key(pipeline.name))},
+        ins={"dataset": dg.AssetIn(bins_key(pipeline.name), dagster_type=Any)},  # a dataset, or a day without one
         io_manager_key="sweep_io",
         pool=SWEEP_POOL,
         group_name=experiment,
@@ -48,8 +50,14 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
         check_specs=checks.specs(key, checks.SWEEP, days),
         description=spec.description or f"Sweep of {', '.join(signals)} over the bins of `{pipeline.name}`.",
     )
-    def sweep(context: dg.AssetExecutionContext, dataset: Dataset, tracking: MlflowTracking) -> Iterator[Events]:
-        request = chain.sweep(experiment, require_key(days, context.partition_key, experiment))
+    def sweep(
+        context: dg.AssetExecutionContext, dataset: Dataset | NoSession, tracking: MlflowTracking
+    ) -> Iterator[Events]:
+        day = require_key(days, context.partition_key, experiment)
+        if isinstance(dataset, NoSession):
+            yield from checks.closed_day(key, checks.SWEEP, dataset)
+            return
+        request = chain.sweep(experiment, day)
         stored = chain.swept(experiment, context.partition_key)
         made = SweepRun(request, dataset, chain.settings.dask_scheduler, chain.lake)
         value = day_results(chain, stored) if stored is not None else made
