@@ -177,6 +177,19 @@ def test_a_check_that_cannot_be_made_says_so_and_condemns_no_file(monkeypatch: p
     assert reason_of("LightGbm", content) is None
 
 
+@pytest.mark.parametrize("ended", ["SIGKILL", "SIGTERM"])
+def test_a_check_that_is_killed_from_outside_condemns_no_file(
+    ended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = sound_model("LightGbm")
+    probe = tmp_path / "killed.py"
+    probe.write_text(f"import os, signal\nprint('ready', flush=True)\nos.kill(os.getpid(), signal.{ended})\n")
+    monkeypatch.setattr(model_probe, "__file__", str(probe))
+    with pytest.raises(LakeError, match=f"ended from outside .{ended}."):
+        reason_of("LightGbm", content)
+    assert not is_known("LightGbm", sha256_bytes(content))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SIGNALS)
 def test_of_120_mutations_none_that_passes_harms_its_user(kind: str) -> None:

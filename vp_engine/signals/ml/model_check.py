@@ -19,6 +19,7 @@ from vp_engine.signals.ml import model_probe
 CPU_SECONDS = 5.0  # of a file: the largest take a hundredth of it
 MEMORY_BYTES = 1 << 30  # of a check, beyond what the libraries take
 WALL_SECONDS = 120.0  # of a whole check: a reader that spins is ended by its processor time long before
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")  # as by a machine without memory: no word on the file
 _LOCKS = tuple(threading.Lock() for _ in range(16))  # files of one set wait for one check, other sets do not
 _reasons: dict[tuple[str, str], str | None] = {}
 
@@ -55,7 +56,8 @@ def why_refused(kind: str, sha256: str, files: Iterable[ModelFile]) -> str | Non
 def _check(kind: str, files: list[ModelFile]) -> None:
     """Probe the files in order, up to the first that ends the process, and remember what came of them."""
     command = [sys.executable, "-P", model_probe.__file__, kind, str(CPU_SECONDS), str(MEMORY_BYTES)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE  # a session of its own: an interrupt from the keyboard is for this process alone
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     sent = b"".join(part for file in files for part in (len(file.content).to_bytes(8, "big"), file.content))
     late = False
     try:
@@ -73,8 +75,8 @@ def _check(kind: str, files: list[ModelFile]) -> None:
     if len(answers) == len(files):
         return
     ended = signal.Signals(-process.returncode).name if process.returncode < 0 else f"exit code {process.returncode}"
-    if ended == "SIGKILL" and not late:  # from outside, as by a machine without memory: says nothing of the file
-        raise LakeError("the check of a model file was killed; is there memory enough?")
+    if ended in _FROM_OUTSIDE and not late:
+        raise LakeError(f"the check of a model file was ended from outside ({ended}); is there memory enough?")
     seconds = WALL_SECONDS if late else CPU_SECONDS if ended == "SIGPROF" else None
     reason = f"its reader crashes ({ended})" if seconds is None else f"its reader does not end within {seconds:g} s"
     _reasons[kind, files[len(answers)].sha256] = reason
