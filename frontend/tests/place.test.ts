@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { labelled } from "../src/experiments/curve";
 import { BinLog } from "../src/lib/bins";
 import { Camera } from "../src/lib/camera";
+import { quietSince } from "../src/lib/health";
 import { placeBeside } from "../src/lib/place";
 import { fitQuarters } from "../src/view/legend";
 import { quotesUnder } from "../src/view/tooltip";
@@ -63,6 +64,13 @@ describe("ticks of the legend", () => {
 });
 
 describe("what the head says of the book", () => {
+  it("counts from the first bin without a record, and anew after a jump", () => {
+    const records = [3, 0, 0, 0, 5, 0];
+    let from = -1;
+    expect(records.map((n, seq) => (from = quietSince(from, seq, n, true)))).toEqual([-1, 1, 1, 1, -1, 5]);
+    expect(quietSince(5, 90, 0, false)).toBe(90);
+  });
+
   it("names its age once that matters, and warns from a minute on", () => {
     expect(bookText(true, 900, 0)).toMatchObject({ text: "Valid", warn: false });
     expect(bookText(true, 42_000, 0)).toMatchObject({ text: "Valid, 42 s old", warn: false });

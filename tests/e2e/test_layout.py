@@ -112,6 +112,17 @@ class TestStreamPage:
         held.keyboard.press("f")
         expect(follow).to_have_attribute("aria-pressed", "true")
 
+    def test_arrows_choose_in_the_view_menu_and_space_is_the_pages_again_after_it(self, held: Page) -> None:
+        held.keyboard.press("v")
+        chosen = held.locator(".popover[aria-label=View] fieldset").first.locator("input:checked")
+        first = chosen.get_attribute("value")
+        held.keyboard.press("ArrowDown")
+        assert chosen.get_attribute("value") != first
+        held.keyboard.press("ArrowUp")
+        held.keyboard.press("Escape")
+        expect(held.get_by_role("dialog", name="View")).to_be_hidden()
+        expect(held.locator(".field")).to_be_focused()
+
     def test_a_letter_keeps_its_meaning_while_the_menu_of_fields_is_open(self, held: Page) -> None:
         held.keyboard.press("a")
         held.keyboard.press("4")

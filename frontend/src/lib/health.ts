@@ -3,6 +3,15 @@
 const WINDOW_MS = 2000;
 const LAG_EASE = 0.15;
 
+/**
+ * First of the latest bins in a row without a record of the market, -1 where bin `seq` has some. `before` is the same for
+ * the bin before it; after a jump (`unbroken` false) nothing is known of what lies between.
+ */
+export function quietSince(before: number, seq: number, records: number, unbroken: boolean): number {
+  if (records > 0) return -1;
+  return before >= 0 && unbroken ? before : seq;
+}
+
 export class StreamHealth {
   dropped = 0;
   received = 0;

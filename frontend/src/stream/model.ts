@@ -4,7 +4,7 @@ import { BinLog } from "../lib/bins";
 import { BubbleBook, sidedFills } from "../lib/bubbles";
 import { nsToMs } from "../lib/clock";
 import { CoarseMap } from "../lib/coarse";
-import { StreamHealth } from "../lib/health";
+import { StreamHealth, quietSince } from "../lib/health";
 import { ColumnRing } from "../lib/ring";
 import { SessionTrace } from "../lib/session";
 import { ProjectionSkill } from "../lib/skill";
@@ -131,8 +131,7 @@ export class Model {
     if (rewound) this.#rewind(bin.seq);
     const jumped = bins.last >= 0 && bin.seq !== bins.last + 1;
     if (update.dropped > 0 || jumped) this.#broken = true;
-    if (update.bin_event_count > 0) this.#quietFrom = -1;
-    else if (this.#quietFrom < 0 || rewound || jumped) this.#quietFrom = bin.seq;
+    this.#quietFrom = quietSince(this.#quietFrom, bin.seq, update.bin_event_count, !rewound && !jumped);
     bins.push(bin);
     const pv = pressureMinusVacuum(grid);
     const column = (field: string): ArrayLike<number> | undefined => (field === PV ? pv : grid.column(field));
