@@ -9,9 +9,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
+import sqlite3
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -27,8 +30,10 @@ from vp_assets.chain import Chain
 from vp_assets.definitions import build_definitions
 from vp_assets.graves import HOST_TAG, bury_dead, this_host
 from vp_assets.settings import Settings, load_settings
+from vp_engine.errors import ConfigError
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_UNFINISHED = ".unfinished"  # lies in a home while its tables are made
 _NEW_HOME = """\
 # Written once for this lake; edit freely.
 telemetry:
@@ -66,22 +71,56 @@ class Materialized(NamedTuple):
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The Dagster instance of these settings, made on first use. The caller closes it."""
+    """The Dagster instance of these settings, made on first use. The caller closes it. ConfigError, before anything is
+    written, for a path that cannot stand in a SQLite URL."""
     home = settings.dagster_home
+    for path in (home, settings.home):
+        _check_path(path)
     home.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     lock = os.open(home, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two that open a new home at once would both make its tables
+        unfinished = home / _UNFINISHED
+        if unfinished.exists():
+            _drop_half_made(home)
+        new = not (home / "history").exists()
+        if new:
+            unfinished.touch()
         config = home / "dagster.yaml"
         if not config.exists():
-            config.write_text(_NEW_HOME)
+            written = home / f".{config.name}.new"
+            written.write_text(_NEW_HOME)
+            written.replace(config)
         instance = dg.DagsterInstance.from_config(str(home))
         instance.get_runs_count()
         instance.all_asset_keys()
+        unfinished.unlink(missing_ok=True)
         return instance
     finally:
         os.close(lock)
+
+
+def _check_path(path: Path) -> None:
+    """ConfigError for a path that Dagster and MLflow, which put it unquoted into a URL, would read as another one."""
+    bad = next((letter for letter in str(path) if letter in "?#%" or not letter.isprintable()), None)
+    if bad is not None:
+        raise ConfigError(
+            f"Dagster cannot keep its database below {str(path)!r}: the path holds {bad!r}; choose a `--lake-root` and "
+            "a DAGSTER_HOME without `?`, `#`, `%` and control characters"
+        )
+
+
+def _drop_half_made(home: Path) -> None:
+    """Delete the tables of a home whose making was killed, unless something has run there since."""
+    try:
+        with closing(sqlite3.connect(home / "history" / "runs.db")) as connection:
+            if connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None:
+                return
+    except sqlite3.Error:  # no file, no table, or no database
+        pass
+    for folder in ("history", "schedules"):
+        shutil.rmtree(home / folder, ignore_errors=True)
 
 
 class Runner:

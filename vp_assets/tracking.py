@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlparse
 
 _LOCAL = "sqlite:///"
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # spoken to without a server: this process writes artifacts
+_KIND, _MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"  # else the UI opens its GenAI pages
 _FIGURES = (
     "n_signals", "tp_rate", "sl_rate", "timeout_rate", "barrier_tp_rate", "break_even_rate", "mean_pnl_ticks",
     "net_mean_pnl_ticks", "net_mean_low_ticks", "net_mean_high_ticks", "sharpe", "p_value", "p_holm",
@@ -84,17 +86,25 @@ def log_sweep(tracking_uri: str, artifacts: str, experiment_name: str | None, re
 
 
 def _experiment(client: Any, name: str, tracking_uri: str, artifacts: str) -> str:
-    """Id of the experiment, made on first use; a local backend keeps its artifacts beside its database."""
+    """Id of the experiment, made on first use. Over a database its artifacts are in the lake; a server has its own
+    place for them."""
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if _KIND not in found.tags:
+            client.set_experiment_tag(found.experiment_id, _KIND, _MODEL_TRAINING)
         return str(found.experiment_id)
-    place = Path(artifacts).absolute().as_uri() if tracking_uri.startswith(_LOCAL) else None
-    return str(client.create_experiment(name, artifact_location=place))
+    place = Path(artifacts).absolute().as_uri() if _is_database(tracking_uri) else None
+    return str(client.create_experiment(name, artifact_location=place, tags={_KIND: _MODEL_TRAINING}))
+
+
+def _is_database(tracking_uri: str) -> bool:
+    return tracking_uri.split(":")[0].split("+")[0] in _DATABASES
 
 
 def _make_folders(tracking_uri: str, artifacts: str) -> None:
     if tracking_uri.startswith(_LOCAL):
         Path(unquote(urlparse(tracking_uri).path)[1:] or "/").parent.mkdir(parents=True, exist_ok=True)
+    if _is_database(tracking_uri):
         Path(artifacts).mkdir(parents=True, exist_ok=True)
 
 

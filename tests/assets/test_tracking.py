@@ -80,3 +80,34 @@ def test_a_server_that_is_down_costs_a_warning(
     client.delete_run(runs[0].info.run_id)
     vp("run", spec, "--json")  # it was taken once: what a person deletes there stays deleted
     assert client.search_runs([experiment.experiment_id]) == []
+
+
+def test_log_sweep_when_the_experiment_is_new_or_old_then_it_is_of_the_kind_model_training(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(uri)
+    client.create_experiment("old")
+    for name in ("old", "new"):
+        log_sweep(uri, str(tmp_path / "artifacts"), name, RECORD)
+        assert client.get_experiment_by_name(name).tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+@pytest.mark.parametrize(
+    ("uri", "in_the_lake"),
+    [
+        ("sqlite:////x/mlflow.db", True),
+        ("postgresql+psycopg2://a:b@host/mlflow", True),
+        ("mysql+pymysql://host/mlflow", True),
+        ("http://host:5000", False),
+    ],
+)
+def test_experiment_when_mlflow_is_a_database_then_its_artifacts_are_in_the_lake(
+    tmp_path: Path, uri: str, in_the_lake: bool
+) -> None:
+    from unittest.mock import Mock
+
+    from vp_assets.tracking import _experiment
+
+    client = Mock(**{"get_experiment_by_name.return_value": None, "create_experiment.return_value": "1"})
+    _experiment(client, "tried", uri, str(tmp_path))
+    place = client.create_experiment.call_args.kwargs["artifact_location"]
+    assert place == (tmp_path.as_uri() if in_the_lake else None)

@@ -152,6 +152,15 @@ def test_sql_over_days_datasets_and_specs(tmp_path):
         assert catalog.sql("CREATE TABLE mine AS SELECT 1 AS x").num_columns <= 1
 
 
+def test_show_tables_when_the_lake_is_empty_or_full_then_lists_the_views_and_nothing_else(tmp_path):
+    lake = Lake(tmp_path)
+    with Catalog(lake) as catalog:
+        for _ in range(2):
+            assert sorted(catalog.sql("SHOW TABLES").column("name").to_pylist()) == sorted(VIEWS)
+            write_random(lake)
+            catalog.refresh()
+
+
 @pytest.mark.parametrize("query", ["SELEC 1", "SELECT * FROM nowhere", "SELECT v_ad FROM grid"])
 def test_wrong_sql_is_one_line(tmp_path, query):
     with Catalog(Lake(tmp_path)) as catalog, pytest.raises(ConfigError, match="SQL: ") as caught:

@@ -25,6 +25,7 @@ from vp_engine.schema import BIN_FIELDS, GRID_STORED, arrow_schema
 from vp_engine.specs.book import SpecBook
 
 VIEWS = ("days", "datasets", "bins", "grid", "runs_meta", "runs", "best", "serving_specs")
+_HIDDEN = "files"  # schema of what the views stand on
 
 _TEXT, _INT = pa.string(), pa.int64()
 _DAYS = pa.schema(
@@ -63,6 +64,7 @@ class Catalog:
         self.specs = specs
         self.connection = duckdb.connect(":memory:")
         self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute(f"CREATE SCHEMA {_HIDDEN}")
         if not lake.is_local:  # DuckDB reads through the lake's own file system: one way to credentials and endpoint
             self.connection.register_filesystem(lake.root.fs)
         self.refresh()
@@ -104,8 +106,14 @@ class Catalog:
 
     def _table(self, name: str, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> None:
         """A view of rows in memory."""
-        self.connection.register(f"{name}_rows", pa.Table.from_pylist(list(rows), schema))
-        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {name}_rows")
+        self._hide(name, pa.Table.from_pylist(list(rows), schema))
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {_HIDDEN}.{name}")
+
+    def _hide(self, name: str, table: pa.Table) -> None:
+        """Keep a table where SHOW TABLES does not list it."""
+        self.connection.register("incoming", table)
+        self.connection.execute(f"CREATE OR REPLACE TABLE {_HIDDEN}.{name} AS SELECT * FROM incoming")
+        self.connection.unregister("incoming")
 
     def _files(self, name: str, schema: pa.Schema, files: Sequence[LakePath], by_id: bool = False) -> None:
         """A view of Parquet files; with `by_id` the folder's name is a column `dataset_id` in front."""
@@ -120,9 +128,9 @@ class Catalog:
                 f"FROM read_parquet([{listed}], filename = true, hive_partitioning = false)"
             )
         else:  # an older version of the evaluation wrote fewer columns: those are NULL
-            self.connection.register(f"{name}_columns", schema.empty_table())
+            self._hide(name, schema.empty_table())
             query = (
-                f"SELECT * FROM {name}_columns UNION ALL BY NAME "
+                f"SELECT * FROM {_HIDDEN}.{name} UNION ALL BY NAME "
                 f"SELECT * FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
             )
         self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {query}")
