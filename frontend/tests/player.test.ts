@@ -27,10 +27,15 @@ function setup(last = 500, missingBefore: (seq: number, n: number) => number = (
     health: { restart: () => undefined }, nsOf: (seq: number) => BigInt(seq) * 100n,
   };
   let changes = 0;
+  const restarts = { n: 0 };
+  model.health.restart = () => {
+    restarts.n += 1;
+    return undefined;
+  };
   const camera = new Camera();
   const player = new Player(model as unknown as Model, camera, () => { changes += 1; });
   player.client = client as unknown as StreamClient;
-  return { player, client, sent, calls, camera, changes: () => changes };
+  return { player, client, sent, calls, camera, restarts, changes: () => changes };
 }
 
 const seeks = (sent: ClientMessage[]): string[] => sent.flatMap((message) => (message.type === "seek" ? [message.ts_ns] : []));
@@ -116,5 +121,16 @@ describe("an address with a bin", () => {
     player.expectAt(900);
     player.phase(LIVE);
     expect(seeks(sent)).toEqual(["60000"]);
+  });
+
+  it("measures the pace anew once it has arrived", () => {
+    const { player, restarts } = setup();
+    player.phase(LIVE);
+    player.seek(600);
+    const before = restarts.n;
+    expect(player.wants(600)).toBe(true);
+    expect(restarts.n).toBe(before + 1);
+    expect(player.wants(601)).toBe(true);
+    expect(restarts.n).toBe(before + 1);
   });
 });

@@ -116,7 +116,7 @@ export class PnlChart {
     const bare = { width: 0, points: { show: false } };
     this.#plot = new uPlot(
       {
-        width: Math.max(200, this.#host.clientWidth), height: HEIGHT, padding: [6, 22, 0, 0],
+        width: Math.max(200, this.#host.clientWidth), height: HEIGHT, padding: [6, 28, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 7, fill: () => INK.text, width: 0 }, drag: { x: false, y: false } },
         scales: { x: { time: true }, y: { range: (_, low, high) => spread(low, high) } },

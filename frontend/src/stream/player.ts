@@ -62,7 +62,11 @@ export class Player {
 
   /** A bin came: whether it belongs on the map. */
   wants(seq: number): boolean {
-    return this.#seeker.wants(seq);
+    const sought = this.seeking !== null;
+    const wanted = this.#seeker.wants(seq);
+    // Bins that were fetched for the map say nothing of the pace.
+    if (sought && this.seeking === null) this.#model.health.restart(this.speed);
+    return wanted;
   }
 
   /** The service would not do what was asked of it: what was sought is not waited for. */
