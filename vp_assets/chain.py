@@ -208,7 +208,8 @@ class Chain:
         spec = self.specs.experiments[experiment]
         serving, config = self.specs.serving[spec.serving], self.specs.serving_config(spec.serving)
         bins = self.bins(serving.pipeline, day)
-        return SweepRequest(spec, serving, config, bins, experiment_address(spec, serving, config, [bins.address]))
+        address = experiment_address(spec, serving, config, [bins.address], bins.capture.dt.isoformat())
+        return SweepRequest(spec, serving, config, bins, address)
 
     def swept(self, experiment: str, day: str) -> SweepRequest | None:
         """The same if its results are committed, else None; a day without raw data has none."""

@@ -16,7 +16,7 @@ from vp_engine.errors import ConfigError, DataError
 from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.evaluation.sweep import replay_trades
-from vp_engine.evaluation.walk_forward import Choice
+from vp_engine.evaluation.walk_forward import Choice, pool
 from vp_engine.hashing import sha256_text, signed_text
 from vp_engine.lake import Lake, open_dataset
 from vp_engine.lake.models import models_dir, open_models
@@ -45,7 +45,17 @@ class Promotion:
         self._chain = chain
         self.choice = choice
         base = chain.specs.serving[experiment.serving]
-        self.spec = promoted_spec(base, choice.meta, choice.run, experiment)
+        days = {role: [row["day"] for row in choice.by_day if row["role"] == role] for role in ("train", "test")}
+        test = pool(choice.by_day, "test")
+        split = experiment.days is not None
+        self.spec = promoted_spec(
+            base,
+            choice.meta,
+            choice.run,
+            experiment,
+            days if split else None,
+            test._asdict() if split and test else None,
+        )
 
     @property
     def _record(self) -> PromotionRecord:

@@ -200,7 +200,8 @@ class RunsQuery(BaseModel):
     max_spa_p_value: float | None = Field(None, ge=0, le=1, description="rows of sweeps whose SPA p is at most this")
     min_deflated_sharpe: float | None = Field(None, ge=0, le=1)
     sort: Literal[SORTABLE] = "net_mean_pnl_ticks"  # type: ignore[valid-type]
-    min_signals: int = Field(5, ge=0, le=10**9)
+    min_signals: int | None = Field(None, ge=0, le=10**9, description="least trades; null: each experiment's own")
+    include_test: bool = Field(False, description="rows of test days too, which report and have no say in a choice")
     top_n: int = Field(50, ge=1, le=10_000, description="rows of a page")
     offset: int = Field(0, ge=0, le=10**9, description="rows to leave out before the page")
     best_per_run: bool = Field(False, description="only the best threshold of each run")
@@ -211,6 +212,7 @@ class Runs(Wire):
 
     runs: list[RunRow]  # type: ignore[valid-type]
     total: int
+    n_test_left_out: int = Field(description="rows of test days that match and were left out")
     offset: int
     next_offset: int | None = Field(description="where the next page begins; null on the last")
 

@@ -52,8 +52,11 @@ class RunShelf:
 
     def runs(self, query: responses.RunsQuery, reason: Reason) -> responses.Runs:
         """Rows as asked for; `reason` says why a run cannot be streamed, None if it can."""
-        table = _filtered(self._table(), query)
-        table = rank(table, query.sort, query.min_signals)
+        table = rank(_filtered(self._table(), query), query.sort, query.min_signals)
+        n_matching = table.num_rows
+        if not query.include_test:
+            table = table.filter(pc.not_equal(table["day_role"], "test"))
+        n_test_left_out = n_matching - table.num_rows
         if query.best_per_run:
             runs = table["run_id"].to_numpy(zero_copy_only=False).astype(str)
             table = table.take(np.sort(np.unique(runs, return_index=True)[1]))
@@ -66,7 +69,11 @@ class RunShelf:
             rows.append(_run_row(row, why[row["dataset_address"]]))
         end = query.offset + len(rows)
         return responses.Runs(
-            runs=rows, total=table.num_rows, offset=query.offset, next_offset=end if end < table.num_rows else None
+            runs=rows,
+            total=table.num_rows,
+            n_test_left_out=n_test_left_out,
+            offset=query.offset,
+            next_offset=end if end < table.num_rows else None,
         )
 
     def detail(self, run_id: str, reason: Reason) -> Any:

@@ -373,8 +373,12 @@ export interface RunDetail {
   dataset_address: string;
   /** contract */
   symbol: string;
+  /** what one contract gains per tick; NaN of an older version */
+  tick_dollars: number | null;
   /** Eastern date of the capture */
   dt: string;
+  /** train: chosen on; test: reports only; whole: no split; empty: of an older version */
+  day_role: string;
   /** signal */
   signal: string;
   /** statistical or ml */
@@ -413,6 +417,8 @@ export interface RunDetail {
   evaluated_hours: number | null;
   /** rows of this run */
   n_thresholds: number;
+  /** least trades of a row that its experiment chooses; 0 of an older version */
+  min_signals: number;
   /** rows of the sweep that are corrected for: those with enough signals to be judged */
   n_trials: number;
   /** Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times */
@@ -468,8 +474,12 @@ export interface RunRow {
   dataset_address: string;
   /** contract */
   symbol: string;
+  /** what one contract gains per tick; NaN of an older version */
+  tick_dollars: number | null;
   /** Eastern date of the capture */
   dt: string;
+  /** train: chosen on; test: reports only; whole: no split; empty: of an older version */
+  day_role: string;
   /** signal */
   signal: string;
   /** statistical or ml */
@@ -506,6 +516,8 @@ export interface RunRow {
   evaluated_hours: number | null;
   /** rows of this run */
   n_thresholds: number;
+  /** least trades of a row that its experiment chooses; 0 of an older version */
+  min_signals: number;
   /** rows of the sweep that are corrected for: those with enough signals to be judged */
   n_trials: number;
   /** Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times */
@@ -625,6 +637,8 @@ export interface RunTrades {
 export interface Runs {
   runs: RunRow[];
   total: number;
+  /** rows of test days that match and were left out */
+  n_test_left_out: number;
   offset: number;
   /** where the next page begins; null on the last */
   next_offset: number | null;

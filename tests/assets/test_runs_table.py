@@ -68,6 +68,7 @@ def test_leaders_stand_beside_what_became_of_them(width: int, nets: tuple[float,
     meta = {
         "signal": "ads", "run_id": "ab" * 8, "parameters": '{"zscore_window_bins": 600}', "tp_ticks": 8.0,
         "sl_ticks": 4.0, "cooldown_bins": 20, "dt": "2026-02-03", "max_hold_bins": 600, "fill": "mid", "fee_ticks": 0.0,
+        "tick_dollars": 0.5,
         "pipeline": "mnq_20m",
     }  # fmt: skip
     choices = [Choice(meta, {"threshold": 0.1}, [*TRAIN, day("2026-02-06", "test", 50, net)]) for net in nets]
@@ -140,6 +141,7 @@ def test_runs_are_told_apart_by_what_differs_between_them() -> None:
         "threshold": 0.1, "n_signals": 9, "n_effective": 9.0, **_NET, "timeout_rate": 0.88, "barrier_tp_rate": 0.6,
         "break_even_rate": 0.5, "net_mean_pnl_ticks": 0.1, "p_value": 0.4, "tp_ticks": 8.0, "sl_ticks": 4.0,
         "cooldown_bins": 20, "max_hold_bins": 600, "fill": "mid", "fee_ticks": 0.5, "pipeline": "one",
+        "tick_dollars": 0.5,
     }  # fmt: skip
     rows = [
         {**row, "run_id": "a" * 16},
@@ -168,6 +170,7 @@ def test_a_narrow_table_still_names_the_signals(width: int, words: str) -> None:
         **judged(1.0, 0.5), "parameters": "{}", "threshold": 0.1, "n_signals": 9, "n_effective": 9.0, **_NET,
         "timeout_rate": 0.88, "barrier_tp_rate": 0.6, "break_even_rate": 0.5, "net_mean_pnl_ticks": 0.1, "p_value": 0.4,
         "sl_ticks": 4.0, "cooldown_bins": 20, "max_hold_bins": 600, "fill": "mid", "fee_ticks": 0.5, "pipeline": "one",
+        "tick_dollars": 0.5,
     }  # fmt: skip
     rows = [
         {**row, "run_id": "a" * 16, "signal": "msd", "tp_ticks": 4.0},

@@ -91,7 +91,9 @@ def compare(
         str | None, typer.Option(help="Runs of this experiment only, on all of its pipelines.")
     ] = None,
     sort: Annotated[str, typer.Option(help="Figure to rank by.")] = "net_mean_pnl_ticks",
-    min_signals: Annotated[int, typer.Option(help="Least number of trades of a row.", min=0)] = 5,
+    min_signals: Annotated[
+        int | None, typer.Option(help="Least number of trades of a row.", min=0, show_default="each experiment's own")
+    ] = None,
     top: Annotated[int, typer.Option(help="Rows shown.", min=1)] = 20,
     all_thresholds: Annotated[bool, typer.Option("--all-thresholds", help="Not only the best of each run.")] = False,
 ) -> None:
@@ -108,25 +110,36 @@ def compare(
         addresses, over_days = _asked(session, experiment)
         # Results whose spec or code has changed since are found by name.
         asked = {"sweep_address": addresses} if addresses else {"experiment": experiment}
-    held_out = {
-        day["day"] for found in over_days.values() for one in found for day in one.by_day if day["role"] == "test"
-    }
-    found = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
-    if not found:
+    every_row = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
+    if not every_row:
         _require_known(session, db, dataset_id, experiment)
-    rows = [row for row in found if row["dt"] not in held_out]
+    symbol = session.lock.symbol
+    foreign = sorted({row["symbol"] for row in every_row} - {symbol})
+    untold = _test_days_of_specs(over_days)  # of results whose version did not store a day's role
+    held_out = untold | {row["dt"] for row in every_row if row["day_role"] == "test" and row["symbol"] == symbol}
+    ranked = db.query_runs(signal, dataset_id, sort, min_signals, None, include_test=False, **asked).to_pylist()
+    rows = [row for row in ranked if row["symbol"] == symbol and (row["day_role"] or row["dt"] not in untold)]
     shown = (rows if all_thresholds else best_per_run(rows))[:top]
-    title = f"{'Rows' if all_thresholds else 'Runs'} by {sort}, at least {min_signals} trades"
+    least = "each experiment's least number of" if min_signals is None else f"at least {min_signals}"
+    title = f"{'Rows' if all_thresholds else 'Runs'} of {symbol} by {sort}, {least} trades"
 
     def render(console: Any) -> None:
         print_runs(console, title, shown, rows, min_signals)
         if held_out:
             console.print(f"Left out above: {', '.join(sorted(held_out))}. Test days report and have no say.")
+        if foreign:
+            console.print(f"Left out above: runs on {', '.join(foreign)}, other instruments than the locked one.")
         for one, leading in over_days.items():
             print_leaders(console, f"Best trials over the train days of {one}", leading)
             print_choice(console, leading[0])
 
     session.finish(_rows_data(shown), render)
+
+
+def _test_days_of_specs(over_days: Mapping[str, Sequence[Choice]]) -> set[str]:
+    """Test days by the specs at hand, for results of a version that did not store them."""
+    choices = [choice for leading in over_days.values() for choice in leading]
+    return {day["day"] for choice in choices for day in choice.by_day if day["role"] == "test"}
 
 
 def promote(
@@ -260,4 +273,13 @@ def _rows_data(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows for machines: JSON columns as objects."""
     from vp_engine.lake.results import plain
 
-    return [plain({name: value for name, value in row.items() if name != "serving_spec"}) for row in rows]
+    return [
+        plain({name: value for name, value in row.items() if name != "serving_spec"} | _dollars(row)) for row in rows
+    ]
+
+
+def _dollars(row: Mapping[str, Any]) -> dict[str, float]:
+    """What a trade makes in dollars, of a row that knows what a tick is worth."""
+    if "tick_dollars" not in row:
+        return {}
+    return {"net_mean_pnl_dollars": row["net_mean_pnl_ticks"] * row["tick_dollars"]}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vp_engine.evaluation.walk_forward import Choice
 
 _NUMBERS = (
-    "θ", "n", "worth", "net pnl", "95 % interval", "at barrier", "tp there", "break even", "p", "Holm p",
+    "θ", "n", "worth", "net pnl", "95 % interval", "$ a trade", "at barrier", "tp there", "break even", "p", "Holm p",
 )  # fmt: skip
 _AT_BARRIER = (
     "At barrier: share of the trades that ended at take-profit or stop-loss. `tp there` and break even speak of these "
@@ -43,13 +43,14 @@ def print_runs(
     title: str,
     rows: Sequence[Mapping[str, Any]],
     judged: Sequence[Mapping[str, Any]],
-    min_signals: int,
+    min_signals: int | None,
 ) -> None:
     """The table of `rows` and one plain sentence on what all that were `judged` prove."""
     from vp_engine.evaluation.verdicts import SIGNIFICANT, looks, p_text, verdict_of_table
 
     if not rows:
-        console.print(f"No run has {min_signals} trades yet; `vp run EXPERIMENT` makes runs.")
+        least = "as many trades as its experiment wants" if min_signals is None else f"{min_signals} trades"
+        console.print(f"No run has {least} yet; `vp run EXPERIMENT` makes runs.")
         return
     usual = _usual()
     own = [_own(row) for row in rows]
@@ -74,6 +75,7 @@ def print_runs(
                 "worth": count(row["n_effective"]),
                 "net pnl": number(row["net_mean_pnl_ticks"], 2, sign=True),
                 "95 % interval": _net_interval(row),
+                "$ a trade": number(row["net_mean_pnl_ticks"] * row["tick_dollars"], 2, sign=True),
                 "at barrier": _percent(1 - row["timeout_rate"]),
                 "tp there": _percent(row["barrier_tp_rate"]),
                 "break even": _percent(row["break_even_rate"]),
@@ -81,7 +83,7 @@ def print_runs(
                 "Holm p": number(row["p_holm"], 2),
             },
             console,
-            wide_only=("signal", "at barrier", "tp there", "break even", "p", "worth"),
+            wide_only=("signal", "$ a trade", "at barrier", "tp there", "break even", "p", "worth"),
         )
         for row, parameters in zip(rows, own, strict=True)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -66,18 +66,31 @@ def select_row(
     return meta[0], chosen
 
 
+def _defined(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures without those that are not defined."""
+    return {
+        name: value for name, value in figures.items() if not (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
 def _decoded(value: Any) -> dict[str, Any]:
     """A JSON column as an object, decoded or not."""
     return dict(json.loads(value) if isinstance(value, str) else value)
 
 
 def promoted_spec(
-    serving_base: ServingSpec, meta_row: Mapping[str, Any], run_row: Mapping[str, Any], experiment: ExperimentSpec
+    serving_base: ServingSpec,
+    meta_row: Mapping[str, Any],
+    run_row: Mapping[str, Any],
+    experiment: ExperimentSpec,
+    days: Mapping[str, Sequence[str]] | None = None,
+    test_figures: Mapping[str, Any] | None = None,
 ) -> ServingSpec:
     """The run's parameters over the base serving spec, threshold and cooldown pinned, with a record of the judgement.
 
-    Rows are as `select_row` or `ResultsDB.detail` give them. Figures that are not defined are left out. The record of
-    a signal that learns names its models, which `keep_models` puts into the lake.
+    days: Eastern dates by role (train, test), and test_figures those of all test days together, where the experiment
+    tells its days apart. Rows are as `select_row` or `ResultsDB.detail` give them. Figures that are not defined are
+    left out. The record of a signal that learns names its models, which `keep_models` puts into the lake.
     """
     if meta_row["run_id"] != run_row["run_id"]:
         raise ConfigError(f"run row {run_row['run_id']} does not belong to run {meta_row['run_id']}")
@@ -101,6 +114,9 @@ def promoted_spec(
         eval={key: value for key, value in evaluation.items() if value is not None},
         selection=experiment.selection.model_dump(mode="json"),
         figures=figures,
+        train_days=tuple((days or {}).get("train", ())),
+        test_days=tuple((days or {}).get("test", ())),
+        test_figures=_defined(test_figures or {}),
     )
     fields = serving_base.model_dump(mode="json") | {
         "name": name,

@@ -132,11 +132,17 @@ def experiment_signals(experiment: ExperimentSpec, serving: ServingSpec) -> list
 
 
 def experiment_address(
-    experiment: ExperimentSpec, serving: ServingSpec, config: VPRuntimeConfig, dataset_addresses: Sequence[str]
+    experiment: ExperimentSpec,
+    serving: ServingSpec,
+    config: VPRuntimeConfig,
+    dataset_addresses: Sequence[str],
+    day: str | None = None,
 ) -> str:
-    """Address of an experiment's results over these datasets, code versions of its signals included."""
+    """Address of an experiment's results over these datasets, code versions of its signals included. day: the Eastern
+    date (ISO) of the datasets, whose role in the experiment belongs to the results; None: of no day in particular."""
     version = code_version(experiment_signals(experiment, serving))
-    return sweep_address(experiment, serving, config, dataset_addresses, code_version=version)
+    role = experiment.role_of(day) if day is not None else "whole"
+    return sweep_address(experiment, serving, config, dataset_addresses, code_version=version, day_role=role)
 
 
 def _product(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

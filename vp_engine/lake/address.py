@@ -12,7 +12,7 @@ from typing import Any
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
 from vp_engine.hashing import address
 from vp_engine.specs.capture import Capture
-from vp_engine.specs.experiment import ExperimentSpec
+from vp_engine.specs.experiment import DayRole, ExperimentSpec
 from vp_engine.specs.runtime import VPRuntimeConfig
 from vp_engine.specs.serving import ServingSpec
 
@@ -50,9 +50,14 @@ def sweep_address(
     dataset_addresses: Sequence[str],
     *,
     code_version: str,
+    day_role: DayRole = "whole",
 ) -> str:
-    """The results of one experiment over these datasets; names, selection, workers and tracking do not enter."""
-    return address("sweep", code_version, sweep_params(experiment, serving, config), list(dataset_addresses))
+    """The results of one experiment over these datasets; names, selection, workers and tracking do not enter. A day's
+    role does: results keep the role that they were computed for."""
+    params = sweep_params(experiment, serving, config)
+    if day_role != "whole":
+        params["day_role"] = day_role
+    return address("sweep", code_version, params, list(dataset_addresses))
 
 
 def sweep_params(experiment: ExperimentSpec, serving: ServingSpec, config: VPRuntimeConfig) -> dict[str, Any]:

@@ -44,11 +44,11 @@ _SERVING = pa.schema(
      ("promoted", pa.bool_()), ("experiment", _TEXT), ("run_id", _TEXT), ("dataset_address", _TEXT), ("path", _TEXT)]
 )  # fmt: skip
 
-# The best threshold row of each signal on each dataset; a NaN would sort above every number.
+# The best threshold row of each signal on each dataset, test days left out; a NaN would sort above every number.
 _BEST = """
 CREATE OR REPLACE VIEW best AS
 SELECT m.dataset_id, m.signal, m.experiment, r.* FROM runs r JOIN runs_meta m USING (run_id, sweep_address)
-WHERE r.n_signals >= 5 AND NOT isnan(r.net_mean_pnl_ticks)
+WHERE r.n_signals >= 5 AND NOT isnan(r.net_mean_pnl_ticks) AND m.day_role <> 'test'
 QUALIFY row_number() OVER (
     PARTITION BY m.dataset_id, m.signal
     ORDER BY r.net_mean_pnl_ticks DESC, r.n_signals DESC, m.n_trials DESC, r.run_id, r.threshold

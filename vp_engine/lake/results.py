@@ -35,7 +35,9 @@ RUNS_META_FIELDS: tuple[Field, ...] = (
     Field("dataset_id", "str", "", "dataset the run was judged on"),
     Field("dataset_address", "str", "", "its address, 64 hex"),
     Field("symbol", "str", "", "contract"),
+    Field("tick_dollars", "f8", "$", "what one contract gains per tick; NaN of an older version"),
     Field("dt", "str", "", "Eastern date of the capture"),
+    Field("day_role", "str", "", "train: chosen on; test: reports only; whole: no split; empty: of an older version"),
     Field("signal", "str", "", "signal"),
     Field("signal_kind", "str", "", "statistical or ml"),
     Field("prediction", "str", "", "score, probability or decision"),
@@ -55,6 +57,7 @@ RUNS_META_FIELDS: tuple[Field, ...] = (
     Field("n_valid_bins", "i8", "", "evaluated bins with a valid book"),
     Field("evaluated_hours", "f8", "h", "span from first_bin to the dataset's end"),
     Field("n_thresholds", "i8", "", "rows of this run"),
+    Field("min_signals", "i8", "", "least trades of a row that its experiment chooses; 0 of an older version"),
     Field("n_trials", "i8", "", "rows of the sweep that are corrected for: those with enough signals to be judged"),
     Field("spa_p_value", "f8", "", "Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times"),
     Field("code_version", "str", "", "versions of the evaluation and the signal that wrote the row"),
@@ -108,6 +111,7 @@ LESS_IS_BETTER = frozenset(
 )  # fmt: skip
 SORTABLE = tuple(field.name for field in RUNS_FIELDS if field.dtype in ("f8", "i8"))
 _MOST = 2**63 - 1  # int64: no row has so many
+DEFAULT_MIN_SIGNALS = 5  # of a row that does not say what its experiment wants
 _ARROW = {"str": pa.string(), "f8": pa.float64(), "i8": pa.int64()}
 META_FILE, RUNS_FILE = "runs_meta.parquet", "runs.parquet"  # their names in a sweep's manifest
 _JSON = ("parameters", "evaluation", "serving_spec")
@@ -127,12 +131,18 @@ RUNS_META_SCHEMA = results_schema(RUNS_META_FIELDS)
 RUNS_SCHEMA = results_schema(RUNS_FIELDS)
 
 
-def rank(table: pa.Table, sort: str, min_signals: int = 0) -> pa.Table:
-    """Rows with at least `min_signals` trades, best by column `sort` first, undefined ones last. Ties: more trades,
-    then run_id and threshold. ConfigError for a column that cannot be sorted by."""
+def rank(table: pa.Table, sort: str, min_signals: int | None = 0) -> pa.Table:
+    """Rows with at least `min_signals` trades (None: as many as each row's own experiment wants), best by column `sort`
+    first, undefined ones last. Ties: more trades, then run_id and threshold. ConfigError for a column that cannot be
+    sorted by."""
     if sort not in SORTABLE:
         raise ConfigError(f"`sort` must be one of {', '.join(SORTABLE)}, was {sort!r}")
-    table = table.filter(pc.greater_equal(table["n_signals"], min(min_signals, _MOST)))
+    if min_signals is None:
+        own = table["min_signals"]
+        least: Any = pc.if_else(pc.equal(own, 0), DEFAULT_MIN_SIGNALS, own)
+    else:
+        least = min(min_signals, _MOST)
+    table = table.filter(pc.greater_equal(table["n_signals"], least))
     keys = table[sort].to_numpy().astype(float)
     keys = keys if sort in LESS_IS_BETTER else -keys
     order = np.lexsort(
@@ -221,11 +231,14 @@ class ResultsDB:
         meta, runs = self.files(sweep_address)
         return self._table(meta, RUNS_META_SCHEMA), self._table(runs, RUNS_SCHEMA)
 
-    def _joined(self, sweeps: Iterable[str] | None = None) -> pa.Table:
-        """Rows of `runs` with their meta columns, each (run_id, threshold) once."""
+    def _joined(self, sweeps: Iterable[str] | None = None, include_test: bool = True) -> pa.Table:
+        """Rows of `runs` with their meta columns, each (run_id, threshold) once, perhaps without those of sweeps over
+        test days."""
         parts = []
         for address in self.sweeps() if sweeps is None else sweeps:
             meta, runs = self.read(address)
+            if not include_test:
+                meta = meta.filter(pc.not_equal(meta["day_role"], "test"))
             parts.append(runs.join(meta.drop_columns(["sweep_address"]), keys="run_id", join_type="inner"))
         if not parts:
             return pa.schema(
@@ -240,18 +253,22 @@ class ResultsDB:
         signal: str | None = None,
         dataset_id: str | None = None,
         sort: str = "net_mean_pnl_ticks",
-        min_signals: int = 5,
+        min_signals: int | None = None,
         top_n: int | None = 50,
         *,
         sweep_address: str | Sequence[str] | None = None,
         experiment: str | None = None,
         best_per_run: bool = False,
+        include_test: bool = True,
     ) -> pa.Table:
-        """Rows of `runs` with the columns of `runs_meta`, best by `sort` first (`rank`). top_n None: all.
-        sweep_address: one or several; experiment: the one that asked first; best_per_run keeps the best threshold of
-        each run. ConfigError for a bad sort, NotFoundError for a sweep that is not there; no match gives an empty
-        table."""
-        table = self._joined([sweep_address] if isinstance(sweep_address, str) else sweep_address)
+        """Rows of `runs` with the columns of `runs_meta`, best by `sort` first (`rank`); no match gives an empty table.
+
+        min_signals None: each experiment's own. top_n None: all. sweep_address: one or several; experiment: the one
+        that asked first; best_per_run keeps the best threshold of each run; include_test False leaves out sweeps over
+        test days, which have no say in a choice. ConfigError for a bad sort, NotFoundError for a sweep that is not
+        there.
+        """
+        table = self._joined([sweep_address] if isinstance(sweep_address, str) else sweep_address, include_test)
         for name, wanted in (("signal", signal), ("dataset_id", dataset_id), ("experiment", experiment)):
             if wanted is not None:
                 table = table.filter(pc.equal(table[name], wanted))
@@ -265,11 +282,11 @@ class ResultsDB:
         signal: str | None = None,
         dataset_id: str | None = None,
         sort: str = "net_mean_pnl_ticks",
-        min_signals: int = 5,
+        min_signals: int | None = None,
         top_n: int | None = 50,
     ) -> pa.Table:
-        """The best threshold of each run, best run first; as `query_runs`."""
-        return self.query_runs(signal, dataset_id, sort, min_signals, top_n, best_per_run=True)
+        """The best threshold of each run, best run first; as `query_runs`, without test days."""
+        return self.query_runs(signal, dataset_id, sort, min_signals, top_n, best_per_run=True, include_test=False)
 
     def detail(self, run_id: str) -> dict[str, Any]:
         """One run for JSON: its runs_meta columns (JSON columns as objects) and `rows`, its rows of `runs` by

@@ -18,6 +18,9 @@ Thresholds = Literal["quantiles"] | Annotated[tuple[float, ...], Field(min_lengt
 Ticks = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
+DayRole = Literal["train", "test", "whole"]  # whole: the experiment makes no difference between its days
+
+
 class DaysSpec(SpecModel):
     """Eastern dates to choose on and to report on."""
 
@@ -112,3 +115,11 @@ class ExperimentSpec(SpecModel):
     selection: SelectionSpec = SelectionSpec()
     parallel: ParallelSpec = ParallelSpec()
     tracking: TrackingSpec = TrackingSpec()
+
+    def role_of(self, day: str) -> DayRole:
+        """What a day (ISO date) is for. Without train days every listed day is chosen on; a day that is not listed
+        reports only, as a new day of a running experiment does."""
+        if self.days is None:
+            return "whole"
+        chosen_on = self.days.train or self.days.test
+        return "train" if day in chosen_on else "test"

@@ -15,7 +15,7 @@ from pydantic import Field, computed_field, field_validator, model_validator
 from vp_engine.errors import ConfigError
 from vp_engine.hashing import SHORT, canonical_json, sha256_text
 from vp_engine.specs.base import SpecModel, check_keys, load_yaml_spec
-from vp_engine.units import NS_PER_MS, tick_int
+from vp_engine.units import NS_PER_MS, PRICE_SCALE, tick_int
 
 PACKAGED_INSTRUMENT = Path(__file__).with_name("instrument.yaml")
 ANCHOR_MARGIN_TICKS = 512  # the book re-anchors when the mid comes this near to an edge of its slots
@@ -172,6 +172,11 @@ class VPRuntimeConfig(SpecModel):
         if self.product_type == "equity_mbo" and self.bucket_size_dollars is not None:
             return tick_int(self.bucket_size_dollars)
         return tick_int(self.tick_size)
+
+    @property
+    def tick_dollars(self) -> float:
+        """Dollars that one contract (or share) gains per tick."""
+        return self.tick_int * PRICE_SCALE * self.contract_multiplier
 
     @property
     def price_decimals(self) -> int:

@@ -43,6 +43,9 @@ class PromotionRecord(SpecModel):
     eval: dict[str, Any] = Field(default_factory=dict)
     selection: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)
+    train_days: tuple[str, ...] = ()  # chosen on; empty for an experiment that makes no difference between its days
+    test_days: tuple[str, ...] = ()  # reported only
+    test_figures: dict[str, Any] = Field(default_factory=dict)  # of all test days together; empty without any
 
 
 class ServingSpec(SpecModel):
