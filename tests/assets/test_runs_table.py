@@ -161,7 +161,7 @@ def test_runs_are_told_apart_by_what_differs_between_them() -> None:
     assert "All of them: tp 8, sl 4, cooldown 20, hold 600, fee 0.5, day 2026-02-06." in said
     assert "scoring" not in said
     assert "Fill cross: break even counts fees alone" in said
-    assert "-0.41 to +0.61 12.0 % 60.0 % 50.0 %" in said  # net pnl against 0; break-even beside its own trades
+    assert "-0.41 to +0.61 +0.05 12.0 % 60.0 % 50.0 %" in said  # net pnl against 0; break-even beside its own trades
 
 
 @pytest.mark.parametrize(("width", "words"), [(100, "msd: tp 4"), (160, "msd")])
