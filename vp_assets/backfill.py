@@ -13,7 +13,7 @@ from typing import NamedTuple
 from vp_assets.chain import Chain
 from vp_assets.errors import user_line
 from vp_assets.runs import Runner, chain_keys
-from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake import find_dataset
 
 NEW, THERE, CLOSED, FAILED = "new", "was there", "no session", "failed"
@@ -82,13 +82,21 @@ def _one(chain: Chain, runner: Runner, task: Task, known: dict[str, dict[str, st
         if chain.no_session(task.pipeline, task.day) is not None:
             return CLOSED, None
         raise
-    if find_dataset(chain.lake, request.address) is not None and all(
+    if _is_there(chain, request.address) and all(
         key in known.setdefault(name, runner.data_versions(name)).items() for name, key in _recorded(chain, task)
     ):
         return THERE, request.address
     steps = runner.materialize_day(task.pipeline, task.day, chain_keys(task.pipeline, task.experiments))
     made = [step for step in steps if step.key != "raw_dbn"]
     return (THERE if all(step.store_hit for step in made) else NEW), request.address
+
+
+def _is_there(chain: Chain, address: str) -> bool:
+    """Whether a dataset is committed; a damaged one is made again."""
+    try:
+        return find_dataset(chain.lake, address) is not None
+    except LakeError:
+        return False
 
 
 def _recorded(chain: Chain, task: Task) -> Iterator[tuple[str, tuple[str, str]]]:

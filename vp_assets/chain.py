@@ -13,15 +13,15 @@ from typing import NamedTuple
 from vp_assets.sessions import session_of
 from vp_assets.settings import Settings
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
-from vp_engine.errors import ConfigError, NotFoundError, VPError
-from vp_engine.evaluation.trials import expand, experiment_address
+from vp_engine.errors import ConfigError, LakeError, NotFoundError, VPError
+from vp_engine.evaluation.trials import expand, experiment_address, experiment_signals
 from vp_engine.lake import DatasetInfo, Lake, RawDay, book_address, dataset_address, find_raw, list_raw, open_dataset
 from vp_engine.lake.admission import NoSession, find_no_session
 from vp_engine.lake.books import find_book
 from vp_engine.lake.paths import promoted_serving_dir
 from vp_engine.lake.raw_checks import require_admissible, require_coverage
 from vp_engine.lake.results import ResultsDB
-from vp_engine.signals import load_signals
+from vp_engine.signals import get_signal, load_signals
 from vp_engine.specs import (
     Capture,
     ExperimentSpec,
@@ -32,6 +32,7 @@ from vp_engine.specs import (
     load_instrument,
     load_yaml_spec,
 )
+from vp_engine.specs.book import Skipped
 from vp_engine.stream import BINS_CODE_VERSION
 from vp_engine.units import parse_date
 
@@ -75,7 +76,14 @@ class SweepRequest(NamedTuple):
 
 def load_specs(settings: Settings, lake: Lake, lock: VPRuntimeConfig) -> SpecBook:
     """Authored and promoted specs of the locked instrument."""
-    return SpecBook.load(settings.config_dir, promoted_serving_dir(lake), lock)
+    book = SpecBook.load(settings.config_dir, promoted_serving_dir(lake), lock)
+    for name, spec in list(book.experiments.items()):
+        try:
+            for signal in experiment_signals(spec, book.serving[spec.serving]):
+                get_signal(signal)
+        except VPError as error:
+            book.leave_out(name, str(error))
+    return book
 
 
 def spec_by_name_or_path(book: SpecBook, given: str, kind: str) -> str:
@@ -112,7 +120,10 @@ class Chain:
 
     def __init__(self, settings: Settings, lake: Lake | None = None, specs: SpecBook | None = None) -> None:
         self.settings = settings
-        load_signals(settings.signals_path)
+        self.broken_signals: list[Skipped] = []  # own signals that cannot be loaded: everything else is
+        load_signals(
+            settings.signals_path, lambda error: self.broken_signals.append(Skipped("own signals", str(error)))
+        )
         self.lock = specs.lock if specs is not None else load_instrument(settings.instrument)
         self.lake = lake if lake is not None else Lake(settings.lake_root, settings.cache_dir, settings.cache_bytes)
         self._specs = specs
@@ -212,10 +223,10 @@ class Chain:
         return SweepRequest(spec, serving, config, bins, address)
 
     def swept(self, experiment: str, day: str) -> SweepRequest | None:
-        """The same if its results are committed, else None; a day without raw data has none."""
+        """The same if its results are committed, else None; a day without raw data, or with damaged ones, has none."""
         try:
             request = self.sweep(experiment, day)
-        except NotFoundError:
+        except (NotFoundError, LakeError):
             return None
         return request if self.results.exists(request.address) else None
 
@@ -232,9 +243,8 @@ class Chain:
         elif pipeline.capture.dt is not None:
             days = [pipeline.capture.dt]
         else:  # a capture reads the UTC days around its Eastern date
-            near = {
-                held.manifest.day + dt.timedelta(days=n) for held in list_raw(self.lake, self.lock) for n in (-1, 0)
-            }
+            held = list_raw(self.lake, self.lock, lambda where, error: None)  # a damaged day has no results to read
+            near = {one.manifest.day + dt.timedelta(days=n) for one in held for n in (-1, 0)}
             days = [day.isoformat() for day in near]
         return [day for day in sorted(days) if self.swept(experiment, day) is not None]
 

@@ -19,7 +19,7 @@ from vp_assets.assets.raw import KEY as RAW_KEY
 from vp_assets.chain import Chain
 from vp_assets.jobs import JOB, daily_experiments, daily_pipelines, pipeline_keys
 from vp_assets.sessions import closed_session, session_of
-from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.errors import ConfigError, VPError
 from vp_engine.lake import find_dataset, find_raw
 from vp_engine.lake.admission import find_no_session
 from vp_engine.specs import Capture
@@ -57,7 +57,7 @@ def due_days(chain: Chain, now: dt.datetime, days_back: int) -> list[Due]:
             capture = _traded(chain, pipeline, day, now)
             if capture is None or not _is_missing(chain, pipeline, day):
                 continue
-            absent = [utc_day for utc_day in capture.utc_days() if find_raw(chain.lake, chain.lock, utc_day) is None]
+            absent = [utc_day for utc_day in capture.utc_days() if _is_absent(chain, utc_day)]
             if any(not _is_over(utc_day, now) or _had_no_session(chain, utc_day) for utc_day in absent):
                 continue
             if capture.utc_days() == [day]:  # the run brings its raw day itself
@@ -80,6 +80,14 @@ def _traded(chain: Chain, pipeline: str, day: dt.date, now: dt.datetime) -> Capt
     return capture if capture.end_ns <= datetime_to_ns(now) and session_of(capture) is not None else None
 
 
+def _is_absent(chain: Chain, utc_day: dt.date) -> bool:
+    """Whether the lake lacks a raw day; a damaged one is there, and the run that reads it says so."""
+    try:
+        return find_raw(chain.lake, chain.lock, utc_day) is None
+    except VPError:
+        return False
+
+
 def _is_over(utc_day: dt.date, now: dt.datetime) -> bool:
     return datetime_to_ns(now) >= utc_midnight_ns(utc_day + dt.timedelta(days=1))
 
@@ -93,7 +101,7 @@ def _is_missing(chain: Chain, pipeline: str, day: dt.date) -> bool:
     try:
         if find_dataset(chain.lake, chain.bins(pipeline, day).address) is None:
             return True
-    except NotFoundError:
+    except VPError:  # damage too: the run makes it again, or fails and says what is damaged
         return True
     return any(chain.swept(name, day.isoformat()) is None for name in daily_experiments(chain, pipeline))
 

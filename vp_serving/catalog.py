@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from vp_engine.errors import NotFoundError, VPError
+from vp_engine.errors import LakeError, NotFoundError, VPError
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.lake import DatasetInfo, Lake, open_dataset
 from vp_engine.lake.datasets import iter_datasets
@@ -25,6 +25,10 @@ from vp_serving.settings import ServingSettings
 
 log = structlog.get_logger("vp_serving")
 STREAM_PATH = "/v1/vacuum-pressure/stream"
+
+
+def _log_damage(sweep: str, error: LakeError) -> None:
+    log.warning("sweep left out", reason=str(error))
 
 
 def stream_url(**query: Any) -> str:
@@ -56,9 +60,13 @@ class Catalog:
         """All specs of the instrument, promoted ones included."""
         return SpecBook.load(Path(self.settings.config_dir), promoted_serving_dir(self.lake), self.base)
 
+    def results(self) -> ResultsDB:
+        """Results of every sweep that is whole; a damaged one is logged."""
+        return ResultsDB(self.lake, _log_damage)
+
     def judged_run(self, run_id: str, threshold: float | None) -> JudgedRun:
         """A result row as a serving spec: the threshold asked for, else the run's best by its experiment."""
-        results = ResultsDB(self.lake)
+        results = self.results()
         try:
             detail = results.detail(run_id)
         except NotFoundError as error:
@@ -114,7 +122,7 @@ class Catalog:
         specs = self.specs()
         return responses.ServingSpecs(
             serving=[responses.ServingEntry(**_serving_fields(spec, reason(spec))) for spec in specs.serving.values()],
-            skipped=[responses.SkippedSpec(name=name, reason=why) for name, why in specs.skipped],
+            skipped=[responses.SkippedSpec(name=name, reason=why) for name, why in (*specs.skipped, *specs.broken)],
         )
 
     def serving_spec(self, name: str, reason: Callable[[ServingSpec], str | None]) -> responses.ServingDetail:

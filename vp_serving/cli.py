@@ -14,7 +14,6 @@ import structlog
 import uvicorn
 
 from vp_engine.errors import VPError
-from vp_engine.signals import load_signals
 from vp_serving.app import create_app
 from vp_serving.http_protocol import BoundedHttp
 from vp_serving.memory import return_freed_memory
@@ -126,7 +125,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted."""
     try:
         settings = settings_from(arguments)
-        load_signals(settings.signals_path)
     except VPError as error:
         print(f"vp-serve: {error}", file=sys.stderr)
         return 2

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from vp_engine.errors import VPError
 from vp_engine.evaluation.verdicts import verdict, verdict_text
 from vp_engine.lake import Dataset, Lake, find_dataset
-from vp_engine.lake.results import ResultsDB, plain, rank
+from vp_engine.lake.results import plain, rank
 from vp_engine.specs import dump_yaml
 from vp_serving import responses
 from vp_serving.catalog import Catalog, row_at, stream_url
@@ -32,7 +32,7 @@ class RunShelf:
 
     def __init__(self, catalog: Catalog, links: Links) -> None:
         self._catalog = catalog
-        self._results = ResultsDB(catalog.lake)
+        self._results = catalog.results()
         self._links = links
         self._trades = TradesShelf(catalog.lake)
         self._lock = threading.Lock()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import structlog
+
 from vp_engine.errors import VPError
 from vp_engine.signals import load_signals
 from vp_engine.specs import ServingSpec
@@ -23,18 +25,18 @@ from vp_serving.settings import ServingSettings
 from vp_serving.streams import Streams
 from vp_serving.warm import Warmth
 
+log = structlog.get_logger("vp_serving")
+
 
 class Service:
-    """What the routes share. `resolver` turns a request into a replay and may block.
-
-    ConfigError for own signals that cannot be loaded.
-    """
+    """What the routes share. `resolver` turns a request into a replay and may block. Own signals that cannot be loaded
+    are logged and left out."""
 
     def __init__(
         self, settings: ServingSettings, resolver: Callable[[StreamRequest], ReplayLike] | None = None
     ) -> None:
         self.settings = settings
-        load_signals(settings.signals_path)
+        load_signals(settings.signals_path, lambda error: log.warning("own signal left out", reason=str(error)))
         self.catalog = Catalog(settings)
         self.runs = RunShelf(self.catalog, Links(settings))
         self.metrics = Metrics()

@@ -69,9 +69,15 @@ def test_an_own_signal_is_swept_promoted_and_compared(vp: Vp, signals: Path, tmp
     assert {row["parameters"]["alpha"] for row in rows} == {0.1, 0.5}
 
 
-def test_a_path_that_leads_nowhere_is_one_line(vp: Vp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_leads_nowhere_is_named_where_signals_are_and_stops_nothing(
+    vp: Vp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VP_SIGNALS_PATH", "/no/such/folder")
-    for command in (("list-signals",), ("compare",), ("run", "minute_sweep")):
+    for command in (("list-signals",), ("compare",)):
         said = vp(*command)
-        assert (said.code, said.err.count("\n")) == (2, 1)
+        assert (said.code, said.err.count("\n")) == (0, 1)
         assert "/no/such/folder" in said.err
+    assert vp("run", "minute_sweep").code == 0
+    asked = vp("compare", "--signal", "tilt_of_nowhere")
+    assert asked.code == 2
+    assert "/no/such/folder" in asked.err

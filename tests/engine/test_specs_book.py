@@ -1,5 +1,6 @@
 """Pipelines, serving specs, experiments and the book that holds them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -145,9 +146,7 @@ def test_unquoted_times_and_dates_are_text(tmp_path):
     ],
 )
 def test_bad_specs_are_one_line_with_the_file_in_front(configs, kinds, message):
-    with pytest.raises(ConfigError) as caught:
-        configs(**kinds)
-    text = str(caught.value)
+    text = configs(**kinds).broken[0].reason
     assert message in text
     assert f"{next(iter(kinds))}/0.yaml: " in text
     assert "\n" not in text
@@ -165,8 +164,9 @@ def test_bad_specs_are_one_line_with_the_file_in_front(configs, kinds, message):
     ],
 )
 def test_a_name_is_taken_once(configs, kinds):
-    with pytest.raises(ConfigError, match=r"the name `one.*` is taken by .*rename one"):
-        configs(**kinds)
+    book = configs(**kinds)
+    assert re.search(r"the name `one.*` is taken by .*rename one", book.broken[0].reason)
+    assert len(book.pipelines) == 1  # the first keeps its name
 
 
 def test_unknown_names_say_what_there_is(configs):
@@ -274,5 +274,20 @@ def test_an_experiment_over_several_pipelines_is_one_on_each(configs):
     ],
 )
 def test_names_of_several_pipelines_that_clash_or_lead_nowhere(configs, specs, words):
-    with pytest.raises(ConfigError, match=words):
-        configs(**specs)
+    book = configs(**specs)
+    assert words in book.broken[0].reason
+    assert "one" in book.pipelines
+
+
+def test_what_stands_on_a_broken_spec_is_broken_with_its_reason_and_the_rest_is_whole(configs):
+    book = configs(
+        pipelines=[pipeline(), pipeline("two", pipelin={})],
+        serving=[serving(), serving("two_serving", pipeline="two")],
+        experiments=[experiment(), experiment(name="two_sweep", serving="two_serving")],
+    )
+    reasons = dict(book.broken)
+    assert len(reasons) == 3
+    assert all("unknown key `pipelin`" in reason for reason in reasons.values())
+    assert (*book.pipelines, *book.serving, *book.experiments) == ("one", "one_serving", "one_sweep")
+    with pytest.raises(ConfigError, match="unknown key `pipelin`"):
+        book.experiments["two_sweep"]

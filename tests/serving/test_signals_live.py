@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_house import House
+from structlog.testing import capture_logs
 from wire_client import Server, serving
 
 from vp_engine.evaluation import Detector, Trial
@@ -20,7 +21,8 @@ from vp_engine.signals import get_signal, list_signals, own
 from vp_engine.signals import registry as registry_module
 from vp_engine.specs import SpecBook, load_instrument
 from vp_engine.specs.runtime import SCORING_FIELDS
-from vp_serving.cli import main
+from vp_serving.cli import settings_from
+from vp_serving.service import Service
 
 PAGE = Path(__file__).parents[2] / "docs" / "signals.md"
 PARAMS = {
@@ -98,11 +100,11 @@ def test_own_signals_are_listed(live: Server) -> None:
     assert listed["tilt"]["default_thresholds"] == [1.0, 2.0, 3.0]
 
 
-def test_own_signals_that_are_not_there_are_one_line_and_exit_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_own_signals_that_are_not_there_are_logged_and_the_service_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("VP_SIGNALS_PATH", str(tmp_path / "nowhere"))
-    assert main([]) == 2
-    said = capsys.readouterr().err
-    assert "own signals" in said
-    assert said.count("\n") == 1
+    monkeypatch.setattr(registry_module, "_left_out", [])
+    with capture_logs() as logged:
+        Service(settings_from([])).close()
+    assert [str(tmp_path / "nowhere") in entry["reason"] for entry in logged] == [True]

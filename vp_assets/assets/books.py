@@ -11,7 +11,7 @@ from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import BookReplay
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
-from vp_engine.lake.books import find_book
+from vp_engine.lake.repair import whole_book
 
 
 def book_key(pipeline: str) -> dg.AssetKey:
@@ -44,7 +44,7 @@ def build_book_cache(chain: Chain, pipeline: str) -> Built:
             yield from checks.closed_day(key, checks.BOOK, closed)
             return
         request = chain.book(pipeline, day)
-        stored = find_book(chain.lake, request.capture, request.address)
+        stored = whole_book(chain.lake, request.capture, request.address)
         value = stored if stored is not None else BookReplay(request)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
         results = checks.book(key, chain.stored_book(request), carried(chain, request))

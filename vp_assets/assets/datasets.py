@@ -12,8 +12,8 @@ from vp_assets.chain import Chain
 from vp_assets.partitions import capture_days, raw_mapping, require_key
 from vp_assets.streams import DatasetStream
 from vp_engine.book.checkpoint import BookCheckpoint
-from vp_engine.lake import find_dataset
 from vp_engine.lake.admission import NoSession
+from vp_engine.lake.repair import whole_dataset
 from vp_engine.stream import BINS_CODE_VERSION
 
 
@@ -49,7 +49,7 @@ def build_bins(chain: Chain, pipeline: str) -> Built:
             yield from checks.closed_day(key, checks.BINS, checkpoint)
             return
         request = chain.bins(pipeline, day)
-        value = find_dataset(chain.lake, request.address) or DatasetStream(request, checkpoint)
+        value = whole_dataset(chain.lake, request.address) or DatasetStream(request, checkpoint)
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))
         stored = chain.stored_dataset(request)
         yield from checks.gated(checks.bins(key, chain.lake, stored), f"delete {stored.path} and generate again")

@@ -6,6 +6,7 @@ raw_dbn → <pipeline>/book_cache → <pipeline>/bins → <experiment>/sweep →
 from __future__ import annotations
 
 from vp_assets.assets.books import build_book_cache
+from vp_assets.assets.broken import build_broken
 from vp_assets.assets.common import Built
 from vp_assets.assets.datasets import build_bins
 from vp_assets.assets.promotion import build_promoted
@@ -16,7 +17,7 @@ from vp_assets.chain import Chain
 
 def build_assets(chain: Chain) -> list[Built]:
     """Every asset of the specs of the locked instrument."""
-    assets = [build_raw(chain)]
+    assets = [build_raw(chain), *build_broken(chain)]
     for pipeline in sorted(chain.specs.pipelines):
         assets += [build_book_cache(chain, pipeline), build_bins(chain, pipeline)]
     for experiment in sorted(chain.specs.experiments):

@@ -19,6 +19,7 @@ from vp_engine.evaluation.walk_forward import DayResults
 from vp_engine.hashing import sha256_text
 from vp_engine.lake import Dataset, paths
 from vp_engine.lake.admission import NoSession
+from vp_engine.lake.repair import has_whole_sweep
 from vp_engine.specs import dump_yaml
 
 
@@ -58,7 +59,7 @@ def build_sweep(chain: Chain, experiment: str) -> Built:
             yield from checks.closed_day(key, checks.SWEEP, dataset)
             return
         request = chain.sweep(experiment, day)
-        stored = chain.swept(experiment, context.partition_key)
+        stored = request if has_whole_sweep(chain.results, request.address) else None
         made = SweepRun(request, dataset, chain.settings.dask_scheduler, chain.lake)
         value = day_results(chain, stored) if stored is not None else made
         yield dg.MaterializeResult(value=value, data_version=dg.DataVersion(request.address))

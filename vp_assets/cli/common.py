@@ -55,6 +55,7 @@ class Session:
     def __init__(self, lake_root: str | None, config_dir: Path | None, instrument: Path | None, as_json: bool) -> None:
         self._given = (lake_root, config_dir, instrument)
         self.as_json = as_json
+        self._noted: set[str] = set()
 
     @cached_property
     def settings(self) -> Settings:
@@ -80,8 +81,23 @@ class Session:
     @cached_property
     def specs(self) -> SpecBook:
         from vp_assets.chain import load_specs
+        from vp_engine.signals import load_signals
 
+        load_signals(self.settings.signals_path, lambda error: None)  # whoever asks for such a signal is told
         return load_specs(self.settings, self.lake, self.lock)
+
+    def load_signals(self) -> None:
+        """Load own signals; one that cannot be is named on stderr, and left out."""
+        from vp_engine.signals import load_signals
+
+        load_signals(self.settings.signals_path, lambda error: self.note_damage(None, error))
+
+    def note_damage(self, what: object, problem: object) -> None:
+        """Name on stderr, once, something damaged that a listing leaves out."""
+        line = f"left out: {problem}"
+        if line not in self._noted:
+            self._noted.add(line)
+            typer.echo(line, err=True)
 
     @cached_property
     def console(self) -> Console:

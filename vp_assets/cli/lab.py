@@ -39,10 +39,9 @@ def online_sim(
     """Feed a dataset bin by bin to a signal and measure every update, refits of learning signals apart."""
     from vp_engine.errors import ConfigError
     from vp_engine.evaluation.online import simulate_online
-    from vp_engine.signals import load_signals
     from vp_engine.units import NS_PER_MS
 
-    load_signals(session.settings.signals_path)
+    session.load_signals()
     if (signal is None) == (serving is None):
         raise ConfigError("name either `--signal` or `--serving`")
     dataset = dataset_of(session, dataset_id)
@@ -67,11 +66,12 @@ def online_sim(
 def dataset_of(session: Session, dataset_id: str | None) -> Dataset:
     """The dataset named, or the lake's only one; ConfigError where that is not one."""
     from vp_engine.errors import ConfigError
-    from vp_engine.lake import list_datasets, open_dataset
+    from vp_engine.lake import open_dataset
+    from vp_engine.lake.datasets import iter_datasets
 
     if dataset_id is not None:
         return open_dataset(session.lake, dataset_id)
-    names = [info.dataset_id for info in list_datasets(session.lake)]
+    names = [info.dataset_id for info in iter_datasets(session.lake, session.note_damage)]
     if len(names) != 1:
         there = "none; `vp generate PIPELINE` makes one" if not names else ", ".join(names)
         raise ConfigError(f"name a dataset by `--dataset-id`; there are: {there}")

@@ -99,12 +99,12 @@ def compare(
 ) -> None:
     """Rank the runs of every sweep in the lake, with intervals and corrected p-values."""
     from vp_engine.lake.results import ResultsDB
-    from vp_engine.signals import get_signal, load_signals
+    from vp_engine.signals import get_signal
 
-    load_signals(session.settings.signals_path)
+    session.load_signals()
     if signal is not None:
         get_signal(signal)
-    db, asked = ResultsDB(session.lake), dict[str, Any]()
+    db, asked = ResultsDB(session.lake, session.note_damage), dict[str, Any]()
     over_days: dict[str, list[Choice]] = {}
     if experiment is not None:
         addresses, over_days = _asked(session, experiment)
@@ -197,10 +197,10 @@ def _member(chain: Chain, experiment: str, run_id: str | None) -> str:
 def _require_known(session: Session, db: ResultsDB, dataset_id: str | None, experiment: str | None) -> None:
     """NotFoundError for a dataset or an experiment that has no run and is not there either: a name mistyped."""
     from vp_engine.errors import NotFoundError
-    from vp_engine.lake import list_datasets
+    from vp_engine.lake.datasets import iter_datasets
 
     if dataset_id is not None and not db.query_runs(dataset_id=dataset_id, min_signals=0, top_n=1).num_rows:
-        there = sorted(info.dataset_id for info in list_datasets(session.lake))
+        there = sorted(info.dataset_id for info in iter_datasets(session.lake, session.note_damage))
         if dataset_id not in there:
             raise NotFoundError(f"no dataset `{dataset_id}`; there are: {', '.join(there) or 'none'}")
     if experiment is not None and not db.query_runs(experiment=experiment, min_signals=0, top_n=1).num_rows:

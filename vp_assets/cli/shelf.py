@@ -24,9 +24,8 @@ def register(app: typer.Typer) -> None:
 def list_signals(session: Session) -> None:
     """Every signal, own ones included: what it reads, its parameters with their defaults, its thresholds."""
     from vp_engine.signals import list_signals as registered
-    from vp_engine.signals import load_signals
 
-    load_signals(session.settings.signals_path)
+    session.load_signals()
     infos = registered()
 
     def render(console: Any) -> None:
@@ -53,9 +52,9 @@ def _value(value: Any) -> str:
 
 def list_datasets(session: Session) -> None:
     """Every dataset in the lake."""
-    from vp_engine.lake.datasets import list_datasets as committed
+    from vp_engine.lake.datasets import iter_datasets
 
-    infos = committed(session.lake)
+    infos = list(iter_datasets(session.lake, session.note_damage))
     data = [
         {
             "dataset_id": info.dataset_id,
@@ -85,8 +84,12 @@ def list_datasets(session: Session) -> None:
 
 
 def list_specs(session: Session) -> None:
-    """Pipelines, serving specs and experiments, and those of other instruments that are skipped."""
-    book = session.specs
+    """Pipelines, serving specs and experiments; those of other instruments, which are skipped; and what is broken."""
+    from vp_assets.broken import broken_parts
+    from vp_assets.chain import Chain
+
+    chain = Chain(session.settings, session.lake, session.specs)
+    book = chain.specs
     data: list[dict[str, Any]] = []
     for name, pipeline in sorted(book.pipelines.items()):
         window = f"{pipeline.capture.dt or 'every day'} {pipeline.capture.start_time}–{pipeline.capture.end_time} ET"
@@ -101,10 +104,13 @@ def list_specs(session: Session) -> None:
     for skipped in book.skipped:
         data.append({"kind": "skipped", "name": skipped.name, "of": None, "description": skipped.reason})
 
+    for part in broken_parts(chain):
+        data.append({"kind": "broken", "name": part.name, "of": None, "description": part.reason})
+
     def render(console: Any) -> None:
         shown = table(f"Specs of {book.lock.symbol}", "kind", "name", "of", "description")
         for row in data:
-            style = "dim" if row["kind"] == "skipped" else None
+            style = {"skipped": "dim", "broken": "red"}.get(row["kind"])
             shown.add_row(row["kind"], row["name"], row["of"] or "–", row["description"], style=style)
         console.print(shown)
 
@@ -121,6 +127,8 @@ def sql(
     from vp_engine.lake.catalog import Catalog
 
     with Catalog(session.lake, session.specs) as catalog:
+        for problem in catalog.left_out:
+            session.note_damage(None, problem)
         if query is not None:
             found = catalog.sql(query)
             session.finish(

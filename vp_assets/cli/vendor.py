@@ -128,9 +128,10 @@ def list_days(session: Session) -> None:
     from vp_engine.lake.raw import list_raw
 
     held = sorted(
-        (day.manifest for day in list_raw(session.lake, session.lock)), key=lambda facts: (facts.day, facts.source)
+        (day.manifest for day in list_raw(session.lake, session.lock, session.note_damage)),
+        key=lambda facts: (facts.day, facts.source),
     )
-    closed = list_no_session(session.lake, session.lock)
+    closed = list_no_session(session.lake, session.lock, on_damage=session.note_damage)
     rows = [(facts.day, facts.source, facts, _standing(facts)) for facts in held]
     rows += [(note.day, note.source, None, f"no session: {note.reason}") for note in closed]
     rows.sort(key=lambda row: row[:2])

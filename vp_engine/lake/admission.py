@@ -7,8 +7,9 @@ manifest: the day stays absent to whoever looks for records.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
-from vp_engine.errors import ConfigError, LakeError, NotFoundError
+from vp_engine.errors import ConfigError, LakeError, NotFoundError, VPError
 from vp_engine.lake import paths
 from vp_engine.lake.raw import RawDay, find_raw, rewrite_manifest
 from vp_engine.lake.store import Lake, LakePath
@@ -66,14 +67,24 @@ def find_no_session(lake: Lake, config: VPRuntimeConfig, day: dt.date, source: s
         raise LakeError(str(error)) from None
 
 
-def list_no_session(lake: Lake, config: VPRuntimeConfig, source: str = "databento") -> list[NoSession]:
-    """Every noted day of a contract, in order."""
+def list_no_session(
+    lake: Lake,
+    config: VPRuntimeConfig,
+    source: str = "databento",
+    on_damage: Callable[[LakePath, VPError], None] | None = None,
+) -> list[NoSession]:
+    """Every noted day of a contract, in order. With `on_damage` a damaged note is told to it and left out."""
     folder = lake.path(paths.raw_folder(config, source))
     found = []
     for where in lake.entries(folder, f"*.{config.symbol}.mbo{_SUFFIX}"):
-        note = NoSession.parse(lake.read_manifest(where), str(where))
-        if find_raw(lake, config, note.day, source) is None:
-            found.append(note)
+        try:
+            note = NoSession.parse(lake.read_manifest(where), str(where))
+            if find_raw(lake, config, note.day, source) is None:
+                found.append(note)
+        except VPError as error:
+            if on_damage is None:
+                raise
+            on_damage(where, error)
     return sorted(found, key=lambda note: note.day)
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from vp_engine.errors import ConfigError
+from vp_engine.errors import ConfigError, LakeError
 from vp_engine.lake import paths
-from vp_engine.lake.datasets import DatasetInfo, list_datasets
+from vp_engine.lake.blocks import open_parquet
+from vp_engine.lake.datasets import DatasetInfo, iter_datasets
 from vp_engine.lake.raw import RawDay, list_raw
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA, ResultsDB
 from vp_engine.lake.store import Lake, LakePath
@@ -62,6 +64,7 @@ class Catalog:
     def __init__(self, lake: Lake, specs: SpecBook | None = None) -> None:
         self.lake = lake
         self.specs = specs
+        self.left_out: list[str] = []  # what is damaged and stands in no view, a line each
         self.connection = duckdb.connect(":memory:")
         self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute(f"CREATE SCHEMA {_HIDDEN}")
@@ -83,10 +86,12 @@ class Catalog:
 
     def refresh(self) -> None:
         """Read anew what is committed."""
-        datasets = list_datasets(self.lake)
-        results = ResultsDB(self.lake)
-        sweeps = [results.files(sweep) for sweep in results.sweeps()]
-        self._table("days", _DAYS, (_day_row(day) for day in list_raw(self.lake)))
+        self.left_out = []
+        datasets = [info for info in iter_datasets(self.lake, self._leave_out) if self._opens(info)]
+        results = ResultsDB(self.lake, self._leave_out)
+        sweeps = list(results.whole(partial(_opened, results)))
+        days = list_raw(self.lake, on_damage=self._leave_out)
+        self._table("days", _DAYS, (_day_row(day) for day in days))
         self._table("datasets", _DATASETS, (_dataset_row(info) for info in datasets))
         self._table("serving_specs", _SERVING, self._serving_rows())
         self._files("bins", arrow_schema(BIN_FIELDS), [info.file(paths.BINS_FILE) for info in datasets], by_id=True)
@@ -94,6 +99,19 @@ class Catalog:
         self._files("runs_meta", RUNS_META_SCHEMA, [meta for meta, _ in sweeps])
         self._files("runs", RUNS_SCHEMA, [runs for _, runs in sweeps])
         self.connection.execute(_BEST)
+
+    def _leave_out(self, what: object, error: LakeError) -> None:
+        self.left_out.append(str(error))
+
+    def _opens(self, info: DatasetInfo) -> bool:
+        """Whether the files of a dataset are Parquet; one that is not would take the whole view down."""
+        try:
+            for name in (paths.BINS_FILE, paths.GRID_FILE):
+                open_parquet(info.file(name)).close()
+        except LakeError as error:
+            self._leave_out(info, error)
+            return False
+        return True
 
     def sql(self, query: str) -> pa.Table:
         """Result of a query, empty for a statement without one; ConfigError in DuckDB's own words if it is wrong."""
@@ -152,6 +170,15 @@ class Catalog:
                 "dataset_address": record.dataset_address if record else None,
                 "path": str(self.specs.serving_path(name)),
             }
+
+
+def _opened(results: ResultsDB, sweep_address: str) -> tuple[LakePath, LakePath]:
+    """(runs_meta, runs) of a sweep, both seen to be Parquet; LakeError if one is not."""
+    files = results.files(sweep_address)
+    for path in files:
+        results.lake.size(path)
+        open_parquet(path).close()
+    return files
 
 
 def _apart(names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pydantic import AliasChoices, Field
 
-from vp_engine.errors import ConfigError, DataError, LakeError, VPError
+from vp_engine.errors import DataError, LakeError, VPError
 from vp_engine.feed import scan
 from vp_engine.feed.dbn import is_zstd
 from vp_engine.integrity import Integrity, examine, fitting_tick
@@ -245,15 +245,21 @@ def _read(lake: Lake, target: LakePath) -> RawDay | None:
 
 def _parsed(lake: Lake, where: LakePath, content: bytes) -> RawDay:
     """A day by its manifest's bytes, the file's size checked."""
-    document = unsealed(content, where)
-    (at, held) = next(iter(listed(document, where).values()))
     try:
+        document = unsealed(content, where)
+        (at, held) = next(iter(listed(document, where).values()))
         manifest = RawManifest.parse({key: value for key, value in document.items() if key != FILES}, str(where))
-    except ConfigError as error:
-        raise LakeError(str(error)) from None
+    except (VPError, StopIteration):
+        raise LakeError(
+            f"{where}: the manifest of this raw day is damaged; bring the day in again, `vp import FILE --replace` or "
+            f"`vp download --replace`"
+        ) from None
     path = beside(where, at)
     if held != (manifest.bytes, manifest.sha256) or lake.size(path) != manifest.bytes:
-        raise LakeError(f"{path}: its size is not the {manifest.bytes} bytes of the manifest; import it again")
+        raise LakeError(
+            f"{path}: its size is not the {manifest.bytes} bytes of the manifest; bring the day in again, "
+            f"`vp import FILE --replace` or `vp download --replace`"
+        )
     return RawDay(path, manifest, lake)
 
 
@@ -273,10 +279,22 @@ def _sources(lake: Lake) -> list[str]:
     return sorted(there, key=lambda name: (name == SOURCES[-1], known.get(name, len(known)), name))
 
 
-def list_raw(lake: Lake, config: VPRuntimeConfig | None = None) -> list[RawDay]:
-    """Every raw day in the lake, of one contract if `config` is given."""
+def list_raw(
+    lake: Lake,
+    config: VPRuntimeConfig | None = None,
+    on_damage: Callable[[LakePath, LakeError], None] | None = None,
+) -> list[RawDay]:
+    """Every raw day in the lake, of one contract if `config` is given. LakeError for a damaged one; with `on_damage`
+    that is told to it, and the day left out."""
     found = lake.read_many(lake.entries(lake.path(paths.RAW), f"*/*/*/*/*{paths.MANIFEST_SUFFIX}"))
-    days = [_parsed(lake, where, content) for where, content in found.items()]
+    days = []
+    for where, content in found.items():
+        try:
+            days.append(_parsed(lake, where, content))
+        except LakeError as error:
+            if on_damage is None:
+                raise
+            on_damage(where, error)
     return [day for day in days if config is None or day.manifest.symbol == config.symbol]
 
 

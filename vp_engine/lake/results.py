@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -105,6 +105,7 @@ RUNS_FIELDS: tuple[Field, ...] = (
     Field("deflated_sharpe", "f8", "", "P(true Sharpe above what the best of n_trials shows by luck)"),
 )
 
+T = TypeVar("T")
 LESS_IS_BETTER = frozenset(
     {"sl_rate", "timeout_rate", "p_value", "p_binomial", "p_holm", "spa_p_value", "median_time_to_outcome_ms",
      "net_std_pnl_ticks", "break_even_rate", "n_dropped", "n_up_sl", "n_down_sl", "n_up_timeout", "n_down_timeout"}
@@ -170,8 +171,10 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
 class ResultsDB:
     """All sweeps of a lake, for reading and for adding one."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, on_damage: Callable[[str, LakeError], None] | None = None) -> None:
+        """With `on_damage` a damaged sweep is told to it, and left out of whatever reads several."""
         self.lake = lake
+        self._on_damage = on_damage
 
     def exists(self, sweep_address: str) -> bool:
         """Whether the sweep's results are committed."""
@@ -231,12 +234,24 @@ class ResultsDB:
         meta, runs = self.files(sweep_address)
         return self._table(meta, RUNS_META_SCHEMA), self._table(runs, RUNS_SCHEMA)
 
+    def whole(self, read: Callable[[str], T], sweeps: Iterable[str] | None = None) -> Iterator[T]:
+        """What `read` gives for each sweep, all of them if `sweeps` is None; LakeError for a damaged one, unless that
+        is told to `on_damage`."""
+        for address in self.sweeps() if sweeps is None else sweeps:
+            try:
+                found = read(address)
+            except LakeError as error:
+                if self._on_damage is None:
+                    raise
+                self._on_damage(address, error)
+                continue
+            yield found
+
     def _joined(self, sweeps: Iterable[str] | None = None, include_test: bool = True) -> pa.Table:
         """Rows of `runs` with their meta columns, each (run_id, threshold) once, perhaps without those of sweeps over
         test days."""
         parts = []
-        for address in self.sweeps() if sweeps is None else sweeps:
-            meta, runs = self.read(address)
+        for meta, runs in self.whole(self.read, sweeps):
             if not include_test:
                 meta = meta.filter(pc.not_equal(meta["day_role"], "test"))
             parts.append(runs.join(meta.drop_columns(["sweep_address"]), keys="run_id", join_type="inner"))
@@ -292,15 +307,20 @@ class ResultsDB:
         """One run for JSON: its runs_meta columns (JSON columns as objects) and `rows`, its rows of `runs` by
         threshold; undefined figures are None. NotFoundError if no sweep holds the run."""
         best: tuple[dict[str, Any], pa.Table] | None = None
-        for address in self.sweeps():
+        wanted = [("run_id", "=", run_id)]
+
+        def read(address: str) -> tuple[list[dict[str, Any]], pa.Table | None]:
             meta, runs = self.files(address)
-            found = self._table(meta, RUNS_META_SCHEMA, filters=[("run_id", "=", run_id)]).to_pylist()
+            found = self._table(meta, RUNS_META_SCHEMA, filters=wanted).to_pylist()
+            return found, self._table(runs, RUNS_SCHEMA, filters=wanted) if found else None
+
+        for found, rows in self.whole(read):
             if found and (best is None or found[0]["n_trials"] > best[0]["n_trials"]):
-                best = found[0], self._table(runs, RUNS_SCHEMA, filters=[("run_id", "=", run_id)])
+                best = found[0], rows
         if best is None:
             raise NotFoundError(f"no run `{run_id}` in the results; `vp compare` lists what there is")
-        rows = best[1].sort_by("threshold").to_pylist()
-        return {**plain(best[0]), "rows": [plain(row) for row in rows]}
+        ranked = best[1].sort_by("threshold").to_pylist()
+        return {**plain(best[0]), "rows": [plain(row) for row in ranked]}
 
     def best_row(self, run_id: str, sort: str = "net_mean_pnl_ticks", min_signals: int = 5) -> dict[str, Any]:
         """The row of `detail(run_id)` that ranks first; NotFoundError where no row has enough signals."""

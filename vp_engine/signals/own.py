@@ -9,33 +9,50 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from vp_engine.errors import ConfigError
 from vp_engine.hashing import sha256_text
 from vp_engine.signals.base import Signal
-from vp_engine.signals.registry import register_signal
+from vp_engine.signals.registry import leave_out, register_signal
 
 ENTRY_POINTS = "spymaster.signals"  # each names a Signal class, or a module that defines some
 _DIGEST = 8
 
+T = TypeVar("T")
 _files: dict[Path, str] = {}  # digest of every file loaded
 
 
-def load_signals(paths: Iterable[str | Path] = ()) -> tuple[str, ...]:
+def load_signals(
+    paths: Iterable[str | Path] = (), on_problem: Callable[[ConfigError], None] | None = None
+) -> tuple[str, ...]:
     """Register the signals of installed packages, of these files, and of the Python files in these folders (names that
     begin with an underscore are left out). Names of those found, in order.
 
-    Loading twice does nothing; a file edited since is loaded anew. ConfigError in one line for what cannot be loaded.
+    Loading twice does nothing; a file edited since is loaded anew. ConfigError in one line for what cannot be loaded;
+    with `on_problem` that is told to it, and everything else is loaded.
     """
-    names = [signal.name for entry in sorted(entry_points(group=ENTRY_POINTS)) for signal in _of_package(entry)]
+
+    def attempt(load: Callable[[], list[T]]) -> list[T]:
+        try:
+            return load()
+        except ConfigError as error:
+            if on_problem is None:
+                raise
+            leave_out(str(error))
+            on_problem(error)
+            return []
+
+    found = [one for entry in sorted(entry_points(group=ENTRY_POINTS)) for one in attempt(partial(_of_package, entry))]
     for path in paths:
-        for file in _python_files(Path(path)):
-            names += [signal.name for signal in _of_file(file)]
-    return tuple(dict.fromkeys(names))
+        for file in attempt(partial(_python_files, Path(path))):
+            found += attempt(partial(_of_file, file))
+    return tuple(dict.fromkeys(signal.name for signal in found))
 
 
 def loaded_files() -> tuple[Path, ...]:

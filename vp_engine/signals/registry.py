@@ -36,7 +36,14 @@ class SignalInfo(NamedTuple):
 
 
 _SIGNALS: dict[str, type[Signal]] = {}
+_left_out: list[str] = []  # own signals that could not be loaded, a line each
 _Class = TypeVar("_Class", bound=type[Signal])
+
+
+def leave_out(problem: str) -> None:
+    """Remember why own signals could not be loaded, for whoever asks for one of them."""
+    if problem not in _left_out:
+        _left_out.append(problem)
 
 
 def register_signal(signal: _Class) -> _Class:
@@ -76,7 +83,8 @@ def get_signal(name: str) -> type[Signal]:
     if name not in _SIGNALS:
         near = difflib.get_close_matches(name, _SIGNALS, n=1)
         hint = f"did you mean `{near[0]}`? " if near else ""
-        raise NotFoundError(f"no signal `{name}`; {hint}there are {', '.join(sorted(_SIGNALS))}")
+        lacking = f"; left out: {'; '.join(_left_out)}" if _left_out else ""
+        raise NotFoundError(f"no signal `{name}`; {hint}there are {', '.join(sorted(_SIGNALS))}{lacking}")
     return _SIGNALS[name]
 
 

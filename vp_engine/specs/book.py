@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from vp_engine.errors import ConfigError, NotFoundError
+import yaml
+
+from vp_engine.errors import ConfigError, NotFoundError, VPError
 from vp_engine.hashing import signature_holds
-from vp_engine.specs.base import SpecModel, load_yaml_spec
+from vp_engine.specs.base import NAME_PATTERN, SpecModel, load_yaml_spec
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.pipeline import PipelineSpec
 from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
@@ -19,7 +22,7 @@ T = TypeVar("T")
 
 
 class Skipped(NamedTuple):
-    """A spec that is not of this instrument, and why."""
+    """A spec that is left out, and why."""
 
     name: str
     reason: str
@@ -28,46 +31,67 @@ class Skipped(NamedTuple):
 class SpecNames(dict[str, Spec]):
     """Specs of one kind by name; asking for an unknown one is a NotFoundError that lists what there is."""
 
-    def __init__(self, kind: str, skipped: list[Skipped]) -> None:
+    def __init__(self, kind: str, skipped: list[Skipped], broken: list[Skipped]) -> None:
         super().__init__()
         self.kind = kind
         self._skipped = skipped
+        self._broken = broken
 
     def __missing__(self, name: str) -> Spec:
         for other, reason in self._skipped:
             if other == name:
                 raise NotFoundError(f"{self.kind} `{name}` is skipped: {reason}")
+        for other, reason in self._broken:
+            if other == name:
+                raise ConfigError(f"{self.kind} `{name}` cannot be used: {reason}")
         known = ", ".join(sorted(self)) or "none"
         raise NotFoundError(f"no {self.kind} named `{name}`; there are: {known}")
 
 
 class SpecBook:
-    """Specs of the locked instrument, checked against each other; the rest is listed in `skipped`."""
+    """Specs of the locked instrument, checked against each other. Those of other instruments are listed in `skipped`;
+    those that cannot be read or used are in `broken`, and take nothing else down."""
 
     def __init__(self, lock: VPRuntimeConfig) -> None:
         self.lock = lock
         self.skipped: list[Skipped] = []
-        self.pipelines: SpecNames[PipelineSpec] = SpecNames("pipeline", self.skipped)
-        self.serving: SpecNames[ServingSpec] = SpecNames("serving spec", self.skipped)
-        self.experiments: SpecNames[ExperimentSpec] = SpecNames("experiment", self.skipped)
+        self.broken: list[Skipped] = []
+        self.pipelines: SpecNames[PipelineSpec] = SpecNames("pipeline", self.skipped, self.broken)
+        self.serving: SpecNames[ServingSpec] = SpecNames("serving spec", self.skipped, self.broken)
+        self.experiments: SpecNames[ExperimentSpec] = SpecNames("experiment", self.skipped, self.broken)
         self.families: dict[str, tuple[str, ...]] = {}  # experiments over several pipelines, and what each became
         self._paths: dict[str, Path] = {}
 
     @classmethod
     def load(cls, config_dir: Path, promoted_dir: Path | None, lock: VPRuntimeConfig) -> SpecBook:
-        """Read every spec; ConfigError on a bad file, a name used twice or a reference to nothing."""
+        """Read every spec. A bad file, a name that is taken or a reference to nothing makes that spec a broken one, and
+        those that stand on it; the others are whole."""
         if not config_dir.is_dir():
             raise NotFoundError(f"{config_dir}: no such folder of specs; VP_CONFIG_DIR names it")
         book = cls(lock)
-        for path in _yaml_files(config_dir / "pipelines"):
-            book._add_pipeline(path)
-        for path in _yaml_files(config_dir / "serving"):
-            book._add_serving(path)
-        for path in _yaml_files(promoted_dir) if promoted_dir is not None else ():
-            book._add_promoted(path)
-        for path in _yaml_files(config_dir / "experiments"):
-            book._add_experiment(path)
+        book._add_all(config_dir / "pipelines", book._add_pipeline)
+        book._add_all(config_dir / "serving", book._add_serving)
+        if promoted_dir is not None:
+            book._add_all(promoted_dir, book._add_promoted)
+        book._add_all(config_dir / "experiments", book._add_experiment)
         return book
+
+    def _add_all(self, folder: Path, add: Callable[[Path], None]) -> None:
+        """Add each file of a folder, or list it as broken by the name of the file."""
+        for path in _yaml_files(folder):
+            try:
+                add(path)
+            except (VPError, OSError) as error:
+                said = " ".join(str(error).split())
+                name = _declared_name(path)
+                if self._paths.setdefault(name, path) != path:  # the first of a name keeps it
+                    name = path.stem
+                self.broken.append(Skipped(name, said if str(path) in said else f"{path}: {said}"))
+
+    def leave_out(self, experiment: str, reason: str) -> None:
+        """Take an experiment out that cannot be used for a reason that the specs alone do not show."""
+        del self.experiments[experiment]
+        self.broken.append(Skipped(experiment, reason))
 
     def path(self, name: str) -> Path:
         """File of a spec, a skipped one too."""
@@ -96,6 +120,12 @@ class SpecBook:
     def _reason(self, name: str) -> str | None:
         return next((reason for other, reason in self.skipped if other == name), None)
 
+    def _require_unbroken(self, path: Path, kind: str, name: str) -> None:
+        """ConfigError with the reason of the spec that this one names, where that is broken."""
+        for other, reason in self.broken:
+            if other == name:
+                raise ConfigError(f"{path}: its {kind} `{name}` cannot be used: {reason}")
+
     def _add_pipeline(self, path: Path) -> None:
         spec = load_yaml_spec(path, PipelineSpec)
         self._register(spec.name, path)
@@ -115,8 +145,10 @@ class SpecBook:
         elif (reason := self._reason(spec.pipeline)) is not None:
             self.skipped.append(Skipped(spec.name, reason))
         elif spec.promoted is not None:  # a pipeline that was renamed must not silence every other spec
+            self._require_unbroken(path, "pipeline", spec.pipeline)
             self.skipped.append(Skipped(spec.name, f"its pipeline `{spec.pipeline}` is gone"))
         else:
+            self._require_unbroken(path, "pipeline", spec.pipeline)
             raise ConfigError(f"{path}: `pipeline` names `{spec.pipeline}`, which is no pipeline")
 
     def _add_promoted(self, path: Path) -> None:
@@ -138,6 +170,7 @@ class SpecBook:
         elif (reason := self._reason(spec.serving)) is not None:
             self.skipped.append(Skipped(spec.name, reason))
         else:
+            self._require_unbroken(path, "serving spec", spec.serving)
             raise ConfigError(f"{path}: `serving` names `{spec.serving}`, which is no serving spec")
 
     def add_experiment(self, spec: ExperimentSpec) -> tuple[str, ...]:
@@ -191,6 +224,16 @@ def _yaml_files(folder: Path) -> Iterable[Path]:
     if not folder.is_dir():
         return ()
     return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name[0] != ".")
+
+
+def _declared_name(path: Path) -> str:
+    """The name that a broken spec gives itself, or else that of its file."""
+    try:
+        said = yaml.safe_load(path.read_bytes())
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        said = None
+    name = said.get("name") if isinstance(said, dict) else None
+    return name if isinstance(name, str) and re.fullmatch(NAME_PATTERN, name) else path.stem
 
 
 def _check(path: Path, action: Callable[[], T]) -> T:
