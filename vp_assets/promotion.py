@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vp_assets.chain import Chain
 from vp_engine.errors import ConfigError, DataError
+from vp_engine.evaluation.contracts import Asked, require_contract
 from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_spec
 from vp_engine.evaluation.sweep import replay_trades
@@ -90,15 +92,24 @@ class Promotion:
         return None
 
     def commit(self) -> PromotedSpec:
-        """Keep the models of a signal that learns, replay, then write; DataError if the replay does not give the
-        claimed figures."""
+        """Check the signal, keep the models of one that learns, replay, then write. SignalError for a signal that
+        breaks its contract, DataError if the replay does not give the claimed figures."""
         lake = self._chain.lake
+        dataset = open_dataset(lake, self.choice.meta["dataset_address"])
+        require_contract(lake, dataset, [asked_of(self.choice.meta, self._record.threshold)])
         if self._record.models is not None:
-            dataset = open_dataset(lake, self.choice.meta["dataset_address"])
             kept = keep_models(lake, dataset, self.choice.meta["signal"], json.loads(self.choice.meta["parameters"]))
             assert kept == self._record.models
         require_replay(lake, self._chain.specs, self.spec)
         return PromotedSpec(self.spec, commit_promoted(lake, self.spec.name, self.text), self.address)
+
+
+def asked_of(meta_row: Mapping[str, Any], threshold: float) -> Asked:
+    """What a row of `runs_meta` asks of its signal."""
+    params = meta_row["parameters"]
+    params = dict(json.loads(params) if isinstance(params, str) else params)
+    scoring = params.pop("scoring", {})
+    return Asked(meta_row["signal"], params, scoring, (threshold,))
 
 
 def read_promoted(path: Path) -> ServingSpec:

@@ -14,6 +14,7 @@ from vp_assets.chain import BinsRequest, BookRequest, SweepRequest
 from vp_assets.gates import require_conserved, require_sound_block, require_sound_book
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import DataError
+from vp_engine.evaluation.contracts import asked_by, require_contract
 from vp_engine.evaluation.sweep import SweepResult, evaluate
 from vp_engine.evaluation.trials import expand
 from vp_engine.lake import Dataset, Lake, RawDay
@@ -79,7 +80,7 @@ class DatasetStream:
 
 class SweepRun:
     """Results still to be computed: `result()` tries every trial of the experiment on the dataset. With a lake, what an
-    earlier attempt that was killed has counted is not counted again."""
+    earlier attempt that was killed has counted is not counted again, and signals are checked before the first trial."""
 
     def __init__(
         self, request: SweepRequest, dataset: Dataset, dask_scheduler: str | None = None, lake: Lake | None = None
@@ -87,6 +88,7 @@ class SweepRun:
         self.request = request
         self.n_trials = 0
         self._scheduler = dask_scheduler
+        self._lake = lake
         self._kept = SweepParts(lake, request.address) if lake is not None else None
         self._dataset = dataset
 
@@ -95,6 +97,13 @@ class SweepRun:
         request = self.request
         trials = expand(request.experiment, request.serving, request.config)
         self.n_trials = len(trials)
+        if self._lake is not None:
+            require_contract(
+                self._lake,
+                self._dataset,
+                asked_by(trials),
+                lambda done, total: progress.report("check of signals", done, total),
+            )
         return evaluate(
             self._dataset,
             trials,

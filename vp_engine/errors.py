@@ -38,3 +38,10 @@ class LakeError(VPError):
     """A stored thing that does not match its manifest, or a lake that cannot be written."""
 
     code = "bad_lake"
+
+
+class SignalError(VPError):
+    """A signal that breaks its contract: it looks ahead, depends on how its input is cut, or reads what it does not
+    declare."""
+
+    code = "bad_signal"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,8 +38,12 @@ def online_sim(
     bins: Annotated[int | None, typer.Option(help="Feed this many bins only.", min=1)] = None,
 ) -> None:
     """Feed a dataset bin by bin to a signal and measure every update, refits of learning signals apart."""
-    from vp_engine.errors import ConfigError
+    from vp_engine.errors import ConfigError, SignalError
+    from vp_engine.evaluation.contracts import Asked, require_contract
+    from vp_engine.evaluation.groups import BLOCK_BINS
     from vp_engine.evaluation.online import simulate_online
+    from vp_engine.signals import get_signal
+    from vp_engine.signals.source import place_of_signal
     from vp_engine.units import NS_PER_MS
 
     session.load_signals()
@@ -48,6 +53,8 @@ def online_sim(
     name, params, scoring, models = (signal, {}, {}, None) if signal else _of_serving(session, serving or "")
     assert name is not None
     with session.progress(f"{name} live") as progress:
+        check = partial(progress, "check of signals")
+        require_contract(session.lake, dataset, [Asked(name, params, scoring)], check)
         report = simulate_online(
             dataset,
             name,
@@ -60,7 +67,14 @@ def online_sim(
         )
     data = {key: part._asdict() if hasattr(part, "_asdict") else part for key, part in report._asdict().items()}
     data["budget_share"] = report.budget_share
+    data["same_bits"] = report.same_bits
     session.finish(data, lambda console: _print_timing(console, report))
+    if report.first_other is not None:
+        at, single, in_blocks = report.first_other
+        raise SignalError(
+            f"signal `{name}` ({place_of_signal(get_signal(name))}) depends on how its input is cut: bin {at:,} is "
+            f"{single!r} one at a time and {in_blocks!r} in blocks of {BLOCK_BINS}"
+        )
 
 
 def dataset_of(session: Session, dataset_id: str | None) -> Dataset:

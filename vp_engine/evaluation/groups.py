@@ -15,7 +15,8 @@ from vp_engine.evaluation.trials import Trial
 from vp_engine.lake.datasets import Dataset
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
 from vp_engine.signals import get_signal, make_signal, run_signal
-from vp_engine.signals.base import FittedModels
+from vp_engine.signals.base import FittedModels, Signal
+from vp_engine.signals.declared import declared
 from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
 from vp_engine.spectrum.scoring import Scores
 
@@ -29,8 +30,9 @@ class SweepInput(NamedTuple):
     bins: np.ndarray
     columns: dict[str, np.ndarray]
 
-    def blocks(self, block_bins: int = BLOCK_BINS) -> Iterator[BinBlock]:
-        """The bins in order; grid fields that were not read are zeros."""
+    def blocks(self, block_bins: int = BLOCK_BINS, reader: type[Signal] | None = None) -> Iterator[BinBlock]:
+        """The bins in order; grid fields that were not read are zeros. With a reader, its reading of a field that it
+        does not declare raises SignalError."""
         n, rows = self.bins.size, self.config.rows
         read = [name for name in self.columns if name in GRID_F32_NAMES]
         for first in range(0, n, block_bins):
@@ -39,12 +41,13 @@ class SweepInput(NamedTuple):
             grid = np.zeros(shape, np.float32) if read else np.broadcast_to(np.float32(0), shape)
             for name in read:
                 grid[GRID_F32_NAMES.index(name)] = self.columns[name][part]
-            yield BinBlock(
+            block = BinBlock(
                 self.bins[part],
                 grid,
                 self._column("state5_code", part, shape[1:], np.int8),
                 self._column("last_event_id", part, shape[1:], np.int64),
             )
+            yield block if reader is None else declared(block, reader)
 
     def _column(self, name: str, part: slice, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         return self.columns[name][part] if name in self.columns else np.broadcast_to(dtype(0), shape)
@@ -69,7 +72,8 @@ def signal_values(
     """Values float64 (n_bins,) of a trial's signal over the dataset; a learning one trains along, unless it is given
     its models. scores: the dataset's under the trial's scoring, if they are there already."""
     signal = make_signal(trial.signal, trial.params, config_of(source, trial), models)
-    return run_signal(signal, source.blocks(), None if scores is None else score_blocks(scores, BLOCK_BINS))
+    blocks = source.blocks(reader=type(signal))
+    return run_signal(signal, blocks, None if scores is None else score_blocks(scores, BLOCK_BINS))
 
 
 class Evaluator:

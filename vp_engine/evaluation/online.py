@@ -35,10 +35,18 @@ class Timing(NamedTuple):
     mean: float
 
 
+class OtherValue(NamedTuple):
+    """A bin whose value depends on how its input is cut."""
+
+    bin_seq: int
+    one_at_a_time: float
+    in_blocks: float
+
+
 class OnlineReport(NamedTuple):
     """One run. whole: scorer and signal of each bin without a refit; scorer, signal: its parts (scorer 0 times for a
-    signal that reads no scores); refit: updates in which a model was trained. same_bits: whether the values are those
-    of the whole dataset at once."""
+    signal that reads no scores); refit: updates in which a model was trained. first_other: the first bin whose value is
+    not that of the dataset in blocks, with both values, or None."""
 
     signal: str
     dataset_id: str
@@ -49,7 +57,12 @@ class OnlineReport(NamedTuple):
     signal_only: Timing
     refit: Timing
     over_budget: int
-    same_bits: bool
+    first_other: OtherValue | None
+
+    @property
+    def same_bits(self) -> bool:
+        """Whether the values are those of the dataset in blocks."""
+        return self.first_other is None
 
     @property
     def budget_share(self) -> dict[str, float]:
@@ -101,7 +114,7 @@ def simulate_online(
         return made, SpectrumScorer(source.config) if kind.reads_scores else None
 
     warm, warm_scorer = fresh()
-    for _, block in zip(range(WARM_BINS), source.blocks(1), strict=False):
+    for _, block in zip(range(WARM_BINS), source.blocks(1, kind), strict=False):
         warm.update(block, warm_scorer.update(block) if warm_scorer is not None else None)
 
     live, scorer = fresh()
@@ -109,7 +122,7 @@ def simulate_online(
     refitted = np.zeros(n, bool)
     values = np.empty(n)
     n_refits = 0
-    for at, block in enumerate(source.blocks(1)):
+    for at, block in enumerate(source.blocks(1, kind)):
         began = time.perf_counter_ns()
         scores = scorer.update(block) if scorer is not None else None
         scored = time.perf_counter_ns()
@@ -122,7 +135,9 @@ def simulate_online(
             on_progress(at + 1, n)
     if on_progress is not None:
         on_progress(n, n)
-    at_once = run_signal(make_signal(signal, dict(params or {}), source.config, models), source.blocks())
+    at_once = run_signal(make_signal(signal, dict(params or {}), source.config, models), source.blocks(reader=kind))
+    differs = np.flatnonzero((values != at_once) & ~(np.isnan(values) & np.isnan(at_once)))
+    first = int(differs[0]) if differs.size else None
     whole = spent.sum(axis=0)
     return OnlineReport(
         signal=signal,
@@ -134,5 +149,5 @@ def simulate_online(
         signal_only=timing(spent[1, ~refitted]),
         refit=timing(whole[refitted]),
         over_budget=int(np.count_nonzero(whole > budget_ms)),
-        same_bits=bool(np.array_equal(values, at_once, equal_nan=True)),
+        first_other=None if first is None else OtherValue(first, float(values[first]), float(at_once[first])),
     )

@@ -21,6 +21,7 @@ RUNS_META = HARNESS / "results/runs_meta"
 RUNS = HARNESS / "results/runs"
 PARTS = HARNESS / "results/parts"
 TRACKED = HARNESS / "results/tracked"
+PROOFS = HARNESS / "signal_proofs"
 MODELS = HARNESS / "models"
 LEDGER = PurePosixPath("ledger/databento")
 CAMPAIGNS = PurePosixPath("research/vp_campaigns")
@@ -116,6 +117,11 @@ def parts_dir(sweep_address: str) -> PurePosixPath:
 def tracked_path(sweep_address: str, server: str) -> PurePosixPath:
     """Note that a tracking server (the digest of its address) has taken one sweep."""
     return TRACKED / f"{sweep_address}.{server[:SHORT]}.json"
+
+
+def signal_proof_path(address: str) -> PurePosixPath:
+    """Note that a signal has passed the check of its contract."""
+    return PROOFS / f"{address}.json"
 
 
 def campaign_path(name: str, address: str) -> PurePosixPath:

@@ -1,7 +1,7 @@
 """Every byte of a lake hashed again and compared with what vouches for it: raw days, book caches, datasets, results,
 models and campaigns by their manifests, which carry their own digest; promoted specs by their last line; notes (days
-without a session, what a sample was made from, books carried over, requests to the vendor, tracked sweeps) by their own
-digest.
+without a session, what a sample was made from, books carried over, requests to the vendor, tracked sweeps, checked
+signals) by their own digest.
 
 A thing that is damaged does not keep the others from being looked at.
 """
@@ -27,6 +27,7 @@ _NOTES = (
     (paths.BOOKS, "carried_*.json"),
     (paths.LEDGER, "*.json"),
     (paths.TRACKED, "*.json"),
+    (paths.PROOFS, "*.json"),
 )
 _FOLDERS = ((DATASET, paths.DATASETS), (MODELS, paths.MODELS))
 
