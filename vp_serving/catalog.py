@@ -1,7 +1,8 @@
-"""What there is to stream: specs, datasets and results of one lake, read anew for every request."""
+"""What there is to stream: specs, datasets and results of one lake, as they are at each request."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,8 @@ class Catalog:
     def __init__(self, settings: ServingSettings) -> None:
         self.settings = settings
         self.lake = Lake(settings.lake_root, settings.cache_dir, settings.cache_bytes)
+        self.results = ResultsDB(self.lake, _log_damage)  # every sweep that is whole; a damaged one is logged
+        self._specs: tuple[tuple[tuple[str, object], ...], SpecBook] | None = None
 
     @property
     def base(self) -> VPRuntimeConfig:
@@ -57,16 +60,27 @@ class Catalog:
         return self.settings.base
 
     def specs(self) -> SpecBook:
-        """All specs of the instrument, promoted ones included."""
-        return SpecBook.load(Path(self.settings.config_dir), promoted_serving_dir(self.lake), self.base)
+        """All specs of the instrument, promoted ones included; read again when a file of them has changed."""
+        files = self._spec_files()
+        kept = self._specs
+        if kept is None or kept[0] != files:
+            kept = files, SpecBook.load(Path(self.settings.config_dir), promoted_serving_dir(self.lake), self.base)
+            self._specs = kept
+        return kept[1]
 
-    def results(self) -> ResultsDB:
-        """Results of every sweep that is whole; a damaged one is logged."""
-        return ResultsDB(self.lake, _log_damage)
+    def _spec_files(self) -> tuple[tuple[str, object], ...]:
+        """Every file of specs with what changes when it does, so that specs are read again only then."""
+        found: list[tuple[str, object]] = []
+        for path in sorted(Path(self.settings.config_dir).glob("*/*")):
+            with contextlib.suppress(FileNotFoundError):
+                facts = path.stat()
+                found.append((str(path), (facts.st_ino, facts.st_mtime_ns, facts.st_size)))
+        promoted = self.lake.entries(promoted_serving_dir(self.lake))
+        return *found, *((str(path), self.lake.entry(path)) for path in promoted)
 
     def judged_run(self, run_id: str, threshold: float | None) -> JudgedRun:
         """A result row as a serving spec: the threshold asked for, else the run's best by its experiment."""
-        results = self.results()
+        results = self.results
         try:
             detail = results.detail(run_id)
         except NotFoundError as error:

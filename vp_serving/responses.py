@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from vp_engine.evaluation.verdicts import Verdict
-from vp_engine.lake.results import RUNS_FIELDS, RUNS_META_FIELDS, SORTABLE
+from vp_engine.lake.results import SORTABLE
+from vp_engine.lake.results_fields import RUNS_FIELDS, RUNS_META_FIELDS
 from vp_engine.schema import Field as SchemaField
 from vp_engine.specs.base import NAME_PATTERN
 from vp_serving.protocol import Int64, Wire, config_fields

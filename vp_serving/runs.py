@@ -32,7 +32,7 @@ class RunShelf:
 
     def __init__(self, catalog: Catalog, links: Links) -> None:
         self._catalog = catalog
-        self._results = catalog.results()
+        self._results = catalog.results
         self._links = links
         self._trades = TradesShelf(catalog.lake)
         self._lock = threading.Lock()

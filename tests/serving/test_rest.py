@@ -125,7 +125,7 @@ def test_runs_sorted_and_filtered(server: Server, house: House) -> None:
     assert isinstance(body["runs"][0]["parameters"], dict)
     best = server.get("/v1/experiments/runs?min_signals=1&best_per_run=true").json()
     assert sorted(row["run_id"] for row in best["runs"]) == sorted(house.run_ids)
-    nothing = {"runs": [], "total": 0, "offset": 0, "next_offset": None}
+    nothing = {"runs": [], "total": 0, "n_test_left_out": 0, "offset": 0, "next_offset": None}
     assert server.get("/v1/experiments/runs?signal=nosuch").json() == nothing
     assert "NaN" not in json.dumps(body)
 

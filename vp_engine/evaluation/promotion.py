@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.hashing import canonical_json, sha256_text
 from vp_engine.lake.models import models_address
-from vp_engine.lake.results import RUNS_FIELDS, rank
+from vp_engine.lake.results import rank
+from vp_engine.lake.results_fields import RUNS_FIELDS
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.serving import PromotionRecord, ServingSpec, SignalSpec
 

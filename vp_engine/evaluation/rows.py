@@ -27,7 +27,8 @@ from vp_engine.evaluation.statistics import (
     wilson_interval,
 )
 from vp_engine.evaluation.trials import Evaluation, Trial
-from vp_engine.lake.results import RUNS_FIELDS, RUNS_META_SCHEMA, RUNS_SCHEMA
+from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA
+from vp_engine.lake.results_fields import RUNS_FIELDS
 from vp_engine.units import NS_PER_MS, NS_PER_S
 
 CALIBRATION_QUANTILES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.99)

@@ -19,6 +19,7 @@ DATASETS = PurePosixPath("research/vp_immutable")
 HARNESS = PurePosixPath("research/vp_harness")
 RUNS_META = HARNESS / "results/runs_meta"
 RUNS = HARNESS / "results/runs"
+RUN_INDEX = HARNESS / "results/run_index.json"
 PARTS = HARNESS / "results/parts"
 TRACKED = HARNESS / "results/tracked"
 PROOFS = HARNESS / "signal_proofs"

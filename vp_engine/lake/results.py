@@ -8,8 +8,11 @@ Floats are NaN where a figure is not defined. Pnl in ticks, rates as shares of t
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -22,90 +25,15 @@ from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.lake import paths
 from vp_engine.lake.manifests import listed
 from vp_engine.lake.objects import open_source, said
+from vp_engine.lake.results_fields import RUNS_FIELDS, RUNS_META_FIELDS
+from vp_engine.lake.results_tables import completed as completed_table
+from vp_engine.lake.results_tables import first_of, with_nan
+from vp_engine.lake.run_index import RunIndex, RunTrials, completed, store_index, stored_index, trials_of
 from vp_engine.lake.store import Lake, LakePath, beside
 from vp_engine.schema import Field
 
-RUNS_META_FIELDS: tuple[Field, ...] = (
-    Field("run_id", "str", "", "16 hex of dataset address, signal, parameters and evaluation"),
-    Field("sweep_address", "str", "", "address of the sweep this row was written by"),
-    Field("trial_id", "str", "", "16 hex of signal, parameters and evaluation: the same on every day"),
-    Field("experiment", "str", "", "experiment spec that asked first"),
-    Field("serving", "str", "", "serving spec of the experiment"),
-    Field("pipeline", "str", "", "pipeline spec of the dataset"),
-    Field("dataset_id", "str", "", "dataset the run was judged on"),
-    Field("dataset_address", "str", "", "its address, 64 hex"),
-    Field("symbol", "str", "", "contract"),
-    Field("tick_dollars", "f8", "$", "what one contract gains per tick; NaN of an older version"),
-    Field("dt", "str", "", "Eastern date of the capture"),
-    Field("day_role", "str", "", "train: chosen on; test: reports only; whole: no split; empty: of an older version"),
-    Field("signal", "str", "", "signal"),
-    Field("signal_kind", "str", "", "statistical or ml"),
-    Field("prediction", "str", "", "score, probability or decision"),
-    Field("parameters", "str", "", "JSON of every parameter of the signal, defaults included"),
-    Field("evaluation", "str", "", "JSON of the evaluation: barriers, detection, costs"),
-    Field("serving_spec", "str", "", "JSON of the serving spec, so that any row can be streamed"),
-    Field("tp_ticks", "f8", "ticks", "take-profit distance of the mid"),
-    Field("sl_ticks", "f8", "ticks", "stop-loss distance of the mid"),
-    Field("max_hold_bins", "i8", "bins", "a trade is left max_hold_bins - 1 bins after entry at the latest"),
-    Field("warmup_bins", "i8", "bins", "bins at the start in which nothing fires"),
-    Field("cooldown_bins", "i8", "bins", "least distance of two firings"),
-    Field("entry_delay_bins", "i8", "bins", "bins from the firing to the entry"),
-    Field("fill", "str", "", "mid, or cross: enter and leave at the far quote"),
-    Field("fee_ticks", "f8", "ticks", "fee per side"),
-    Field("first_bin", "i8", "", "first evaluated bin: warm-up and calibration lie before it"),
-    Field("n_bins", "i8", "", "bins of the dataset"),
-    Field("n_valid_bins", "i8", "", "evaluated bins with a valid book"),
-    Field("evaluated_hours", "f8", "h", "span from first_bin to the dataset's end"),
-    Field("n_thresholds", "i8", "", "rows of this run"),
-    Field("min_signals", "i8", "", "least trades of a row that its experiment chooses; 0 of an older version"),
-    Field("n_trials", "i8", "", "rows of the sweep that are corrected for: those with enough signals to be judged"),
-    Field("spa_p_value", "f8", "", "Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times"),
-    Field("code_version", "str", "", "versions of the evaluation and the signal that wrote the row"),
-)
-
-_OUTCOMES = tuple(
-    Field(f"n_{side}_{exit_}", "i8", "", f"{side} trades that ended at {word}")
-    for side in ("up", "down")
-    for exit_, word in (("tp", "take-profit"), ("sl", "stop-loss"), ("timeout", "the time limit"))
-)
-RUNS_FIELDS: tuple[Field, ...] = (
-    Field("run_id", "str", "", "run this row belongs to"),
-    Field("sweep_address", "str", "", "sweep this row was written by"),
-    Field("threshold", "f8", "", "threshold of the signal"),
-    Field("n_signals", "i8", "", "kept trades"),
-    Field("n_up", "i8", "", "of these, long"),
-    Field("n_down", "i8", "", "of these, short"),
-    Field("n_dropped", "i8", "", "firings without a valid book at the entry"),
-    *_OUTCOMES,
-    Field("tp_rate", "f8", "", "share that ended at take-profit"),
-    Field("sl_rate", "f8", "", "share that ended at stop-loss"),
-    Field("timeout_rate", "f8", "", "share that ended at the time limit"),
-    Field("tp_rate_low", "f8", "", "lower end of the Wilson 95 % interval of tp_rate"),
-    Field("tp_rate_high", "f8", "", "upper end"),
-    Field("barrier_tp_rate", "f8", "", "of the trades that ended at a barrier, the share that ended at take-profit"),
-    Field("barrier_tp_rate_low", "f8", "", "lower end of its Wilson 95 % interval, before correction"),
-    Field("barrier_tp_rate_high", "f8", "", "upper end"),
-    Field("break_even_rate", "f8", "", "barrier_tp_rate at which those trades earn nothing after fees"),
-    Field("events_per_hour", "f8", "1/h", "kept trades over the evaluated span"),
-    Field("median_time_to_outcome_ms", "f8", "ms", "entry to barrier, timeouts left out"),
-    Field("mean_pnl_ticks", "f8", "ticks", "mean move in the trade's direction, before fees"),
-    Field("net_mean_pnl_ticks", "f8", "ticks", "the same after fees"),
-    Field("net_mean_low_ticks", "f8", "ticks", "lower end of the 95 % interval of the net mean, before correction"),
-    Field("net_mean_high_ticks", "f8", "ticks", "upper end; from the draws of p_value"),
-    Field("net_total_pnl_ticks", "f8", "ticks", "sum after fees"),
-    Field("net_std_pnl_ticks", "f8", "ticks", "standard deviation after fees, ddof 1"),
-    Field("sharpe", "f8", "", "net mean over standard deviation, per trade"),
-    Field("skew", "f8", "", "skewness of the net pnl"),
-    Field("kurtosis", "f8", "", "kurtosis of the net pnl, normal 3"),
-    Field("n_independent", "i8", "", "largest number of trades of which no two overlap"),
-    Field("n_effective", "f8", "", "trades by their average uniqueness: what overlapping ones are worth"),
-    Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least"),
-    Field("p_binomial", "f8", "", "binomial p of barrier_tp_rate against break-even: shown, does not decide"),
-    Field("p_holm", "f8", "", "the same after Holm's correction over the sweep; of more draws where 1e-5 is too much"),
-    Field("deflated_sharpe", "f8", "", "P(true Sharpe above what the best of n_trials shows by luck)"),
-)
-
 T = TypeVar("T")
+
 LESS_IS_BETTER = frozenset(
     {"sl_rate", "timeout_rate", "p_value", "p_binomial", "p_holm", "spa_p_value", "median_time_to_outcome_ms",
      "net_std_pnl_ticks", "break_even_rate", "n_dropped", "n_up_sl", "n_down_sl", "n_up_timeout", "n_down_timeout"}
@@ -115,6 +43,7 @@ _MOST = 2**63 - 1  # int64: no row has so many
 DEFAULT_MIN_SIGNALS = 5  # of a row that does not say what its experiment wants
 _ARROW = {"str": pa.string(), "f8": pa.float64(), "i8": pa.int64()}
 META_FILE, RUNS_FILE = "runs_meta.parquet", "runs.parquet"  # their names in a sweep's manifest
+_DETAILS = 64  # runs in detail that are kept
 _JSON = ("parameters", "evaluation", "serving_spec")
 
 
@@ -175,6 +104,9 @@ class ResultsDB:
         """With `on_damage` a damaged sweep is told to it, and left out of whatever reads several."""
         self.lake = lake
         self._on_damage = on_damage
+        self._index: RunIndex | None = None
+        self._details: OrderedDict[str, dict[str, Any]] = OrderedDict()  # of the sweeps of `_index`, asked for lately
+        self._lock = threading.Lock()
 
     def exists(self, sweep_address: str) -> bool:
         """Whether the sweep's results are committed."""
@@ -192,6 +124,8 @@ class ResultsDB:
             raise LakeError(f"sweep {sweep_address[:12]}: runs names a run that runs_meta lacks")
         if not self.exists(sweep_address):
             self._commit(sweep_address, meta, runs)
+            known = {sweep_address: trials_of(meta)}
+            store_index(self.lake, self.sweeps, lambda address: known.get(address) or self._trials(address))
         self.lake.remove(self.lake.path(paths.parts_dir(sweep_address)))
 
     def _commit(self, sweep_address: str, meta: pa.Table, runs: pa.Table) -> None:
@@ -224,7 +158,7 @@ class ResultsDB:
         try:
             with said(path, OSError, pa.ArrowException):
                 table = pq.read_table(open_source(path), page_checksum_verification=True, **options)
-                return _completed(table, schema)
+                return completed_table(table, schema)
         except (OSError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())
             raise LakeError(f"{path}: cannot be read ({reason}); run the experiment again") from None
@@ -250,18 +184,17 @@ class ResultsDB:
     def _joined(self, sweeps: Iterable[str] | None = None, include_test: bool = True) -> pa.Table:
         """Rows of `runs` with their meta columns, each (run_id, threshold) once, perhaps without those of sweeps over
         test days."""
-        parts = []
-        for meta, runs in self.whole(self.read, sweeps):
-            if not include_test:
-                meta = meta.filter(pc.not_equal(meta["day_role"], "test"))
-            parts.append(runs.join(meta.drop_columns(["sweep_address"]), keys="run_id", join_type="inner"))
-        if not parts:
+        pairs = list(self.whole(self.read, sweeps))
+        if not pairs:
             return pa.schema(
                 [*RUNS_SCHEMA, *(field for field in RUNS_META_SCHEMA if field.name not in ("run_id", "sweep_address"))]
             ).empty_table()
-        table = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+        meta, runs = (pa.concat_tables(part, promote_options="permissive") for part in zip(*pairs, strict=True))
+        if not include_test:
+            meta = meta.filter(pc.not_equal(meta["day_role"], "test"))
+        table = runs.join(meta, keys=["run_id", "sweep_address"], join_type="inner").combine_chunks()
         table = table.sort_by([("n_trials", "descending"), ("sweep_address", "ascending")])
-        return _first_of(table, ("run_id", "threshold"))
+        return first_of(table, ("run_id", "threshold"))
 
     def query_runs(
         self,
@@ -289,7 +222,7 @@ class ResultsDB:
                 table = table.filter(pc.equal(table[name], wanted))
         table = rank(table, sort, min_signals)
         if best_per_run:
-            table = _first_of(table, ("run_id",))
+            table = first_of(table, ("run_id",))
         return table if top_n is None else table.slice(0, top_n)
 
     def query_best(
@@ -303,29 +236,50 @@ class ResultsDB:
         """The best threshold of each run, best run first; as `query_runs`, without test days."""
         return self.query_runs(signal, dataset_id, sort, min_signals, top_n, best_per_run=True, include_test=False)
 
+    def _trials(self, sweep_address: str) -> RunTrials:
+        meta, _ = self.files(sweep_address)
+        return trials_of(self._table(meta, RUNS_META_SCHEMA, columns=["run_id", "n_trials"]))
+
+    def index(self) -> RunIndex:
+        """Which sweeps hold a run: the stored index, with what it lacks read and kept in memory."""
+        sweeps = self.sweeps()
+        with self._lock:
+            if self._index is None or self._index.damaged or list(self._index.sweeps) != sweeps:
+                found = completed(self._index or stored_index(self.lake), sweeps, self._trials, self._on_damage)
+                if self._index is None or found != self._index:
+                    self._index = found
+                    self._details.clear()
+            return self._index
+
     def detail(self, run_id: str) -> dict[str, Any]:
         """One run for JSON: its runs_meta columns (JSON columns as objects) and `rows`, its rows of `runs` by
-        threshold; undefined figures are None. NotFoundError if no sweep holds the run."""
-        best: tuple[dict[str, Any], pa.Table] | None = None
-        wanted = [("run_id", "=", run_id)]
-
-        def read(address: str) -> tuple[list[dict[str, Any]], pa.Table | None]:
-            meta, runs = self.files(address)
-            found = self._table(meta, RUNS_META_SCHEMA, filters=wanted).to_pylist()
-            return found, self._table(runs, RUNS_SCHEMA, filters=wanted) if found else None
-
-        for found, rows in self.whole(read):
-            if found and (best is None or found[0]["n_trials"] > best[0]["n_trials"]):
-                best = found[0], rows
-        if best is None:
-            raise NotFoundError(f"no run `{run_id}` in the results; `vp compare` lists what there is")
-        ranked = best[1].sort_by("threshold").to_pylist()
-        return {**plain(best[0]), "rows": [plain(row) for row in ranked]}
+        threshold; undefined figures are None. NotFoundError if no sweep holds the run. Of what was asked for lately
+        no file is opened again while the lake's sweeps are the same."""
+        index = self.index()
+        with self._lock:
+            if run_id in self._details:
+                self._details.move_to_end(run_id)
+                return copy.deepcopy(self._details[run_id])
+        holding = index.holding(run_id)
+        if not holding:
+            left_out = f" ({len(index.damaged)} damaged sweeps were left out)" if index.damaged else ""
+            raise NotFoundError(f"no run `{run_id}` in the results{left_out}; `vp compare` lists what there is")
+        meta, runs = self.files(holding[0])
+        only = [("run_id", "=", run_id)]
+        (told,) = self._table(meta, RUNS_META_SCHEMA, filters=only).to_pylist()
+        rows = self._table(runs, RUNS_SCHEMA, filters=only).sort_by("threshold").to_pylist()
+        found = {**plain(told), "rows": [plain(row) for row in rows]}
+        with self._lock:
+            if index is self._index:
+                self._details[run_id] = found
+                while len(self._details) > _DETAILS:
+                    self._details.popitem(last=False)
+        return copy.deepcopy(found)
 
     def best_row(self, run_id: str, sort: str = "net_mean_pnl_ticks", min_signals: int = 5) -> dict[str, Any]:
         """The row of `detail(run_id)` that ranks first; NotFoundError where no row has enough signals."""
         detail = self.detail(run_id)
-        rows = pa.Table.from_pylist([_with_nan(row) for row in detail["rows"]], RUNS_SCHEMA)
+        rows = pa.Table.from_pylist([with_nan(row) for row in detail["rows"]], RUNS_SCHEMA)
         ranked = rank(rows, sort, min_signals).to_pylist()
         if not ranked:
             raise NotFoundError(f"no threshold of run `{run_id}` has {min_signals} signals; name one by `threshold`")
@@ -345,28 +299,3 @@ def _manifest(sweep_address: str, meta: pa.Table) -> dict[str, Any]:
         "days": told["dt"],
         "code_versions": told["code_version"],
     }
-
-
-def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the columns of `schema` that an older version of the evaluation did not write: NaN, 0 or empty."""
-    absent = {"double": math.nan, "int64": 0, "string": ""}
-    for field in schema:
-        if field.name not in table.column_names:
-            column = pa.repeat(pa.scalar(absent[str(field.type)], field.type), table.num_rows)
-            table = table.append_column(field, column)
-    return table
-
-
-def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: float("nan") if value is None else value for name, value in row.items()}
-
-
-def _first_of(table: pa.Table, keys: tuple[str, ...]) -> pa.Table:
-    """The first row of each distinct key, in the table's order."""
-    seen: set[tuple[Any, ...]] = set()
-    kept = []
-    for index, key in enumerate(zip(*(table[name].to_pylist() for name in keys), strict=True)):
-        if key not in seen:
-            seen.add(key)
-            kept.append(index)
-    return table.take(pa.array(kept, pa.int64()))

@@ -1,0 +1,85 @@
+"""Columns of results: `runs_meta`, one row per run, and `runs`, one per run and threshold."""
+
+from __future__ import annotations
+
+from vp_engine.schema import Field
+
+RUNS_META_FIELDS: tuple[Field, ...] = (
+    Field("run_id", "str", "", "16 hex of dataset address, signal, parameters and evaluation"),
+    Field("sweep_address", "str", "", "address of the sweep this row was written by"),
+    Field("trial_id", "str", "", "16 hex of signal, parameters and evaluation: the same on every day"),
+    Field("experiment", "str", "", "experiment spec that asked first"),
+    Field("serving", "str", "", "serving spec of the experiment"),
+    Field("pipeline", "str", "", "pipeline spec of the dataset"),
+    Field("dataset_id", "str", "", "dataset the run was judged on"),
+    Field("dataset_address", "str", "", "its address, 64 hex"),
+    Field("symbol", "str", "", "contract"),
+    Field("tick_dollars", "f8", "$", "what one contract gains per tick; NaN of an older version"),
+    Field("dt", "str", "", "Eastern date of the capture"),
+    Field("day_role", "str", "", "train: chosen on; test: reports only; whole: no split; empty: of an older version"),
+    Field("signal", "str", "", "signal"),
+    Field("signal_kind", "str", "", "statistical or ml"),
+    Field("prediction", "str", "", "score, probability or decision"),
+    Field("parameters", "str", "", "JSON of every parameter of the signal, defaults included"),
+    Field("evaluation", "str", "", "JSON of the evaluation: barriers, detection, costs"),
+    Field("serving_spec", "str", "", "JSON of the serving spec, so that any row can be streamed"),
+    Field("tp_ticks", "f8", "ticks", "take-profit distance of the mid"),
+    Field("sl_ticks", "f8", "ticks", "stop-loss distance of the mid"),
+    Field("max_hold_bins", "i8", "bins", "a trade is left max_hold_bins - 1 bins after entry at the latest"),
+    Field("warmup_bins", "i8", "bins", "bins at the start in which nothing fires"),
+    Field("cooldown_bins", "i8", "bins", "least distance of two firings"),
+    Field("entry_delay_bins", "i8", "bins", "bins from the firing to the entry"),
+    Field("fill", "str", "", "mid, or cross: enter and leave at the far quote"),
+    Field("fee_ticks", "f8", "ticks", "fee per side"),
+    Field("first_bin", "i8", "", "first evaluated bin: warm-up and calibration lie before it"),
+    Field("n_bins", "i8", "", "bins of the dataset"),
+    Field("n_valid_bins", "i8", "", "evaluated bins with a valid book"),
+    Field("evaluated_hours", "f8", "h", "span from first_bin to the dataset's end"),
+    Field("n_thresholds", "i8", "", "rows of this run"),
+    Field("min_signals", "i8", "", "least trades of a row that its experiment chooses; 0 of an older version"),
+    Field("n_trials", "i8", "", "rows of the sweep that are corrected for: those with enough signals to be judged"),
+    Field("spa_p_value", "f8", "", "Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times"),
+    Field("code_version", "str", "", "versions of the evaluation and the signal that wrote the row"),
+)
+
+_OUTCOMES = tuple(
+    Field(f"n_{side}_{exit_}", "i8", "", f"{side} trades that ended at {word}")
+    for side in ("up", "down")
+    for exit_, word in (("tp", "take-profit"), ("sl", "stop-loss"), ("timeout", "the time limit"))
+)
+RUNS_FIELDS: tuple[Field, ...] = (
+    Field("run_id", "str", "", "run this row belongs to"),
+    Field("sweep_address", "str", "", "sweep this row was written by"),
+    Field("threshold", "f8", "", "threshold of the signal"),
+    Field("n_signals", "i8", "", "kept trades"),
+    Field("n_up", "i8", "", "of these, long"),
+    Field("n_down", "i8", "", "of these, short"),
+    Field("n_dropped", "i8", "", "firings without a valid book at the entry"),
+    *_OUTCOMES,
+    Field("tp_rate", "f8", "", "share that ended at take-profit"),
+    Field("sl_rate", "f8", "", "share that ended at stop-loss"),
+    Field("timeout_rate", "f8", "", "share that ended at the time limit"),
+    Field("tp_rate_low", "f8", "", "lower end of the Wilson 95 % interval of tp_rate"),
+    Field("tp_rate_high", "f8", "", "upper end"),
+    Field("barrier_tp_rate", "f8", "", "of the trades that ended at a barrier, the share that ended at take-profit"),
+    Field("barrier_tp_rate_low", "f8", "", "lower end of its Wilson 95 % interval, before correction"),
+    Field("barrier_tp_rate_high", "f8", "", "upper end"),
+    Field("break_even_rate", "f8", "", "barrier_tp_rate at which those trades earn nothing after fees"),
+    Field("events_per_hour", "f8", "1/h", "kept trades over the evaluated span"),
+    Field("median_time_to_outcome_ms", "f8", "ms", "entry to barrier, timeouts left out"),
+    Field("mean_pnl_ticks", "f8", "ticks", "mean move in the trade's direction, before fees"),
+    Field("net_mean_pnl_ticks", "f8", "ticks", "the same after fees"),
+    Field("net_mean_low_ticks", "f8", "ticks", "lower end of the 95 % interval of the net mean, before correction"),
+    Field("net_mean_high_ticks", "f8", "ticks", "upper end; from the draws of p_value"),
+    Field("net_total_pnl_ticks", "f8", "ticks", "sum after fees"),
+    Field("net_std_pnl_ticks", "f8", "ticks", "standard deviation after fees, ddof 1"),
+    Field("sharpe", "f8", "", "net mean over standard deviation, per trade"),
+    Field("skew", "f8", "", "skewness of the net pnl"),
+    Field("kurtosis", "f8", "", "kurtosis of the net pnl, normal 3"),
+    Field("n_independent", "i8", "", "largest number of trades of which no two overlap"),
+    Field("n_effective", "f8", "", "trades by their average uniqueness: what overlapping ones are worth"),
+    Field("p_value", "f8", "", "one-sided stationary bootstrap of the net pnl, before correction; 1e-5 is its least"),
+    Field("p_binomial", "f8", "", "binomial p of barrier_tp_rate against break-even: shown, does not decide"),
+    Field("p_holm", "f8", "", "the same after Holm's correction over the sweep; of more draws where 1e-5 is too much"),
+    Field("deflated_sharpe", "f8", "", "P(true Sharpe above what the best of n_trials shows by luck)"),
+)
