@@ -16,7 +16,7 @@ from vp_assets.chain import Chain
 from vp_engine.errors import ConfigError, DataError
 from vp_engine.evaluation.contracts import Asked, require_contract
 from vp_engine.evaluation.learned import keep_models
-from vp_engine.evaluation.promotion import promoted_spec
+from vp_engine.evaluation.promotion import promoted_spec, require_same_signal
 from vp_engine.evaluation.sweep import replay_trades
 from vp_engine.evaluation.walk_forward import Choice, pool
 from vp_engine.hashing import sha256_text, signed_text
@@ -127,6 +127,7 @@ def replay(lake: Lake, specs: SpecBook, spec: ServingSpec) -> dict[str, tuple[fl
         raise ConfigError(f"serving spec `{spec.name}` is not a promoted one")
     if signal.cooldown_bins != record.eval.get("cooldown_bins") or signal.threshold != record.threshold:
         raise DataError(f"`{spec.name}`: threshold or cooldown are not those it was judged with")
+    require_same_signal(spec)
     dataset = open_dataset(lake, record.dataset_address)
     parameters: dict[str, Any] = dict(signal.params)
     if get_signal(signal.name).reads_scores:

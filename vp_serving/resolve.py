@@ -12,6 +12,7 @@ from typing import NamedTuple
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
 from vp_engine.engine import Keyframe
 from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.evaluation.promotion import require_same_signal
 from vp_engine.lake import (
     Dataset,
     Lake,
@@ -56,9 +57,11 @@ class _Choice(NamedTuple):
 
 
 def resolve(catalog: Catalog, request: StreamRequest) -> Plan:
-    """The plan of a request; QueryError, ConfigError, NotFoundError or DataError saying what is wrong."""
+    """The plan of a request; QueryError, ConfigError, NotFoundError, SignalError or DataError saying what is wrong."""
     _check_instrument(catalog.base, request)
     choice = _choose(catalog, request)
+    if choice.serving is not None:
+        require_same_signal(choice.serving)
     config = build_config_with_overrides(_config(catalog.base, choice), request.overrides)
     dataset = _named_dataset(catalog.lake, request, choice)
     if dataset is not None:

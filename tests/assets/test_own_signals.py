@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.conftest import Vp
+from tests.assets.conftest import Said, Vp, World
+from vp_assets import streams
 from vp_assets.settings import load_settings
+from vp_engine.evaluation import contracts
 from vp_engine.signals import own
 from vp_engine.signals import registry as registry_module
 
@@ -81,3 +83,65 @@ def test_a_path_that_leads_nowhere_is_named_where_signals_are_and_stops_nothing(
     asked = vp("compare", "--signal", "tilt_of_nowhere")
     assert asked.code == 2
     assert "/no/such/folder" in asked.err
+
+
+LOOKS_AHEAD = """
+import numpy as np
+from vp_engine.signals import Signal, SignalParams
+
+
+class Peek(Signal):
+    name, columns, Params, default_thresholds = "peek", (), SignalParams, (0.5,)
+
+    def update(self, block, scores=None):
+        mids = block.bins["mid_price"]
+        return np.append(mids[50:], np.repeat(mids[-1], min(50, mids.size))) - mids
+"""
+
+
+@pytest.fixture
+def peek(signals: Path) -> Path:
+    """An own signal that reads the mid 50 bins ahead, and an experiment that sweeps it."""
+    (signals / "peek.py").write_text(LOOKS_AHEAD)
+    file = signals / "peek_sweep.yaml"
+    file.write_text(
+        EXPERIMENT.replace("tilt_sweep", "peek_sweep")
+        .replace("[tilt]", "[peek]")
+        .replace("{per_signal: {tilt: {alpha: [0.1, 0.5], window_bins: [60]}}}", "{}")
+    )
+    return file
+
+
+def _assert_refused(said: Said, peek: Path) -> None:
+    assert (said.code, said.err.count("\n")) == (2, 1), said.err
+    assert f"signal `peek` ({peek.with_name('peek.py')}, line 9) looks ahead: bin 1,399 is " in said.err
+
+
+def test_run_when_a_signal_looks_ahead_then_nothing_is_swept(vp: Vp, world: World, peek: Path) -> None:
+    results = world.lake / "research/vp_harness/results/runs"
+    before = sorted(results.iterdir())
+    _assert_refused(vp("run", peek), peek)
+    assert sorted(results.iterdir()) == before
+
+
+def test_online_sim_when_a_signal_looks_ahead_then_ends_with_2(vp: Vp, peek: Path) -> None:
+    _assert_refused(vp("online-sim", "--signal", "peek"), peek)
+
+
+def test_promote_when_a_signal_looks_ahead_then_nothing_is_promoted(
+    vp: Vp, world: World, peek: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(streams, "require_contract", lambda *_: None)  # as a sweep from before there was a check
+        assert vp("run", peek).code == 0
+    _assert_refused(vp("promote", peek), peek)
+    assert not list((world.lake / "research/vp_harness/configs/serving").glob("peek_sweep*"))
+
+
+def test_online_sim_when_a_late_value_depends_on_blocks_then_ends_with_2(
+    vp: Vp, peek: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contracts, "require_contract", lambda *_: None)
+    said = vp("online-sim", "--signal", "peek", "--bins", "300")
+    assert said.code == 2
+    assert "depends on how its input is cut: bin 0 is 0.0 one at a time and " in said.err

@@ -14,7 +14,7 @@ from vp_engine.errors import SignalError
 from vp_engine.evaluation import expand
 from vp_engine.evaluation.contracts import Asked, asked_by, beginning, bins_needed, require_contract
 from vp_engine.schema import BinBlock
-from vp_engine.signals import Signal, SignalParams, list_signals, load_signals, own, register_signal
+from vp_engine.signals import Signal, SignalParams, get_signal, list_signals, load_signals, own, register_signal
 from vp_engine.signals import contract as contract_module
 from vp_engine.signals import registry as registry_module
 from vp_engine.signals.check_market import check_market
@@ -242,6 +242,45 @@ def test_a_signal_that_breaks_the_contract_is_refused_with_file_line_bin_and_val
 def test_an_honest_signal_passes_and_fires():
     register_signal(Toy)
     assert check_contract(Subject("toy", {}, CONFIG, MARKET)) > 100
+
+
+LEARNING = {"max_iterations": 20, "label_ticks": 2}
+
+
+def test_a_learning_signal_whose_features_look_ahead_is_refused():
+    class Ahead(get_signal("svm_sp")):
+        name = "svm_ahead"
+
+        def features(self, view):
+            return [np.roll(column, -5, axis=0) for column in super().features(view)]
+
+    register_signal(Ahead)
+    with pytest.raises(SignalError, match=r"signal `svm_ahead` \(.*line \d+\) looks ahead: bin 1,4\d\d is"):
+        check_contract(Subject("svm_ahead", LEARNING, CONFIG, MARKET))
+
+
+def test_a_learning_signal_whose_labels_are_of_later_prices_is_refused():
+    class Told(get_signal("svm_sp")):
+        """Learns the sign of the next move of the mid, from the block it is given."""
+
+        name = "svm_told"
+
+        def update(self, block, scores=None):
+            self.moves = np.sign(np.diff(block.bins["mid_price"], append=0.0))
+            return super().update(block, scores)
+
+        def fit(self, rows, labels, step):
+            return super().fit(rows, np.where(np.resize(self.moves, len(rows)) > 0, 1, -1).astype(np.int8), step)
+
+    register_signal(Told)
+    with pytest.raises(SignalError, match=r"looks ahead|depends on how its input is cut"):
+        check_contract(Subject("svm_told", LEARNING, CONFIG, MARKET))
+
+
+def test_a_learning_signal_is_checked_over_several_fits():
+    params = contract_module.short_schedule(get_signal("gbm_mf"), {"rounds": 200})
+    assert (params["first_bins"], params["refit_bins"], params["rounds"]) == (900, 600, 40)
+    assert contract_module.short_schedule(get_signal("pca_ad"), {})["refit_bins"] == 100  # shorter than that already
 
 
 def test_the_clock_runs_on_after_a_check():

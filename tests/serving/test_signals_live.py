@@ -108,3 +108,22 @@ def test_own_signals_that_are_not_there_are_logged_and_the_service_is_made(
     with capture_logs() as logged:
         Service(settings_from([])).close()
     assert [str(tmp_path / "nowhere") in entry["reason"] for entry in logged] == [True]
+
+
+def test_a_promoted_spec_whose_signal_has_changed_since_is_not_streamed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(house.settings())
+    spec = service.catalog.specs().serving[house.promoted]
+    assert spec.promoted is not None
+    assert spec.signal is not None
+    kind = get_signal(spec.signal.name)
+    assert spec.promoted.signal_version == kind.code_version
+    assert service.serving_reason(spec) is None
+    monkeypatch.setattr(kind, "code_version", "1.0a1b2c3d")
+    reason = service.serving_reason(spec)
+    assert reason is not None
+    assert f"has changed since `{house.promoted}` was judged" in reason
+    assert "is 1.0a1b2c3d; run and promote the experiment again" in reason
+    assert service.run_reason(spec.promoted.run_id) is not None
+    service.close()

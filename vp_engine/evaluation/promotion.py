@@ -10,11 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.errors import ConfigError, NotFoundError, SignalError
 from vp_engine.hashing import canonical_json, sha256_text
 from vp_engine.lake.models import models_address
 from vp_engine.lake.results import rank
 from vp_engine.lake.results_fields import RUNS_FIELDS
+from vp_engine.signals import get_signal
+from vp_engine.signals.source import place_of_signal
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.specs.serving import PromotionRecord, ServingSpec, SignalSpec
 
@@ -111,6 +113,7 @@ def promoted_spec(
         run_id=meta_row["run_id"],
         threshold=threshold,
         dataset_address=meta_row["dataset_address"],
+        signal_version=_signal_version(meta_row),
         models=models_address(meta_row["signal"], _decoded(meta_row["parameters"]), meta_row["dataset_address"]),
         eval={key: value for key, value in evaluation.items() if value is not None},
         selection=experiment.selection.model_dump(mode="json"),
@@ -129,3 +132,23 @@ def promoted_spec(
         "promoted": record.model_dump(mode="json"),
     }
     return ServingSpec.parse(fields, f"promotion `{name}`")
+
+
+def _signal_version(meta_row: Mapping[str, Any]) -> str | None:
+    """Code version of a run's signal, of `5+tilt.1.0a1b2c3d` what follows the signal's name; None if it is not told."""
+    _, found, version = str(meta_row.get("code_version") or "").partition(f"+{meta_row['signal']}.")
+    return version if found else None
+
+
+def require_same_signal(spec: ServingSpec) -> None:
+    """SignalError if a promoted spec's signal is written otherwise than when it was judged: its figures are not those
+    of the values that it would give now. Nothing for other specs."""
+    judged = spec.promoted.signal_version if spec.promoted is not None else None
+    if spec.signal is None or judged is None:
+        return
+    kind = get_signal(spec.signal.name)
+    if kind.code_version != judged:
+        raise SignalError(
+            f"signal `{kind.name}` ({place_of_signal(kind)}) has changed since `{spec.name}` was judged: its code was "
+            f"{judged} and is {kind.code_version}; run and promote the experiment again, or bring the old code back"
+        )

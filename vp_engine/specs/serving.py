@@ -40,6 +40,7 @@ class PromotionRecord(SpecModel):
     threshold: float
     dataset_address: Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
     models: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None  # of a signal that learns
+    signal_version: str | None = None  # code version of the signal that was judged; None: written before it was kept
     eval: dict[str, Any] = Field(default_factory=dict)
     selection: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)
