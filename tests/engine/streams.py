@@ -64,8 +64,8 @@ class Stream(NamedTuple):
 class Player:
     """Turns moves into records, keeping track of roughly what rests so that most moves mean something."""
 
-    def __init__(self, walk: int = 40, far: int = 3_000, halves: bool = True) -> None:
-        self.walk, self.far, self.halves = walk, far, halves
+    def __init__(self, walk: int = 40, far: int = 3_000, halves: bool = True, faults: bool = False) -> None:
+        self.walk, self.far, self.halves, self.faults = walk, far, halves, faults
         self.rows: list[dict] = []
         self.resting: dict[int, list] = {}  # id: [side, tick, size]
         self.ts = BASE_NS
@@ -233,12 +233,13 @@ class Player:
         elif kind == "quotes":
             self.quotes(1, flags)
         elif kind == "doubted":
-            self.put("A", side, self.next_id, price, part, flags | F_MAYBE_BAD_BOOK)
+            self.put("A", side, self.next_id, price, part, flags | (F_MAYBE_BAD_BOOK if self.faults else 0))
             self.resting[self.next_id] = [side, tick, part]
             self.next_id += 1
         elif kind == "repeated":
             self.put("N", "N", 0, UNDEF_PRICE, 0, flags)
-            self.rows[-1]["sequence"] = max(len(self.rows) - b, 0)
+            if self.faults:
+                self.rows[-1]["sequence"] = max(len(self.rows) - b, 0)
         else:
             self.put("N", "N", 0, UNDEF_PRICE, 0, flags)
 

@@ -45,13 +45,13 @@ def compare(tmp_path, stream, config):
 @EVERYDAY
 @given(moves=streams.moves(120), opening=st.integers(0, 3), walk=st.sampled_from([5, 40, 400]))
 def test_random_streams(tmp_path, moves, opening, walk):
-    compare(tmp_path, streams.play(moves, opening=opening, walk=walk), engine_config(**SMALL))
+    compare(tmp_path, streams.play(moves, opening=opening, walk=walk, faults=True), engine_config(**SMALL))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_long_streams(tmp_path, seed):
     """A thousand moves with walks that push the market through the edge of its slots."""
-    stream = streams.play(streams.random_moves(seed, 1000), opening=seed % 4, walk=(40, 400)[seed % 2])
+    stream = streams.play(streams.random_moves(seed, 1000), opening=seed % 4, walk=(40, 400)[seed % 2], faults=True)
     _, twin = compare(tmp_path, stream, engine_config(**SMALL))
     assert twin.bins["book_valid"].any()
     assert seed % 2 == 0 or twin.counters["reanchors"] > 0
@@ -61,7 +61,7 @@ def test_every_kind_of_record_occurs():
     """The generator reaches every counter, so that agreement on them means something."""
     seen: dict[str, int] = {}
     for seed in range(4):
-        stream = streams.play(streams.random_moves(seed, 1000), opening=seed, walk=400)
+        stream = streams.play(streams.random_moves(seed, 1000), opening=seed, walk=400, faults=True)
         twin = twin_run(
             stream.records, engine_config(**SMALL), stream.start_ns, stream.end_ns, stream.warmup_start_ns, emit=()
         )
