@@ -176,7 +176,10 @@ def test_a_damaged_thing_when_others_are_asked_for_takes_nothing_down(
     assert build_definitions(load_settings(*place, environ={})).resolve_all_asset_specs()
 
 
-@pytest.mark.parametrize("what", ["dataset manifest", "bins", "grid", "meta", "runs"])
+@pytest.mark.parametrize(
+    "what",
+    ["bins", *(pytest.param(what, marks=pytest.mark.slow) for what in ("dataset manifest", "grid", "meta", "runs"))],
+)
 def test_damaged_derived_data_when_asked_for_is_made_again(
     place: tuple[Path, Path], capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
