@@ -16,6 +16,7 @@ from vp_engine.lake import DatasetInfo, Lake, open_dataset
 from vp_engine.lake.datasets import iter_datasets
 from vp_engine.lake.paths import promoted_serving_dir
 from vp_engine.lake.results import ResultsDB
+from vp_engine.lake.store import LakePath
 from vp_engine.specs import ServingSpec, SpecBook, VPRuntimeConfig, dump_yaml
 from vp_engine.specs.experiment import ExperimentSpec
 from vp_engine.units import ns_to_et
@@ -110,9 +111,15 @@ class Catalog:
         except VPError:
             return str(detail["experiment"])
 
+    def require_lake(self) -> None:
+        """LakeError while the lake cannot be read, as when its disk is not mounted: it is not an empty one."""
+        if self.lake.is_local and (problem := self.lake.problem()) is not None:
+            raise LakeError(problem)
+
     def datasets(self, offset: int, limit: int) -> responses.Datasets:
         """A page of the datasets, newest capture first."""
-        infos = sorted(self.infos(), key=lambda info: info.capture.start_ns, reverse=True)
+        left_out: list[responses.LeftOut] = []
+        infos = sorted(self.infos(left_out), key=lambda info: info.capture.start_ns, reverse=True)
         page = infos[offset : offset + limit]
         end = offset + len(page)
         return responses.Datasets(
@@ -120,6 +127,7 @@ class Catalog:
             total=len(infos),
             offset=offset,
             next_offset=end if end < len(infos) else None,
+            left_out=left_out,
         )
 
     def dataset(self, dataset_id: str) -> responses.DatasetDetail:
@@ -146,9 +154,16 @@ class Catalog:
             **_serving_fields(spec, reason(spec)), spec=spec.model_dump(mode="json"), yaml=dump_yaml(spec)
         )
 
-    def infos(self) -> list[DatasetInfo]:
-        """Every dataset that is whole; a damaged one is logged, and said when it is asked for by name."""
-        return list(iter_datasets(self.lake, lambda _, error: log.warning("dataset left out", reason=str(error))))
+    def infos(self, left_out: list[responses.LeftOut] | None = None) -> list[DatasetInfo]:
+        """Every dataset that is whole; a damaged one is logged and added to `left_out`."""
+
+        def note(folder: LakePath, error: LakeError) -> None:
+            log.warning("dataset left out", reason=str(error))
+            if left_out is not None:
+                left_out.append(responses.LeftOut(name=folder.name, reason=str(error)))
+
+        self.require_lake()
+        return list(iter_datasets(self.lake, note))
 
 
 def row_at(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:

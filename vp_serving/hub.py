@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vp_engine.errors import LakeError, NotFoundError
 from vp_engine.hashing import canonical_json
 from vp_engine.lake import Dataset
 from vp_engine.lake.lookback import LookBack
+from vp_engine.lake.store import LakePath
 from vp_engine.schema import BinBlock
 from vp_engine.specs import VPRuntimeConfig
 from vp_serving.cache import Register, Shelf
@@ -50,6 +52,7 @@ class OpenDataset:
     def __init__(self, dataset: Dataset, groups: Shelf[BinBlock]) -> None:
         self.dataset = dataset
         self.serial = next(_serials)
+        self.damaged = False  # nothing of it is given to those who come later
         self._groups = groups
         self._behind: LookBack | None = None
         self._lock = threading.Lock()
@@ -95,6 +98,7 @@ class Hub:
         self.groups: Shelf[BinBlock] = Shelf(cache_bytes * 3 // 4, _block_bytes)
         self.frames: Shelf[list[Frame]] = Shelf(cache_bytes // 4, _batch_bytes)
         self.keyframes = Keyframes(cache_bytes)
+        self.suspects: set[LakePath] = set()  # datasets that could not be read while they were streamed
         self.chains: Shelf[Chain] = Shelf(max_chains)
         self._datasets: Register[OpenDataset] = Register(_KEPT)
         self._feeds: Register[Feed] = Register(_KEPT)
@@ -110,8 +114,13 @@ class Hub:
         return self._datasets.get_or_make(
             dataset.path,
             lambda: OpenDataset(dataset, self.groups),
-            lambda known: known.dataset.manifest == dataset.manifest,
+            lambda known: known.dataset.manifest == dataset.manifest and not known.damaged,
         )
+
+    def condemn(self, opened: OpenDataset) -> None:
+        """Keep nothing of a dataset that could not be read: it is checked whole before it is streamed again."""
+        opened.damaged = True
+        self.suspects.add(opened.dataset.path)
 
 
 class Feed:
@@ -150,6 +159,13 @@ class Feed:
                 task.cancel()
 
     async def _make(self, number: int, patient: bool) -> list[Frame]:
+        try:
+            return await self._made(number, patient)
+        except (LakeError, NotFoundError, OSError):
+            self._hub.condemn(self._opened)
+            raise
+
+    async def _made(self, number: int, patient: bool) -> list[Frame]:
         first = number * BLOCK_BINS
         after = min(first + BLOCK_BINS, self.n_bins)
         track = None

@@ -8,8 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from vp_engine.errors import VPError
+from vp_engine.errors import LakeError, VPError
 from vp_serving.responses import Problem
+from vp_serving.session import unreadable
 
 ALLOWED = "GET, HEAD, OPTIONS"
 MEDIA_TYPE = "application/problem+json"
@@ -20,7 +21,7 @@ _TITLES = {
 }  # fmt: skip
 _STATUS = {
     "not_found": 404, "bad_config": 400, "bad_value": 400, "unknown_parameter": 400, "unsupported": 400,
-    "bad_data": 422, "bad_book": 422, "bad_lake": 422,
+    "bad_data": 422, "bad_book": 422, "bad_lake": 422, "bad_signal": 422,
 }  # fmt: skip
 _HEADERS = {  # that a status must come with (RFC 9110)
     401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": ALLOWED},
@@ -41,6 +42,12 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(VPError)
     async def _known(request: Request, error: VPError) -> Response:
         return problem_response(_STATUS.get(error.code, 400), error.code, str(error), request.url.path)
+
+    @app.exception_handler(OSError)
+    async def _unreadable(request: Request, error: OSError) -> Response:
+        if error.filename is None:
+            return await _unexpected(request, error)
+        return problem_response(_STATUS[LakeError.code], LakeError.code, unreadable(error), request.url.path)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:

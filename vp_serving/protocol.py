@@ -30,6 +30,7 @@ ErrorCode = Literal[
     "bad_data",
     "bad_book",
     "bad_lake",
+    "bad_signal",
     "error",
     "unauthorized",  # a token is wanted and none or a wrong one came
     "too_many_streams",

@@ -58,6 +58,7 @@ class _Choice(NamedTuple):
 
 def resolve(catalog: Catalog, request: StreamRequest) -> Plan:
     """The plan of a request; QueryError, ConfigError, NotFoundError, SignalError or DataError saying what is wrong."""
+    catalog.require_lake()
     _check_instrument(catalog.base, request)
     choice = _choose(catalog, request)
     if choice.serving is not None:

@@ -78,6 +78,13 @@ class DatasetEntry(Wire):
     streaming_url: str
 
 
+class LeftOut(Wire):
+    """Something of the lake that cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
 class Datasets(Wire):
     """Complete datasets of the lake, newest capture first; `total` counts all, `datasets` holds those of this page."""
 
@@ -85,6 +92,7 @@ class Datasets(Wire):
     total: int
     offset: int
     next_offset: int | None = Field(description="where the next page begins; null on the last")
+    left_out: list[LeftOut] = Field(description="damaged datasets, on every page")
 
 
 class DatasetDetail(DatasetEntry):

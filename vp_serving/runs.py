@@ -44,6 +44,7 @@ class RunShelf:
 
     def _table(self) -> pa.Table:
         """Every row of every sweep, joined with what was tried."""
+        self._catalog.require_lake()
         sweeps = tuple(sorted(self._results.sweeps()))
         with self._lock:
             if self._joined is None or self._joined[0] != sweeps:
@@ -78,6 +79,7 @@ class RunShelf:
 
     def detail(self, run_id: str, reason: Reason) -> Any:
         """One run with all its threshold rows (RunDetail); NotFoundError if there is none."""
+        self._catalog.require_lake()
         detail = self._results.detail(run_id)
         rows = detail.pop("rows")
         best, yaml = None, None

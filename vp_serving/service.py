@@ -94,4 +94,8 @@ class Service:
         return self.why_not(run_id=run_id)
 
     def _resolve(self, request: StreamRequest) -> ReplayLike:
-        return Replay(resolve(self.catalog, request), self.hub, self.warmth)
+        plan = resolve(self.catalog, request)
+        if plan.dataset is not None and plan.dataset.path in self.hub.suspects:
+            self.catalog.lake.verify_dir(plan.dataset.path)
+            self.hub.suspects.discard(plan.dataset.path)
+        return Replay(plan, self.hub, self.warmth)

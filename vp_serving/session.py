@@ -21,7 +21,7 @@ import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
-from vp_engine.errors import VPError
+from vp_engine.errors import LakeError, VPError
 from vp_engine.signals.blame import own_signal_line
 from vp_serving.clock import Clock
 from vp_serving.frames import Frame
@@ -66,10 +66,23 @@ class _Finish(NamedTuple):
     code: int
 
 
+def unreadable(error: OSError) -> str:
+    """A file that cannot be read, in one line."""
+    return f"{error.filename}: cannot be read ({error.strerror}); check that the lake is whole with `vp verify`"
+
+
+def close_code(error: BaseException) -> int:
+    """How a stream ends that this has ended: as refused where the client was told why, else as an internal failure."""
+    known = isinstance(error, VPError) or (isinstance(error, OSError) and error.filename is not None)
+    return CLOSE_REFUSED if known else CLOSE_INTERNAL
+
+
 def error_message(error: BaseException) -> StreamError:
     """An exception as the client is told; anything unexpected is named only in the log."""
     if isinstance(error, VPError):
         return StreamError(code=error.code, message=str(error), parameter=getattr(error, "parameter", None))
+    if isinstance(error, OSError) and error.filename is not None:  # a file went while it was wanted
+        return StreamError(code=LakeError.code, message=unreadable(error))
     message = own_signal_line(error) or "the service failed while replaying; its log says why"
     return StreamError(code="internal", message=message)
 
@@ -140,11 +153,12 @@ class Session:
                 sought = await self._pace_from(reader)
                 if not sought:
                     finish = _Finish(None, CLOSE_NORMAL)
-            except VPError as error:
-                finish = _Finish(error_message(error), CLOSE_REFUSED)
             except Exception as error:
-                log.exception("replay failed", replay=self._replay.name)
-                finish = _Finish(error_message(error), CLOSE_INTERNAL)
+                finish = _Finish(error_message(error), close_code(error))
+                if finish.code == CLOSE_INTERNAL:
+                    log.exception("replay failed", replay=self._replay.name)
+                else:
+                    log.warning("replay ended", replay=self._replay.name, reason=str(error))
             finally:
                 await reader.close()
         self._queue.append(finish)

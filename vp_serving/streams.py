@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
-from vp_engine.errors import VPError
 from vp_serving import memory
 from vp_serving.guard import socket_token, token_matches
 from vp_serving.latency import LatencyWriter
@@ -17,7 +16,7 @@ from vp_serving.metrics import Metrics
 from vp_serving.protocol import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError, Warming
 from vp_serving.query import StreamRequest, parse_query
 from vp_serving.readers import Replay
-from vp_serving.session import Session, error_message
+from vp_serving.session import Session, close_code, error_message
 from vp_serving.settings import ServingSettings
 
 WARMING_AFTER_S = 0.5
@@ -87,23 +86,19 @@ class Streams:
         try:
             request = parse_query(socket.query_params.multi_items())
             replay = await loop.run_in_executor(self._pool, self._resolver, request)
-        except VPError as error:
-            await self._refuse(socket, error_message(error), CLOSE_REFUSED)
-            return
         except Exception as error:
-            log.exception("request failed", query=str(socket.query_params))
-            await self._refuse(socket, error_message(error), CLOSE_INTERNAL)
+            if close_code(error) == CLOSE_INTERNAL:
+                log.exception("request failed", query=str(socket.query_params))
+            await self._refuse(socket, error_message(error), close_code(error))
             return
         try:
             await self._prepare(socket, replay)
-        except VPError as error:
-            await self._refuse(socket, error_message(error), CLOSE_REFUSED)
-            return
         except WebSocketDisconnect:
             raise
         except Exception as error:
-            log.exception("stream cannot be prepared", replay=replay.name)
-            await self._refuse(socket, error_message(error), CLOSE_INTERNAL)
+            if close_code(error) == CLOSE_INTERNAL:
+                log.exception("stream cannot be prepared", replay=replay.name)
+            await self._refuse(socket, error_message(error), close_code(error))
             return
         session = Session(
             socket,

@@ -54,7 +54,7 @@ export const GRID_FIELDS = [
 
 export type GridField = (typeof GRID_FIELDS)[number]["name"];
 
-export type ErrorCode = "unknown_parameter" | "bad_value" | "unsupported" | "not_found" | "bad_config" | "bad_data" | "bad_book" | "bad_lake" | "error" | "unauthorized" | "too_many_streams" | "bad_message" | "internal";
+export type ErrorCode = "unknown_parameter" | "bad_value" | "unsupported" | "not_found" | "bad_config" | "bad_data" | "bad_book" | "bad_lake" | "bad_signal" | "error" | "unauthorized" | "too_many_streams" | "bad_message" | "internal";
 
 /** The serving spec behind a stream. `run_id` is set when it was derived from a result row. */
 export interface ActiveServing {
@@ -155,6 +155,8 @@ export interface Datasets {
   offset: number;
   /** where the next page begins; null on the last */
   next_offset: number | null;
+  /** damaged datasets, on every page */
+  left_out: LeftOut[];
 }
 
 /** The last message: the capture is over. `bins` were sent, `dropped` were skipped for this client. */
@@ -292,6 +294,12 @@ export interface Instrument {
   state_model_spatial_decay_power: number;
   projection_horizons_ms: number[];
   config_version: string;
+}
+
+/** Something of the lake that cannot be used, and why. */
+export interface LeftOut {
+  name: string;
+  reason: string;
 }
 
 /** Bins that a value needs before it can differ from 0 (of a signal: before it can fire). */
@@ -825,7 +833,7 @@ export interface StateModel {
 /** Why a stream was refused or ended, or why a client message was ignored. `parameter` is the query's, if one is. */
 export interface StreamError {
   type: "error";
-  code: "unknown_parameter" | "bad_value" | "unsupported" | "not_found" | "bad_config" | "bad_data" | "bad_book" | "bad_lake" | "error" | "unauthorized" | "too_many_streams" | "bad_message" | "internal";
+  code: "unknown_parameter" | "bad_value" | "unsupported" | "not_found" | "bad_config" | "bad_data" | "bad_book" | "bad_lake" | "bad_signal" | "error" | "unauthorized" | "too_many_streams" | "bad_message" | "internal";
   message: string;
   parameter: string | null;
 }

@@ -205,7 +205,10 @@ class Lake:
 
     def _check(self, path: Path, held: FileSum) -> None:
         """LakeError unless a local file has these bytes; one that has not changed since it was found so is not read."""
-        facts = path.stat()
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            raise LakeError(f"{path}: missing, though its manifest lists it; bring it into the lake again") from None
         mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
         if self._checked.get(path) == mark:
             return

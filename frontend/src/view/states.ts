@@ -39,6 +39,7 @@ const TITLES: Record<string, string> = {
   bad_data: "The data cannot be read",
   bad_book: "The book does not add up",
   bad_lake: "The lake is damaged",
+  bad_signal: "The signal cannot be used",
   unauthorized: "This service wants a token",
   too_many_streams: "The service has no stream left",
   internal: "The stream failed",
