@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from vp_assets.sessions import session_of
+from vp_assets.sessions import session_in_utc_day, session_of
 from vp_assets.settings import Settings
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION, BookCheckpoint
 from vp_engine.errors import ConfigError, LakeError, NotFoundError, VPError
@@ -146,9 +146,15 @@ class Chain:
             closed = find_no_session(self.lake, self.lock, utc_day)
             if closed is not None:
                 raise NotFoundError(f"{utc_day} (UTC) of {self.lock.symbol} had no session: {closed.reason}")
+            if session_in_utc_day(utc_day) is None:
+                raise NotFoundError(
+                    f"no raw day {utc_day} (UTC, a {utc_day:%A}) of {self.lock.symbol} in {self.lake.root}, and the "
+                    "exchange's calendar has no session on it; choose another day"
+                )
             raise NotFoundError(
-                f"no raw day {utc_day} (UTC) of {self.lock.symbol} in {self.lake.root}; run `vp download` with a "
-                f"Databento key, `vp import FILE` with its DBN file, or `vp sample` for the synthetic day"
+                f"no raw day {utc_day} (UTC) of {self.lock.symbol} in {self.lake.root}; "
+                f"`vp download --from {utc_day} --to {utc_day}` with a Databento key, `vp import FILE` with its DBN "
+                f"file, or `vp sample --day {utc_day}` for a synthetic one"
             )
         return require_admissible(found)
 

@@ -28,8 +28,8 @@ from vp_engine.lake.raw import RawManifest
 from vp_engine.lake.raw_checks import MAX_BAD_FLAG_SHARE, bad_flag_share
 from vp_engine.lake.results import rank
 from vp_engine.lake.store import LakePath
-from vp_engine.specs import ExperimentSpec, VPRuntimeConfig
-from vp_engine.units import PRICE_SCALE, dollars
+from vp_engine.specs import Capture, ExperimentSpec, VPRuntimeConfig
+from vp_engine.units import PRICE_SCALE, UTC, dollars, ns_to_et
 
 PREVIEW_FIELD = "rest_depth"
 TOP_ROWS = 10
@@ -113,6 +113,7 @@ def dataset(stored: Dataset) -> dict[str, Any]:
         "path": dg.MetadataValue.path(str(stored.path)),
         "rows": manifest["rows"]["grid"],
         "bins": stored.n_bins,
+        "window": _window(stored.capture),
         "valid_bins": summary["valid_bins"],
         "bytes": size,
         "events": summary["events"],
@@ -120,6 +121,15 @@ def dataset(stored: Dataset) -> dict[str, Any]:
         "volume": summary["volume"],
         "counters": dg.MetadataValue.md(preview.pairs_markdown(manifest["counters"])),
     }
+
+
+def _window(capture: Capture) -> str:
+    """A capture's window in both clocks that people type."""
+    eastern, utc = (
+        f"{of(capture.start_ns):%H:%M} to {of(capture.end_ns):%H:%M}"
+        for of in (ns_to_et, lambda ns: ns_to_et(ns).astimezone(UTC))
+    )
+    return f"{eastern} Eastern, {utc} UTC"
 
 
 def dataset_png(stored: Dataset) -> bytes:

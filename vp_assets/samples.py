@@ -35,12 +35,20 @@ def span(base: SampleSpec, first: dt.date, last: dt.date) -> list[SampleSpec]:
 
 
 def bring(
-    lake: Lake, lock: VPRuntimeConfig, spec: SampleSpec, anew: bool, report: Callable[[str, int, int], None]
+    lake: Lake,
+    lock: VPRuntimeConfig,
+    spec: SampleSpec,
+    anew: bool,
+    report: Callable[[str, int, int], None],
+    keep: bool = False,
 ) -> Imported:
-    """The day in the lake, made if it is not there; `anew` replaces other bytes, LakeError if not allowed."""
+    """The day in the lake, made if it is not there; `anew` replaces other bytes, `keep` leaves them; LakeError where
+    neither is allowed."""
     made_from = address("sample", SAMPLE_CODE_VERSION, _plain(spec), [])
     held = find_raw(lake, lock, spec.day, SOURCE)
     if held is not None and _note(lake, held.path) == {"made_from": made_from, "sha256": held.manifest.sha256}:
+        return Imported(held.path, held.manifest, True)
+    if held is not None and keep and not anew:
         return Imported(held.path, held.manifest, True)
     with lake.staged(lake.path("sample")) as folder:
         folder.mkdir()

@@ -151,6 +151,10 @@ def _window(catalog: Catalog, config: VPRuntimeConfig, request: StreamRequest, c
     start = request.start_time or (spec.start_time if spec is not None else None) or catalog.settings.start_time
     if day is None or start is None:
         missing = "dt" if day is None else "start_time"
+        if choice.serving is not None:
+            raise QueryError(
+                missing, f"`{missing}` is missing: the pipeline of `{choice.serving.name}` has none of its own; give it"
+            )
         raise QueryError(missing, f"`{missing}` is missing; give dt and start_time, or serving, dataset or run_id")
     end = request.end_time or (spec.end_time if spec is not None else None) or _default_end(start)
     return resolve_capture(config, day, start, end)

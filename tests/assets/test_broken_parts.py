@@ -200,5 +200,5 @@ def test_a_damaged_raw_day_when_asked_for_says_to_bring_it_in_again(
     flip(_damages(Lake(place[0]))["raw manifest"], at=20)
     said = vp(capsys, place, "generate", "minute")
     assert said.code == 2
-    assert "`vp import FILE --replace`" in said.err
+    assert "`vp import FILE --replace " in said.err
     assert "compute" not in said.err

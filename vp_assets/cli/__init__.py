@@ -44,9 +44,10 @@ def run(argv: Sequence[str] | None = None) -> int:
             return 2
         return _say(f"{message} Try `vp --help`.", 2)
     except (Exception, SystemExit) as error:
+        from vp_assets.cli.common import last_hints
         from vp_assets.errors import user_line
 
-        return _say(user_line(error), 2)
+        return _say(last_hints().completed(user_line(error)), 2)
     if code == _INTERRUPTED:  # typer answers Ctrl-C with a code and no word
         return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0

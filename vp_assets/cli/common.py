@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vp_assets.cli.hints import Hints
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -56,6 +58,18 @@ class Session:
         self._given = (lake_root, config_dir, instrument)
         self.as_json = as_json
         self._noted: set[str] = set()
+        flags = zip(("--lake-root", "--config-dir", "--instrument"), self._given, strict=True)
+        self.hints = Hints({flag: str(value) for flag, value in flags if value is not None})
+
+    def require_lake(self) -> None:
+        """NotFoundError where there is no lake to read: a folder that does not exist is a name mistyped."""
+        root = self.settings.lake_root
+        if "://" not in root and not Path(root).exists():
+            from vp_engine.errors import NotFoundError
+
+            raise NotFoundError(
+                f"there is no lake at {root}; `vp import FILE` or `vp sample` makes one, or name another by --lake-root"
+            )
 
     @cached_property
     def settings(self) -> Settings:
@@ -153,8 +167,19 @@ class Session:
             bar.update(overall, total=1, completed=1)
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register `function(session, …)` with the four shared options behind its own parameters."""
+_last_hints = Hints({})
+
+
+def last_hints() -> Hints:
+    """Hints of the command that began last in this process, for messages that are written where it ends."""
+    return _last_hints
+
+
+def command(
+    app: typer.Typer, name: str | None = None, *, reads: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register `function(session, …)` with the four shared options behind its own parameters. reads: the command reads
+    a lake and makes none, so it wants one that exists."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
@@ -170,7 +195,11 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[...
 
         @functools.wraps(function)
         def run(**given: Any) -> None:
+            global _last_hints
             session = Session(**{key: given.pop(key) for key in _SHARED})
+            _last_hints = session.hints
+            if reads:
+                session.require_lake()
             function(session, **given)
 
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

@@ -76,7 +76,8 @@ def sample(
     with session.progress("sample days") as report:
         for at, one in enumerate(specs):
             report("days", at, len(specs))
-            taken.append(bring(session.lake, session.lock, one, replace, report))
+            # Of many days, one that is there with other activity stays: the others must not wait for it.
+            taken.append(bring(session.lake, session.lock, one, replace, report, keep=first is not None))
         report("days", len(specs), len(specs))
     _show(session, "Sample", taken)
 

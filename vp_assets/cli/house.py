@@ -13,9 +13,9 @@ PANEL = "Keeping house"
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    command(app, "verify")(verify)
-    command(app, "clean")(clean)
-    command(app, "gc")(gc)
+    command(app, "verify", reads=True)(verify)
+    command(app, "clean", reads=True)(clean)
+    command(app, "gc", reads=True)(gc)
     app.command("bench", rich_help_panel=PANEL)(bench)
 
 

@@ -21,8 +21,8 @@ PANEL = "Research"
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    command(app, "online-sim")(online_sim)
-    command(app, "analyze")(analyze)
+    command(app, "online-sim", reads=True)(online_sim)
+    command(app, "analyze", reads=True)(analyze)
 
 
 def online_sim(

@@ -87,6 +87,20 @@ def print_steps(console: Console, steps: Sequence[Materialized]) -> None:
     for row in rows:
         shown.add_row(*row.values())
     console.print(shown)
+    for line in dict.fromkeys(line for step in steps if (line := empty_capture(step))):
+        console.print(line)
+
+
+def empty_capture(step: Materialized) -> str | None:
+    """A line on bins in which nothing can be seen: no book, or no event; None for others."""
+    facts = step.metadata
+    if "valid_bins" not in facts or (facts["valid_bins"] and facts.get("events", 1)):
+        return None
+    lacks = "the book is valid in none" if not facts["valid_bins"] else "no event falls into any"
+    return (
+        f"{step.key} on {step.partition}: {lacks} of its {facts['bins']:,} bins. Times of a spec are Eastern, so its "
+        f"window is {facts['window']}; check `start_time` and `end_time`."
+    )
 
 
 def show_steps(session: Session, steps: Sequence[Materialized]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,8 +25,8 @@ PANEL = "Research"
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "run")(run)
-    command(app, "compare")(compare)
-    command(app, "promote")(promote)
+    command(app, "compare", reads=True)(compare)
+    command(app, "promote", reads=True)(promote)
 
 
 def run(
@@ -71,12 +72,14 @@ def run(
         for one, leading in over_days.items():
             print_leaders(console, f"Best trials of {one} over its train days by {selection.sort}", leading)
             print_choice(console, leading[0])
-            console.print(f"Promote the first: vp promote {one}")
+            first = () if len(members) == 1 else ("--run-id", str(leading[0].meta["run_id"]))
+            console.print(f"Promote the first: {session.hints.vp('promote', experiment, *first)}", soft_wrap=True)
         if over_days:
             return
         print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals)
         if best:
-            console.print(f"Promote one: vp promote {name} --run-id {best[0]['run_id']}")
+            hint = session.hints.vp("promote", experiment, "--run-id", best[0]["run_id"])
+            console.print(f"Promote one: {hint}", soft_wrap=True)
 
     days_data = [row for leading in over_days.values() for row in _rows_data(leading[0].by_day)]
     data = {"experiment": name, "steps": steps_data(steps), "best": _rows_data(best), "days": days_data}
@@ -174,11 +177,20 @@ def promote(
         if len(choice.by_day) > 1:
             print_choice(console, choice)
         console.print(f"{facts['path']}", soft_wrap=True)
-        console.print(f"Stream it: vp-serve, then choose {facts['name']}", soft_wrap=True)
+        console.print(f"Stream it: {_stream_hint(session, facts['name'])}", soft_wrap=True)
 
     data = {"serving": facts["name"], "path": facts["path"], "run_id": facts["run_id"], "threshold": facts["threshold"]}
     data |= {"days": _rows_data(choice.by_day), "steps": steps_data(steps)}
     session.finish({**data, "figures": _rows_data(best)}, render)
+
+
+def _stream_hint(session: Session, serving: str) -> str:
+    """What starts the service over this lake, and the page that shows a serving spec on it."""
+    settings = session.settings
+    variables = {"VP_CONFIG_DIR": settings.config_dir, "VP_INSTRUMENT_CONFIG_PATH": settings.instrument}
+    before = "".join(f"{name}={shlex.quote(str(value))} " for name, value in variables.items() if value is not None)
+    page = f"http://127.0.0.1:8002/vacuum-pressure.html?serving={serving}"
+    return f"{before}vp-serve --lake-root {shlex.quote(settings.lake_root)}, then open {page}"
 
 
 def _member(chain: Chain, experiment: str, run_id: str | None) -> str:

@@ -16,9 +16,9 @@ PANEL = "What there is"
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "list-signals")(list_signals)
-    command(app, "list-datasets")(list_datasets)
+    command(app, "list-datasets", reads=True)(list_datasets)
     command(app, "list-specs")(list_specs)
-    command(app, "sql")(sql)
+    command(app, "sql", reads=True)(sql)
 
 
 def list_signals(session: Session) -> None:

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "download")(download)
     command(app, "admit")(admit)
-    command(app, "list-days")(list_days)
+    command(app, "list-days", reads=True)(list_days)
 
 
 def download(

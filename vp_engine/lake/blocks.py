@@ -189,7 +189,7 @@ def read_group(file: pq.ParquetFile, path: LakePath, group: int | None, names: S
             table = file.read(columns) if group is None else file.read_row_group(group, columns)
     except (OSError, pa.ArrowInvalid, pa.ArrowException) as error:
         which = "a row group" if group is None else f"row group {group}"
-        raise LakeError(f"{path}: {which} is damaged ({_one_line(error)}); compute it again") from None
+        raise LakeError(f"{path}: {which} is damaged ({_one_line(error)}); generate it again") from None
     return {name: numpy_array(table.column(name)) for name in names}
 
 

@@ -155,7 +155,7 @@ def _info(folder: LakePath, content: bytes) -> DatasetInfo:
     if not sound:
         raise LakeError(f"{folder / MANIFEST}: not the manifest of a dataset")
     if version != SCHEMA_VERSION:
-        raise LakeError(f"{folder.name}: schema version is {version}, needed is {SCHEMA_VERSION}; compute it again")
+        raise LakeError(f"{folder.name}: schema version is {version}, needed is {SCHEMA_VERSION}; generate it again")
     return DatasetInfo(folder.name, address, folder, manifest)
 
 
@@ -163,7 +163,7 @@ def _check_sizes(info: DatasetInfo, size: Callable[[LakePath], int]) -> None:
     for name, expected in info.manifest["bytes"].items():
         path = info.file(name)
         if size(path) != expected:
-            raise LakeError(f"{path}: its size is not the {expected} bytes of the manifest; compute it again")
+            raise LakeError(f"{path}: its size is not the {expected} bytes of the manifest; generate it again")
 
 
 def find_dataset(lake: Lake, address: str) -> DatasetInfo | None:

@@ -248,7 +248,8 @@ class Lake:
         for _, (at, held) in sorted(listed(document, manifest).items()):
             path = beside(manifest, at)
             if self.size(path) != held.bytes or self.digest(path) != held.sha256:
-                raise LakeError(f"{path}: differs from its manifest; delete it and compute it again")
+                again = "import the day again" if document.get("kind") == "raw" else "delete it and make it again"
+                raise LakeError(f"{path}: differs from its manifest; {again}")
         return document
 
     def verify_dir(self, folder: LakePath) -> None:

@@ -73,6 +73,14 @@ class SweepSpec(SpecModel):
     per_signal: dict[str, dict[str, Axis]] = Field(default_factory=dict)
     thresholds: dict[str, Thresholds] = Field(default_factory=dict)
 
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _some(cls, thresholds: Any) -> Any:
+        for signal, levels in thresholds.items() if isinstance(thresholds, dict) else ():
+            if levels != QUANTILES and (not isinstance(levels, (list, tuple)) or not levels):
+                raise ValueError(f"of `{signal}` must be a list of at least one number, or the word {QUANTILES}")
+        return thresholds
+
     @field_validator("scoring")
     @classmethod
     def _known(cls, axes: dict[str, Any]) -> dict[str, Any]:
