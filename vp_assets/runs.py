@@ -29,8 +29,7 @@ from vp_assets.assets.sweeps import sweep_key
 from vp_assets.chain import Chain
 from vp_assets.definitions import build_definitions
 from vp_assets.graves import HOST_TAG, bury_dead, this_host
-from vp_assets.settings import Settings, load_settings
-from vp_engine.errors import ConfigError
+from vp_assets.settings import Settings, load_settings, require_plain_paths
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _UNFINISHED = ".unfinished"  # lies in a home while its tables are made
@@ -74,8 +73,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The Dagster instance of these settings, made on first use. The caller closes it. ConfigError, before anything is
     written, for a path that cannot stand in a SQLite URL."""
     home = settings.dagster_home
-    for path in (home, settings.home):
-        _check_path(path)
+    require_plain_paths(settings)
     home.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     lock = os.open(home, os.O_RDONLY)
@@ -99,16 +97,6 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         return instance
     finally:
         os.close(lock)
-
-
-def _check_path(path: Path) -> None:
-    """ConfigError for a path that Dagster and MLflow, which put it unquoted into a URL, would read as another one."""
-    bad = next((letter for letter in str(path) if letter in "?#%" or not letter.isprintable()), None)
-    if bad is not None:
-        raise ConfigError(
-            f"Dagster cannot keep its database below {str(path)!r}: the path holds {bad!r}; choose a `--lake-root` and "
-            "a DAGSTER_HOME without `?`, `#`, `%` and control characters"
-        )
 
 
 def _drop_half_made(home: Path) -> None:

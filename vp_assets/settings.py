@@ -83,6 +83,19 @@ def load_settings(
     )
 
 
+def require_plain_paths(settings: Settings) -> None:
+    """ConfigError for a folder that Dagster and MLflow, which put it unquoted into a URL, would read as another one."""
+    from vp_engine.errors import ConfigError
+
+    for path in map(str, (settings.dagster_home, settings.home)):
+        bad = next((letter for letter in path if letter in "?#%" or not letter.isprintable()), None)
+        if bad is not None:
+            raise ConfigError(
+                f"Dagster cannot keep its database below {path!r}: the path holds {bad!r}; choose a `--lake-root` and "
+                "a DAGSTER_HOME without `?`, `#`, `%` and control characters"
+            )
+
+
 def _secret(text: str) -> SecretStr | None:
     """A key without the blanks that a copied line brings along."""
     return SecretStr(text.strip()) if text.strip() else None

@@ -135,9 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         app = create_app(settings)
-    except VPError as error:
+    except (VPError, OSError) as error:
         listener.close()
-        print(f"vp-serve: {error}", file=sys.stderr)
+        print(f"vp-serve: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return_freed_memory()
     configure_logs(settings.log_level)

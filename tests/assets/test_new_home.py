@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.assets.conftest import say
 from vp_assets import runs
 from vp_assets.runs import open_instance
 from vp_assets.settings import Settings, load_settings
@@ -77,3 +78,14 @@ def test_open_instance_when_two_open_a_new_home_at_once_then_both_have_it(tmp_pa
         for instance in pool.map(lambda _: open_instance(settings), range(2)):
             assert instance.get_runs_count() == 0
             instance.dispose()
+
+
+@pytest.mark.parametrize(
+    "command", [("sample", "--events-per-s", "1"), ("import", "day.dbn"), ("list-days",), ("run", "x")]
+)
+def test_command_when_the_lake_path_breaks_a_url_then_refuses_before_it_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    said = say(capsys, *command, "--lake-root", tmp_path / "a#b")
+    assert (said.code, "the path holds '#'" in said.err) == (2, True), said
+    assert list(tmp_path.iterdir()) == []

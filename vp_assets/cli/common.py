@@ -74,9 +74,10 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         from vp_assets.errors import log_faults_below
-        from vp_assets.settings import load_settings
+        from vp_assets.settings import load_settings, require_plain_paths
 
         settings = load_settings(*self._given)
+        require_plain_paths(settings)
         log_faults_below(settings.home)
         return settings
 
