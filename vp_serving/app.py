@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse, Response
@@ -20,6 +21,8 @@ from vp_serving.screens import MAIN_PAGE, Screens
 from vp_serving.service import Service
 from vp_serving.settings import ServingSettings
 
+REST_THREADS = 6  # that answer requests at once: each may keep the streams from the interpreter
+
 
 def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Replay] | None = None) -> FastAPI:
     """The application for these settings. `resolver` replaces how a request becomes a replay."""
@@ -27,6 +30,7 @@ def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Re
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = REST_THREADS
         service.pool.submit(service.warm_up)
         yield
         service.close()

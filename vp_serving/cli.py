@@ -22,6 +22,7 @@ from vp_serving.settings import DEFAULT_PORT, ServingSettings, load_settings, ov
 from vp_serving.socket_protocol import StreamSocket
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 20.0, 60.0
+SWITCH_S = 0.001  # that a thread keeps the interpreter while the event loop waits; 5 ms each is late with many threads
 MAX_CLIENT_MESSAGE = 4096  # bytes; the longest message of the protocol has under a hundred
 SEND_BUFFER = 1 << 18  # bytes the system holds for a slow client, about ten bins: lag shows soon
 LEVELS = ("critical", "error", "warning", "info", "debug")
@@ -140,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"vp-serve: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return_freed_memory()
+    sys.setswitchinterval(SWITCH_S)
     configure_logs(settings.log_level)
     host, port = listener.getsockname()[:2]
     structlog.get_logger("vp_serving").info("serving", url=f"http://{host}:{port}/", lake=settings.lake_root)

@@ -19,12 +19,12 @@ MAX_TARGET = 16 << 10  # path and query
 MAX_HEAD = 64 << 10  # request line and headers
 MAX_HEADERS = 100
 MAX_BODY = 64 << 10
-MAX_PIPELINED = 64  # requests that wait for the answer to an earlier one
+MAX_PIPELINED = 16  # requests that wait for the answer to an earlier one
 LINGER_S = 1.0  # for a refused peer to read why
 _LINGER_BYTES = (
     1 << 20
 )  # of a refused peer that are read and thrown away, since closing on unread bytes loses the answer
-_SLICE = 8 << 10  # bytes that are parsed before the limits are looked at
+_SLICE = 2 << 10  # bytes that are parsed before the limits are looked at
 _TOO_LATE = "the headers of the request did not come in time"
 _PHRASES = {
     413: f"the body of the request is larger than {MAX_BODY} bytes",
@@ -42,6 +42,7 @@ class BoundedHttp(HttpToolsProtocol):
     _in_head = False
     _head_bytes = _header_bytes = _body_bytes = _discarded = 0  # received; of whole headers
     _excess: int | None = None  # status of the limit that the request at hand is beyond
+    _too_many = False  # requests that wait for an earlier answer
     _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -77,7 +78,7 @@ class BoundedHttp(HttpToolsProtocol):
             if self._excess is not None:
                 self._refuse(self._excess, _PHRASES[self._excess])
                 return
-            if len(self.pipeline) > MAX_PIPELINED:
+            if self._too_many:
                 self._drop()
                 return
 
@@ -106,7 +107,8 @@ class BoundedHttp(HttpToolsProtocol):
         """The request is there; one beyond a limit goes no further."""
         self._in_head = False
         self._have_headers()
-        if self._excess is None:
+        self._too_many = self._too_many or len(self.pipeline) >= MAX_PIPELINED
+        if self._excess is None and not self._too_many:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -114,12 +116,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._body_bytes += len(body)
         if self._body_bytes > MAX_BODY:
             self._excess = self._excess or 413
-        if self._excess is None:
+        if self._excess is None and not self._too_many:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request has ended."""
-        if self._excess is None:
+        if self._excess is None and not self._too_many:
             super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -145,7 +147,9 @@ class BoundedHttp(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _drop(self) -> None:
+        self._refused = True
         self._silence()
+        self.pipeline.clear()
         self.transport.abort()
 
     def _silence(self) -> None:
