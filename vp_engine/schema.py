@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of datasets: rises when columns come or go; older ones must be generated again
 
 
 class Field(NamedTuple):

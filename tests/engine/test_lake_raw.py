@@ -181,3 +181,15 @@ def test_the_real_day(lake):
     assert manifest.day == dt.date(2023, 12, 25)
     with pytest.raises(DataError, match="holds ESH4, not MNQH6"):
         import_raw(lake, LOCK, REAL_FILE)
+
+
+def test_manifest_when_written_before_coverage_was_stored_then_is_still_read(tmp_path: Path) -> None:
+    from vp_engine.lake.raw import RawManifest
+
+    old = {
+        "schema_version": 1, "kind": "raw", "file": "a.dbn", "sha256": "0" * 64, "bytes": 1, "source": "databento",
+        "dataset": "GLBX.MDP3", "symbol": "MNQH6", "day": "2026-02-06", "dbn_version": 3, "records": 1, "kept": 1,
+        "first_ts_ns": 1, "last_ts_ns": 2, "has_snapshot": True, "n_bad_flags": 0, "instrument_ids": [1],
+    }  # fmt: skip
+    manifest = RawManifest.parse(old, "manifest")
+    assert (manifest.complete_start, manifest.coverage_end_ns, manifest.faults) == (True, None, {})

@@ -155,7 +155,10 @@ def _info(folder: LakePath, content: bytes) -> DatasetInfo:
     if not sound:
         raise LakeError(f"{folder / MANIFEST}: not the manifest of a dataset")
     if version != SCHEMA_VERSION:
-        raise LakeError(f"{folder.name}: schema version is {version}, needed is {SCHEMA_VERSION}; generate it again")
+        raise LakeError(
+            f"{folder.name}: was written by {'an older' if version < SCHEMA_VERSION else 'a newer'} version of "
+            f"Spymaster, with other columns; `vp generate {manifest.get('pipeline', 'PIPELINE')}` makes it again"
+        )
     return DatasetInfo(folder.name, address, folder, manifest)
 
 
