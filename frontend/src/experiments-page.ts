@@ -12,7 +12,7 @@ import { NO_RUNS, READING, Says, type Saying, emptied, failed } from "./experime
 import { RunTable, spanText } from "./experiments/table";
 import { el, setHidden, setText } from "./lib/dom";
 import { count } from "./lib/format";
-import { type Sort, byVerdict, filterRows, rowKey, sortRows } from "./lib/runs";
+import { type Sort, byVerdict, filterRows, isTestDay, rowKey, sortRows } from "./lib/runs";
 import { type Standing, standing } from "./lib/standing";
 import { onTheme } from "./lib/theme";
 import { paletteButton } from "./view/paletteButton";
@@ -129,7 +129,7 @@ class ExperimentsPage {
     this.#visible = sortRows(byVerdict(passing, filter), this.#sort);
     this.#filters.tally(passing);
     this.#table.render(this.#visible, this.#rows, this.#sort);
-    const all = this.#banner.render(passing);
+    const all = this.#banner.render(passing.filter((row) => !isTestDay(row))); // a test day has no say
     this.#renderHead(passing, all);
     const none = this.#visible.length === 0;
     const saying = this.#rows.length === 0 ? NO_RUNS : none ? emptied(this.#rows, filter, (least) => this.#filters.reset(least)) : null;
@@ -141,7 +141,7 @@ class ExperimentsPage {
   #renderHead(rows: readonly RunRow[], all: Standing): void {
     const [label] = this.#sweep.children;
     const { experiment } = this.#filters.filter;
-    const asked = standing(this.#rows.filter((row) => !experiment || row.experiment === experiment)); // other filters leave the correction as it is
+    const asked = standing(this.#rows.filter((row) => !isTestDay(row) && (!experiment || row.experiment === experiment))); // other filters leave the correction as it is
     setHidden(this.#sweep, this.#rows.length === 0);
     setText(label, asked.sweeps > 1 ? `Corrected each for up to ${count(asked.trials)} trials` : `Sweep of ${count(asked.trials)} trials`);
     const more = this.#total > this.#rows.length ? ` The best ${count(this.#rows.length)} of ${count(this.#total)} rows were read.` : "";

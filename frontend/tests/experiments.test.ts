@@ -17,7 +17,7 @@ import type { RunDetail, RunRow, RunTrades } from "../src/wire.generated";
 const row = (change: Partial<RunRow> = {}): RunRow =>
   ({
     run_id: "7c41e09a3b5d2f18", signal: "ads", experiment: "sweep_a", dataset_id: "MNQH6_20260206_0925_1025__base__0123456789ab",
-    symbol: "MNQH6", dt: "2026-02-06", parameters: { zscore_window_bins: 300, d1_weight: 1 }, cooldown_bins: 20, tp_ticks: 8, sl_ticks: 4,
+    symbol: "MNQH6", dt: "2026-02-06", day_role: "whole", tick_dollars: 0.5, min_signals: 5, parameters: { zscore_window_bins: 300, d1_weight: 1 }, cooldown_bins: 20, tp_ticks: 8, sl_ticks: 4,
     entry_delay_bins: 1, max_hold_bins: 1200, fee_ticks: 0.25, fill: "mid", sweep_address: "aa", verdict: "not_significant",
     threshold: 0.2, n_signals: 60, n_up_tp: 4, n_up_sl: 3, n_down_tp: 3, n_down_sl: 2, break_even_rate: 1 / 3,
     net_mean_pnl_ticks: 1.43, net_mean_low_ticks: 0.2, net_mean_high_ticks: 2.66,
@@ -74,6 +74,9 @@ describe("sorting and filtering", () => {
     const rows = [row(), row({ tp_ticks: 4, n_signals: 3 }), row({ verdict: "significant" })];
     expect(filterRows(rows, { ...NO_FILTER, minSignals: 0, barriers: "tp 4, sl 4" })).toHaveLength(1);
     expect(filterRows(rows, NO_FILTER)).toHaveLength(2);
+    const withTest = [...rows, { ...rows[0], day_role: "test" }];
+    expect(filterRows(withTest, NO_FILTER)).toHaveLength(2);
+    expect(filterRows(withTest, { ...NO_FILTER, testDays: true })).toHaveLength(3);
     expect(byVerdict(rows, { ...NO_FILTER, verdict: "significant" })).toHaveLength(1);
   });
 
@@ -129,7 +132,7 @@ describe("what the page says instead of a table", () => {
 describe("the address of the page", () => {
   it("keeps the view, leaves defaults out, and is read back", () => {
     expect(writeView(NO_FILTER, FIRST_SORT, null)).toBe("");
-    const filter = { ...NO_FILTER, text: "z 300", experiment: "sweep_a", minSignals: 20, verdict: "significant" as const };
+    const filter = { ...NO_FILTER, text: "z 300", experiment: "sweep_a", minSignals: 20, verdict: "significant" as const, testDays: true };
     const sort = { key: "p_holm" as const, descending: false };
     const query = writeView(filter, sort, { run_id: "00ff", threshold: 0.15 });
     expect(readView(new URLSearchParams(query))).toEqual({ filter, sort, runId: "00ff", threshold: 0.15 });

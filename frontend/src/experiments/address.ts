@@ -22,6 +22,7 @@ export function readView(query: URLSearchParams): View {
   for (const name of TEXTS) filter[name] = query.get(name) ?? "";
   const least = Number(query.get("min_signals") ?? Number.NaN);
   if (Number.isInteger(least) && least >= 0) filter.minSignals = least;
+  filter.testDays = query.get("test_days") === "1";
   const verdict = query.get("verdict");
   if (verdict === "significant" || verdict === "not_significant") filter.verdict = verdict;
   const asked = query.get("sort") ?? "";
@@ -40,6 +41,7 @@ export function writeView(filter: Filter, sort: Sort, row: Pick<RunRow, "run_id"
   const query = new URLSearchParams();
   for (const name of TEXTS) if (filter[name]) query.set(name, filter[name]);
   if (filter.minSignals !== NO_FILTER.minSignals) query.set("min_signals", String(filter.minSignals));
+  if (filter.testDays) query.set("test_days", "1");
   if (filter.verdict !== "all") query.set("verdict", filter.verdict);
   if (sort.key !== FIRST_SORT.key || sort.descending !== FIRST_SORT.descending) query.set("sort", `${sort.descending ? "-" : ""}${sort.key}`);
   if (row) {

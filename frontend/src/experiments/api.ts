@@ -15,7 +15,7 @@ export async function getAllRuns(): Promise<{ rows: RunRow[]; total: number }> {
   let total = 0;
   let offset: number | null = 0;
   while (offset !== null && rows.length < MOST_ROWS) {
-    const query = new URLSearchParams({ sort: "net_mean_pnl_ticks", min_signals: "0", top_n: String(PAGE), offset: String(offset) });
+    const query = new URLSearchParams({ sort: "net_mean_pnl_ticks", min_signals: "0", top_n: String(PAGE), offset: String(offset), include_test: "true" });
     const page: Runs = await get<Runs>(`/v1/experiments/runs?${query}`);
     rows.push(...page.runs);
     total = page.total;

@@ -12,6 +12,15 @@ import { PnlChart } from "./pnl";
 import { pText } from "./table";
 
 /** A name and its value share a line with another pair up to this many characters. */
+/** A name that may break after its underscores. */
+function breakable(name: string): (string | HTMLElement)[] {
+  return name.split(/(?<=_)/).flatMap((part, i) => (i === 0 ? [part] : [el("wbr"), part]));
+}
+
+/** What a day is for in its experiment, as its sweep has stored it. */
+const DAY_ROLE: Record<string, string> = {
+  train: "a train day: chosen on", test: "a test day: reports, has no say", whole: "no split of days", "": "role not stored (older version)",
+};
 const PAIR_CHARACTERS = 21;
 const DEFLATED_NEEDS = 0.95;
 /** A trade is opened with a minute of the market before it. */
@@ -194,11 +203,14 @@ export class Detail {
         const text = typeof value === "number" ? String(Number(value.toPrecision(6))) : JSON.stringify(value);
         const bare = text.replaceAll('"', "");
         const wide = key.length + bare.length > PAIR_CHARACTERS;
-        return [el("div", { class: wide ? "wide" : "", title: `${key}: ${bare}` }, el("dt", {}, key), el("dd", {}, bare))];
+        return [el("div", { class: wide ? "wide" : "", title: `${key}: ${bare}` }, el("dt", {}, ...breakable(key)), el("dd", {}, bare))];
       });
     this.#parameters.replaceChildren(...pairs({ threshold: row.threshold, ...row.parameters, ...row.evaluation }));
     this.#where.replaceChildren(
-      ...pairs({ experiment: row.experiment, serving: row.serving, dataset: row.dataset_id, sweep: row.sweep_address.slice(0, 16) }),
+      ...pairs({
+        experiment: row.experiment, serving: row.serving, dataset: row.dataset_id, sweep: row.sweep_address.slice(0, 16),
+        day: `${row.dt}, ${DAY_ROLE[row.day_role] ?? DAY_ROLE[""]}`, "tick in $": row.tick_dollars ?? "unknown",
+      }),
     );
     setText(this.#command, promoteCommand(row));
   }

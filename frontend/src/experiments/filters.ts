@@ -3,7 +3,7 @@
 import { isoDate } from "../lib/clock";
 import { el, setHidden, setText } from "../lib/dom";
 import { count } from "../lib/format";
-import { type Filter, NO_FILTER, barrierText, byVerdict } from "../lib/runs";
+import { type Filter, NO_FILTER, barrierText, byVerdict, isTestDay } from "../lib/runs";
 import { hint } from "./keys";
 import type { RunRow } from "../wire.generated";
 
@@ -34,6 +34,7 @@ export class Filters {
   readonly #onChange: () => void;
   readonly #choosers: { key: Chooser; select: HTMLSelectElement; of: (row: RunRow) => string }[];
   readonly #from: HTMLSelectElement;
+  readonly #testDays: HTMLInputElement;
   readonly #verdicts: { key: Filter["verdict"]; button: HTMLButtonElement; n: HTMLElement }[];
 
   constructor(filter: Filter, onChange: () => void) {
@@ -50,6 +51,10 @@ export class Filters {
     this.#from = el("select", { "aria-label": "Least number of trades", title: hint("least"), onchange: () => this.#set({ minSignals: Number(this.#from.value) }) });
     for (const n of COUNTS) this.#from.append(el("option", { value: n }, n === 0 ? "any" : String(n)));
     this.#showFrom();
+    this.#testDays = el("input", {
+      type: "checkbox", checked: filter.testDays, title: "Rows of test days: they report on a choice and have no say in it",
+      onchange: () => this.#set({ testDays: this.#testDays.checked }),
+    });
     this.search.value = filter.text;
     this.#verdicts = (["all", "significant", "not_significant"] as const).map((key) => {
       const n = el("span", { class: "third" });
@@ -64,7 +69,7 @@ export class Filters {
       "div", { class: "filters", role: "search" },
       this.search,
       ...boxes.filter((box) => box !== this.sweep),
-      chooser("n from", this.#from), el("div", { class: "spacer" }),
+      chooser("n from", this.#from), el("label", { class: "chooser" }, el("span", {}, "Test days"), this.#testDays), el("div", { class: "spacer" }),
       el("div", { class: "segments", role: "group", "aria-label": "Verdict" }, ...this.#verdicts.map(({ button }) => button)),
     );
   }
@@ -83,6 +88,7 @@ export class Filters {
   reset(minSignals = NO_FILTER.minSignals): void {
     this.filter = { ...NO_FILTER, experiment: this.filter.experiment, minSignals };
     this.search.value = "";
+    this.#testDays.checked = false;
     for (const { key, select } of this.#choosers) select.value = this.filter[key];
     this.#showFrom();
     this.#onChange();
@@ -109,6 +115,8 @@ export class Filters {
 
   /** Fill the choosers from all rows. */
   offer(rows: readonly RunRow[]): void {
+    const box = this.#testDays.parentElement;
+    if (box) setHidden(box, !rows.some(isTestDay));
     for (const { key, select, of } of this.#choosers) {
       const names = [...new Set(rows.map(of))].sort();
       const all = el("option", { value: "" }, key === "experiment" ? `All ${names.length} sweeps` : `All ${names.length}`);

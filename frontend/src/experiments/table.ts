@@ -6,7 +6,7 @@
 import { el, setClass, setHidden, setText } from "../lib/dom";
 import { DASH, count, fixed, signed, thresholdText } from "../lib/format";
 import { type NetScale, netMarks, netScale, place } from "../lib/netScale";
-import { type Sort, type SortKey, VERDICT_TEXT, clears, firstDirection, intervalText, parameterText, rowKey, varyingParameters } from "../lib/runs";
+import { type Sort, type SortKey, VERDICT_TEXT, clears, firstDirection, intervalText, isTestDay, parameterText, rowKey, varyingParameters } from "../lib/runs";
 import type { RunRow } from "../wire.generated";
 
 interface Column {
@@ -200,7 +200,7 @@ export class RunTable {
   #row(row: RunRow, at: number): HTMLElement {
     const net = row.net_mean_pnl_ticks;
     const texts: Record<string, string> = {
-      signal: row.signal, parameters: parameterText(row, this.#varying.get(row.signal)), day: row.dt.slice(5),
+      signal: row.signal, parameters: `${isTestDay(row) ? "test day · " : ""}${parameterText(row, this.#varying.get(row.signal))}`, day: row.dt.slice(5),
       threshold: thresholdText(row.threshold), n: count(row.n_signals), timeout: row.timeout_rate === null ? DASH : fixed(row.timeout_rate * 100, 1),
       net: net === null ? DASH : signed(net, 2), p: pText(row.p_value, 3), holm: pText(row.p_holm, 2),
       deflated: row.deflated_sharpe === null ? DASH : fixed(row.deflated_sharpe, 2),

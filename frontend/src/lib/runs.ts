@@ -11,6 +11,11 @@ export const VERDICT_TEXT: Record<Verdict, string> = {
   too_few: "Too few",
 };
 
+/** Whether a row is of a day that its experiment only reports on. */
+export function isTestDay(row: Pick<RunRow, "day_role">): boolean {
+  return row.day_role === "test";
+}
+
 /** Whether the interval of the net pnl lies wholly above 0, before any correction. */
 export function clears(row: Pick<RunRow, "net_mean_low_ticks">): boolean {
   return row.net_mean_low_ticks !== null && row.net_mean_low_ticks > 0;
@@ -61,9 +66,11 @@ export interface Filter {
   barriers: string;
   minSignals: number;
   verdict: "all" | "significant" | "not_significant";
+  /** Rows of test days too, which report and have no say in a choice. */
+  testDays: boolean;
 }
 
-export const NO_FILTER: Filter = { text: "", signal: "", dataset: "", experiment: "", barriers: "", minSignals: 5, verdict: "all" };
+export const NO_FILTER: Filter = { text: "", signal: "", dataset: "", experiment: "", barriers: "", minSignals: 5, verdict: "all", testDays: false };
 
 /** Rows that pass everything but the verdict (whose choices are counted on these). */
 export function filterRows(rows: readonly RunRow[], filter: Filter): RunRow[] {
@@ -74,6 +81,7 @@ export function filterRows(rows: readonly RunRow[], filter: Filter): RunRow[] {
     if (filter.experiment && row.experiment !== filter.experiment) return false;
     if (filter.barriers && barrierText(row) !== filter.barriers) return false;
     if (row.n_signals < filter.minSignals) return false;
+    if (isTestDay(row) && !filter.testDays) return false;
     const hay = `${row.signal} ${row.run_id} ${row.experiment} ${row.dataset_id} ${parameterText(row)}`.toLowerCase();
     return words.every((word) => hay.includes(word));
   });
