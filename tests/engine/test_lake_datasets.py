@@ -246,6 +246,14 @@ def test_a_cut_file_is_found_on_opening(lake):
             action()
 
 
+def test_a_file_that_is_cut_while_it_is_read_is_an_error_and_no_bus_error(lake):
+    path = write_random(lake).path / "grid_clean.parquet"
+    next(groups := open_dataset(lake, NAME).columns(["v_add"], [0, 0]))
+    os.truncate(path, 100)
+    with pytest.raises(LakeError, match="row group 0 is damaged"):
+        next(groups)
+
+
 @pytest.mark.parametrize("change", [{"schema_version": 999}, {"kind": "raw"}, {"rows": {"bins": 1}}, {"bytes": None}])
 def test_a_foreign_manifest_is_one_line(lake, change):
     path = write_random(lake).path / "manifest.json"

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from vp_engine.errors import NotFoundError
+from vp_engine.errors import LakeError, NotFoundError
 from vp_engine.lake import Lake, paths
 from vp_engine.lake import results as results_module
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA, ResultsDB
@@ -92,6 +92,24 @@ def test_detail_when_another_sweep_is_damaged_still_answers(lake: Lake) -> None:
     assert results.detail(f"{3:016x}")["run_id"] == f"{3:016x}"
     with pytest.raises(NotFoundError, match="1 damaged sweeps were left out"):
         results.detail(f"{2:016x}")
+
+
+def test_detail_when_one_of_two_sweeps_of_a_run_is_damaged_takes_the_whole_one(lake: Lake) -> None:
+    """The index is whole here: only the figures of the sweep among the most trials cannot be read."""
+    commit(lake, 7, f"{1:016x}", n_trials=20)
+    lake.path(paths.results_paths(f"{7:064x}")[1]).write_bytes(b"no parquet")
+    told: list[str] = []
+    results = ResultsDB(lake, lambda address, error: told.append(address))
+    assert results.detail(f"{1:016x}")["n_trials"] == 10
+    assert told == [f"{7:064x}"]
+    with pytest.raises(LakeError, match="run the experiment again"):
+        ResultsDB(lake).detail(f"{1:016x}")
+
+
+def test_detail_when_the_only_sweep_of_a_run_is_damaged_says_so(lake: Lake) -> None:
+    lake.path(paths.results_paths(f"{1:064x}")[1]).write_bytes(b"no parquet")
+    with pytest.raises(LakeError, match="run the experiment again"):
+        ResultsDB(lake, lambda address, error: None).detail(f"{1:016x}")
 
 
 def test_index_when_another_writer_replaced_it_with_an_older_one_is_completed_by_the_next(lake: Lake) -> None:

@@ -11,7 +11,12 @@ import pytest
 from small_house import House, build_house
 from wire_client import Server, Stream, read_stream, serving
 
-from vp_engine.lake.paths import promoted_serving_path
+from vp_engine.book.checkpoint import BOOK_CODE_VERSION
+from vp_engine.lake import book_address, find_raw
+from vp_engine.lake.books import write_book
+from vp_engine.lake.paths import manifest_path, promoted_serving_path
+from vp_engine.specs import SpecBook
+from vp_engine.stream import build_checkpoint
 from vp_serving.settings import ServingSettings
 
 
@@ -95,19 +100,84 @@ def test_a_dataset_that_is_whole_again_is_streamed_whole(own: House) -> None:
         assert len(server.stream(f"dataset={own.dataset_id}&speed=0").bins) == 600
 
 
-def test_an_engine_stream_when_its_raw_day_goes_ends_with_one_line_and_1008(
-    own: House, capfd: pytest.CaptureFixture[str]
+def raw_file(house: House) -> Path:
+    return next(iter(house.root.glob("raw/**/*.dbn.zst")))
+
+
+def store_book(house: House) -> Path:
+    """Store the book that the engine stream begins with, as the platform does; its file."""
+    settings = house.settings()
+    specs = SpecBook.load(house.configs, None, settings.base)
+    config = specs.serving_config("unstored_derivative")
+    capture = specs.pipelines["unstored"].resolve(settings.base)
+    raw = find_raw(house.lake, config, capture.dt)
+    assert raw is not None
+    address = book_address(config, capture, raw.manifest.address, code_version=BOOK_CODE_VERSION)
+    path = write_book(house.lake, capture, address, build_checkpoint(raw_file(house), config, capture))
+    return Path(str(path))
+
+
+RAW_HARMS: dict[str, Callable[[House], object]] = {
+    "deleted": lambda house: raw_file(house).unlink(),
+    "overwritten": lambda house: raw_file(house).write_bytes(b"\x55" * raw_file(house).stat().st_size),
+    "unmounted": HARMS["unmounted"],
+}
+
+
+@pytest.mark.parametrize("harm", RAW_HARMS)
+def test_an_engine_stream_when_its_raw_day_is_harmed_ends_with_one_line_and_1008(
+    own: House, harm: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with serving(own.settings()) as server, server.connect("serving=unstored_derivative&speed=2") as socket:
-        config = read_stream(socket, 3).config
-        for path in own.root.glob("raw/**/*.dbn.zst"):
-            path.unlink()
-        start = config["capture"]["start_ns"]
-        socket.send(json.dumps({"type": "seek", "ts_ns": start}))  # opens the file again
-        socket.send('{"type":"speed","value":0}')
-        got = read_stream(socket)
-        assert ".dbn.zst" in told(got) if got.code == 1008 else len(got.bins) > 590  # held in memory, or told
+    with serving(own.settings()) as server:
+        with server.connect("serving=unstored_derivative&speed=2") as socket, \
+             server.connect(f"dataset={own.dataset_id}&speed=10") as other:  # fmt: skip
+            config = read_stream(socket, 3).config
+            assert len(read_stream(other, 3).bins) == 3
+            RAW_HARMS[harm](own)
+            socket.send(json.dumps({"type": "seek", "ts_ns": config["capture"]["start_ns"]}))  # opens the file again
+            socket.send('{"type":"speed","value":0}')
+            assert told(read_stream(socket))
+            assert len(read_stream(other, 20).bins) == 20
+        again = server.stream("serving=unstored_derivative&speed=0")
+        assert (again.bins, bool(told(again))) == ([], True)
     assert "Traceback" not in capfd.readouterr().err
+
+
+BOOK_HARMS: dict[str, Callable[[Path], object]] = {
+    "overwritten": lambda book: book.write_bytes(b"\x55" * book.stat().st_size),
+    "truncated": lambda book: book.write_bytes(book.read_bytes()[:100]),
+    "deleted": lambda book: book.unlink(),
+}
+
+
+@pytest.mark.parametrize("harm", BOOK_HARMS)
+def test_an_engine_stream_when_its_book_is_harmed_goes_on_and_new_ones_are_told(
+    own: House, harm: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The book is wanted at the beginning only; a service that began after the harm has nothing else to begin with."""
+    book = store_book(own)
+    with serving(own.settings()) as server, server.connect("serving=unstored_derivative&speed=10") as socket:
+        read_stream(socket, 3)
+        BOOK_HARMS[harm](book)
+        socket.send('{"type":"speed","value":0}')
+        assert read_stream(socket).code == 1000
+    with serving(own.settings()) as server:
+        got = server.stream("serving=unstored_derivative&speed=0")
+        assert (got.bins, book.name in told(got)) == ([], True)
+        assert server.stream(f"dataset={own.dataset_id}&speed=0").code == 1000
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_engine_stream_when_its_book_was_let_go_makes_it_on_the_way(own: House) -> None:
+    book = store_book(own)
+    with serving(own.settings()) as server:
+        stored = server.stream("serving=unstored_derivative&speed=0")
+    own.lake.remove(manifest_path(own.lake.path(book.relative_to(own.root))))
+    book.unlink()
+    with serving(own.settings()) as server:
+        made = server.stream("serving=unstored_derivative&speed=0")
+    assert made.code == 1000
+    assert [grid for _, grid in made.bins] == [grid for _, grid in stored.bins]
 
 
 def test_a_promoted_spec_when_it_is_deleted_streams_on_and_is_found_no_more(own: House) -> None:
@@ -131,7 +201,7 @@ def test_rest_when_a_dataset_is_damaged_says_what_was_left_out(own: House) -> No
         body = server.get("/v1/datasets").json()
         assert body["datasets"] == []
         assert [entry["name"] for entry in body["left_out"]] == [own.dataset_id]
-        assert "compute it again" in body["left_out"][0]["reason"]
+        assert "generate it again" in body["left_out"][0]["reason"]
 
 
 def test_rest_when_the_lake_is_unmounted_is_refused_and_no_empty_list(own: House) -> None:

@@ -165,14 +165,15 @@ class BlockWriter:
 def open_parquet(path: LakePath, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
     """A stored file to read from, pages checked as they are read; LakeError if it is no Parquet file.
 
-    A local file is mapped; of an object the ranges that hold the wanted columns are fetched.
+    Of an object the ranges that hold the wanted columns are fetched. A local file is read, not mapped: reading a mapped
+    file that was cut short meanwhile ends the process (SIGBUS), with every other stream of a service.
     """
     try:
         with said(path, OSError, pa.ArrowException):
             return pq.ParquetFile(
                 open_source(path),
                 metadata=metadata,
-                memory_map=True,
+                memory_map=False,
                 pre_buffer=not isinstance(path, Path),
                 page_checksum_verification=True,
             )

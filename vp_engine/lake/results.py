@@ -14,6 +14,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -253,8 +254,8 @@ class ResultsDB:
 
     def detail(self, run_id: str) -> dict[str, Any]:
         """One run for JSON: its runs_meta columns (JSON columns as objects) and `rows`, its rows of `runs` by
-        threshold; undefined figures are None. NotFoundError if no sweep holds the run. Of what was asked for lately
-        no file is opened again while the lake's sweeps are the same."""
+        threshold; undefined figures are None. NotFoundError if no sweep holds the run, LakeError if none that does can
+        be read. Of what was asked for lately no file is opened again while the lake's sweeps are the same."""
         index = self.index()
         with self._lock:
             if run_id in self._details:
@@ -264,17 +265,22 @@ class ResultsDB:
         if not holding:
             left_out = f" ({len(index.damaged)} damaged sweeps were left out)" if index.damaged else ""
             raise NotFoundError(f"no run `{run_id}` in the results{left_out}; `vp compare` lists what there is")
-        meta, runs = self.files(holding[0])
-        only = [("run_id", "=", run_id)]
-        (told,) = self._table(meta, RUNS_META_SCHEMA, filters=only).to_pylist()
-        rows = self._table(runs, RUNS_SCHEMA, filters=only).sort_by("threshold").to_pylist()
-        found = {**plain(told), "rows": [plain(row) for row in rows]}
+        read = partial(self._run, run_id)
+        found = next(self.whole(read, holding[:-1]), None) or read(holding[-1])
         with self._lock:
             if index is self._index:
                 self._details[run_id] = found
                 while len(self._details) > _DETAILS:
                     self._details.popitem(last=False)
         return copy.deepcopy(found)
+
+    def _run(self, run_id: str, sweep_address: str) -> dict[str, Any]:
+        """A run as `detail` gives it, from one sweep that holds it."""
+        meta, runs = self.files(sweep_address)
+        only = [("run_id", "=", run_id)]
+        (told,) = self._table(meta, RUNS_META_SCHEMA, filters=only).to_pylist()
+        rows = self._table(runs, RUNS_SCHEMA, filters=only).sort_by("threshold").to_pylist()
+        return {**plain(told), "rows": [plain(row) for row in rows]}
 
     def best_row(self, run_id: str, sort: str = "net_mean_pnl_ticks", min_signals: int = 5) -> dict[str, Any]:
         """The row of `detail(run_id)` that ranks first; NotFoundError where no row has enough signals."""
