@@ -111,6 +111,11 @@ class BoundedHttp(HttpToolsProtocol):
         if self._excess is None and not self._too_many:
             super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """The request wants a stream; one beyond a limit goes no further."""
+        if self._excess is None and not self._too_many:
+            super().handle_websocket_upgrade()
+
     def on_body(self, body: bytes) -> None:
         """Some of a body, which nobody waits for."""
         self._body_bytes += len(body)

@@ -16,6 +16,9 @@ POST = b"POST /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 BEYOND = {
     "headers": (GET + b"X: " + b"y" * (MAX_HEAD + 1) + b"\r\n\r\n", 431),
     "many headers": (GET + b"X: y\r\n" * MAX_HEADERS + b"\r\n", 431),
+    "headers of an upgrade": (handshake(1, PATH, Cookie="y" * MAX_HEAD), 431),
+    "many headers of an upgrade": (handshake(1, PATH)[:-2] + b"X: y\r\n" * MAX_HEADERS + b"\r\n", 431),
+    "query of a stream": (handshake(1, f"{PATH}?symbol={'q' * MAX_TARGET}"), 414),
     "query": (b"GET /health?" + b"q" * MAX_TARGET + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 414),
     "announced body": (POST + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1), 413),
     "immense body": (POST + b"Content-Length: " + b"9" * 18 + b"\r\n\r\n", 413),
