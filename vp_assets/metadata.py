@@ -5,6 +5,7 @@ Figures come from manifests and bytes, so a thing found in the store shows the s
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -126,10 +127,15 @@ def dataset(stored: Dataset) -> dict[str, Any]:
 def _window(capture: Capture) -> str:
     """A capture's window in both clocks that people type."""
     eastern, utc = (
-        f"{of(capture.start_ns):%H:%M} to {of(capture.end_ns):%H:%M}"
+        f"{_clock(of(capture.start_ns))} to {_clock(of(capture.end_ns))}"
         for of in (ns_to_et, lambda ns: ns_to_et(ns).astimezone(UTC))
     )
     return f"{eastern} Eastern, {utc} UTC"
+
+
+def _clock(at: dt.datetime) -> str:
+    """Hour and minute, and the second where it is not 0."""
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
 
 
 def dataset_png(stored: Dataset) -> bytes:

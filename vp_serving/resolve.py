@@ -7,6 +7,7 @@ is made again in memory. Everything here may block; it runs in worker threads.
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from typing import NamedTuple
 
 from vp_engine.book.checkpoint import BOOK_CODE_VERSION
@@ -205,9 +206,11 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
         if judged is not None and judged.capture == capture and _same_bins(judged.config, config):
             return _of_dataset(Dataset(judged), config, choice)
         absent = [day.isoformat() for day, raw in zip(capture.utc_days(), days, strict=True) if raw is None]
+        there = shlex.quote(str(lake.root))
         raise NotFoundError(
             f"no raw data of {config.symbol} for {', '.join(absent)} (UTC) in {lake.root}, which "
-            f"{capture.dt} {capture.label()[9:]} ET needs; bring it in with `vp import` or `vp sample`"
+            f"{capture.dt} {capture.label()[9:]} ET needs; bring it in with `vp import FILE --lake-root {there}` "
+            f"or `vp sample --day {absent[0]} --lake-root {there}`"
         )
     for raw in raws:
         require_admissible(raw)

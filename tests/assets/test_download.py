@@ -78,7 +78,8 @@ def test_a_lost_day_can_be_called_closed(gateway: Gateway, vp: Vp) -> None:
     gateway.conditions["2026-01-30"] = "missing"
     lost = vp("download", "--from", "2026-01-30", "--to", "2026-01-30")
     assert lost.code == 2
-    assert "vp: 1 of 1 days did not arrive; 2026-01-30: Databento has no data; `vp admit --closed " in lost.err
+    assert "vp: 1 of 1 days did not arrive; 2026-01-30: Databento has no data; " in lost.err
+    assert "`vp admit 2026-01-30 --closed " in lost.err
     assert vp("admit", "2026-01-30", "--closed", "--note", "hurricane").code == 0
     assert "hurricane" in vp("download", "--from", "2026-01-30", "--to", "2026-01-30").out
 

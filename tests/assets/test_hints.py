@@ -40,16 +40,27 @@ def suggestions() -> Iterator[tuple[str, str]]:
                 yield page.name, command.strip()
 
 
+def lacking(one: Any, name: str, words: list[str]) -> str | None:
+    """What keeps a command line from being read; a placeholder that is no date or number (BadParameter) does not."""
+    try:
+        one.make_context(name, words)
+    except Exception as error:  # typer has its own copies of click's classes
+        return None if type(error).__name__ == "BadParameter" else str(error) or type(error).__name__
+    return None
+
+
 @pytest.mark.parametrize(("where", "command"), sorted(set(suggestions())))
 def test_suggested_command_when_read_as_the_command_line_does_then_exists(where: str, command: str) -> None:
     group: Any = typer.main.get_command(app)
-    words = shlex.split(re.sub(r"[|;>].*", "", command))[1:]
+    words = shlex.split(re.sub(r"(&&|[|;>]).*", "", command))[1:]
     if words[0].startswith("--"):
         assert words[0] in {flag for parameter in group.params for flag in parameter.opts} | {"--help"}, where
         return
     assert words[0] in group.commands, f"{where}: vp has no command {words[0]!r}"
     known = {flag for parameter in group.commands[words[0]].params for flag in parameter.opts} | {"--help"}
     assert {word.split("=")[0] for word in words[1:] if word.startswith("--")} <= known, where
+    if "--help" not in words:
+        assert not lacking(group.commands[words[0]], words[0], words[1:]), where
 
 
 def test_hint_when_options_were_given_then_repeats_them_quoted() -> None:
@@ -105,6 +116,19 @@ def daily(tmp_path: Path) -> tuple[str, ...]:
     return ("--lake-root", str(tmp_path / "lake"), "--config-dir", str(tmp_path / "configs"))
 
 
+def test_empty_lake_when_a_listing_suggests_a_command_then_it_names_that_lake(
+    daily: tuple[str, ...], capsys: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "lake").mkdir()
+    for asked in ("list-datasets", "compare"):
+        said = say(capsys, asked, *daily)
+        assert said.code == 0, said.err
+        suggested = re.findall(r"`(vp [^`]+)`", " ".join(said.out.split()))
+        assert suggested, said.out
+        for command in suggested:
+            assert shlex.split(command)[-len(daily) :] == list(daily), command
+
+
 def test_missing_day_when_the_hint_is_followed_then_is_there(daily: tuple[str, ...], capsys: Any) -> None:
     said = say(capsys, "generate", "every_day", "--day", "2026-02-05", *daily)
     assert said.code == 2
@@ -146,7 +170,7 @@ def test_generate_when_no_event_falls_into_the_window_then_says_which_window_tha
     assert said.code == 0, said.err
     flat = " ".join(said.out.split())
     assert "no event falls into any of its 200 bins" in flat
-    assert "14:30 to 14:30 Eastern, 19:30 to 19:30 UTC" in flat
+    assert "14:30 to 14:30:20 Eastern, 19:30 to 19:30:20 UTC" in flat
 
 
 def test_thresholds_when_the_list_is_empty_then_says_what_is_wanted(world: World, vp: Vp, tmp_path: Path) -> None:

@@ -119,8 +119,16 @@ class Session:
         """Text is printed as it is: a name, a path or a result of SQL with brackets is no markup; see `styled`."""
         from rich.console import Console
 
-        found = Console(highlight=False, markup=False)
-        return found if found.is_terminal else Console(highlight=False, markup=False, width=_PIPE_WIDTH)
+        hints = self.hints
+
+        class Completing(Console):
+            """Prints suggested commands with the options that the user gave."""
+
+            def print(self, *objects: Any, **how: Any) -> None:
+                super().print(*(hints.completed(o) if isinstance(o, str) else o for o in objects), **how)
+
+        found = Completing(highlight=False, markup=False)
+        return found if found.is_terminal else Completing(highlight=False, markup=False, width=_PIPE_WIDTH)
 
     def finish(self, data: Any, render: Callable[[Console], None]) -> None:
         """The command's result: `data` as JSON for machines, or `render` for people."""

@@ -144,4 +144,4 @@ def _say_findings(console: Any, facts: RawManifest) -> None:
     for line in facts.integrity.lines():
         console.print(f"{facts.day}: {line}.")
     if facts.quarantine is not None:
-        console.print(f"{facts.day} is in quarantine; look at it, then release it with: vp admit {facts.day}")
+        console.print(f"{facts.day} is in quarantine; look at it, then `vp admit {facts.day}`")

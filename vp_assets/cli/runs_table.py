@@ -50,7 +50,9 @@ def print_runs(
 
     if not rows:
         least = "as many trades as its experiment wants" if min_signals is None else f"{min_signals} trades"
-        console.print(f"No run has {least} yet; `vp run EXPERIMENT` makes runs.")
+        few = f"No run has {least}. `vp compare --min-signals 0` shows runs with fewer;"
+        said = "There are no such runs;" if min_signals == 0 else few
+        console.print(f"{said} `vp run EXPERIMENT` makes runs.", soft_wrap=True)
         return
     usual = _usual()
     own = [_own(row) for row in rows]

@@ -31,7 +31,8 @@ def judge(
         return Verdict(PENDING, f"Databento has published until {published_until:%Y-%m-%d %H:%M} UTC", word)
     if records == 0:
         if word == "missing" and day.weekday() != SATURDAY:
-            return Verdict(MISSING, "Databento has no data; `vp admit --closed` if there was no session", word)
+            said = f"Databento has no data; `vp admit {day} --closed` if there was no session"
+            return Verdict(MISSING, said, word)
         said = "no word" if word is None else word
         return Verdict(NO_SESSION, f"Databento has no record of {symbol} (condition: {said})", word)
     if word in (None, "available"):

@@ -252,13 +252,13 @@ def _parsed(lake: Lake, where: LakePath, content: bytes) -> RawDay:
     except (VPError, StopIteration):
         raise LakeError(
             f"{where}: the manifest of this raw day is damaged; bring the day in again, `vp import FILE --replace` or "
-            f"`vp download --replace`"
+            f"`vp download --from DAY --to DAY --replace`"
         ) from None
     path = beside(where, at)
     if held != (manifest.bytes, manifest.sha256) or lake.size(path) != manifest.bytes:
         raise LakeError(
             f"{path}: its size is not the {manifest.bytes} bytes of the manifest; bring the day in again, "
-            f"`vp import FILE --replace` or `vp download --replace`"
+            f"`vp import FILE --replace` or `vp download --from {manifest.day} --to {manifest.day} --replace`"
         )
     return RawDay(path, manifest, lake)
 
