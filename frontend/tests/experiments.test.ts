@@ -76,6 +76,8 @@ describe("sorting and filtering", () => {
     expect(filterRows(rows, NO_FILTER)).toHaveLength(2);
     const withTest = [...rows, { ...rows[0], day_role: "test" }];
     expect(filterRows(withTest, NO_FILTER)).toHaveLength(2);
+    const better = [row({ day_role: "test", net_mean_pnl_ticks: 9 }), row({ net_mean_pnl_ticks: 1 }), row({ net_mean_pnl_ticks: 2 })];
+    expect(sortRows(better, FIRST_SORT).map((each) => each.net_mean_pnl_ticks)).toEqual([2, 1, 9]);
     expect(filterRows(withTest, { ...NO_FILTER, testDays: true })).toHaveLength(3);
     expect(byVerdict(rows, { ...NO_FILTER, verdict: "significant" })).toHaveLength(1);
   });

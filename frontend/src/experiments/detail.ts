@@ -11,7 +11,6 @@ import { Outcomes } from "./outcomes";
 import { PnlChart } from "./pnl";
 import { pText } from "./table";
 
-/** A name and its value share a line with another pair up to this many characters. */
 /** A name that may break after its underscores. */
 function breakable(name: string): (string | HTMLElement)[] {
   return name.split(/(?<=_)/).flatMap((part, i) => (i === 0 ? [part] : [el("wbr"), part]));
@@ -21,6 +20,7 @@ function breakable(name: string): (string | HTMLElement)[] {
 const DAY_ROLE: Record<string, string> = {
   train: "a train day: chosen on", test: "a test day: reports, has no say", whole: "no split of days", "": "role not stored (older version)",
 };
+/** A name and its value share a line with another pair up to this many characters. */
 const PAIR_CHARACTERS = 21;
 const DEFLATED_NEEDS = 0.95;
 /** A trade is opened with a minute of the market before it. */

@@ -131,11 +131,11 @@ export class Filters {
     }
   }
 
-  /** Counts of the verdict buttons, from the rows that pass the other filters. */
+  /** Counts of the verdict buttons, from the rows that pass the other filters; those of test days are not counted. */
   tally(rows: readonly RunRow[]): void {
     for (const { key, button, n } of this.#verdicts) {
       button.setAttribute("aria-pressed", String(this.filter.verdict === key));
-      setText(n, key === "all" ? "" : count(byVerdict(rows, { ...this.filter, verdict: key }).length));
+      setText(n, key === "all" ? "" : count(byVerdict(rows.filter((row) => !isTestDay(row)), { ...this.filter, verdict: key }).length));
     }
   }
 }

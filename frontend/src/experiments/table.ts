@@ -200,7 +200,7 @@ export class RunTable {
   #row(row: RunRow, at: number): HTMLElement {
     const net = row.net_mean_pnl_ticks;
     const texts: Record<string, string> = {
-      signal: row.signal, parameters: `${isTestDay(row) ? "test day · " : ""}${parameterText(row, this.#varying.get(row.signal))}`, day: row.dt.slice(5),
+      signal: row.signal, parameters: parameterText(row, this.#varying.get(row.signal)), day: row.dt.slice(5),
       threshold: thresholdText(row.threshold), n: count(row.n_signals), timeout: row.timeout_rate === null ? DASH : fixed(row.timeout_rate * 100, 1),
       net: net === null ? DASH : signed(net, 2), p: pText(row.p_value, 3), holm: pText(row.p_holm, 2),
       deflated: row.deflated_sharpe === null ? DASH : fixed(row.deflated_sharpe, 2),
@@ -209,6 +209,10 @@ export class RunTable {
       const name = className.split(" ").find((part) => part !== "end") as string;
       if (name === "interval") return el("td", { class: className }, intervalBar(row, this.#scale));
       if (name === "verdict") return el("td", { class: className }, el("span", { class: `mark ${row.verdict}` }, VERDICT_TEXT[row.verdict]));
+      if (name === "parameters" && isTestDay(row)) {
+        const tag = el("span", { class: "tag", title: "A test day: it reports on a choice and has no say in it" }, "test day");
+        return el("td", { class: className, title: parameterText(row) }, tag, ` ${texts[name]}`);
+      }
       return el("td", { class: className, title: name === "parameters" ? parameterText(row) : name === "signal" ? row.signal : undefined }, texts[name]);
     });
     return el("tr", { "data-at": at, "data-key": rowKey(row), "aria-rowindex": at + 2 }, ...cells);

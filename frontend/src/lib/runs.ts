@@ -45,10 +45,12 @@ export function firstDirection(key: SortKey): boolean {
   return !(key === "signal" || key === "p_value" || key === "p_holm" || key === "threshold");
 }
 
-/** Sorted copy; rows without a value stay last whatever the direction, equal rows keep their order. */
+/** Sorted copy; rows of test days follow all others, rows without a value stay last among theirs, equal rows keep their order. */
 export function sortRows(rows: readonly RunRow[], { key, descending }: Sort): RunRow[] {
   const sign = descending ? -1 : 1;
   return [...rows].sort((a, b) => {
+    const apart = Number(isTestDay(a)) - Number(isTestDay(b));
+    if (apart !== 0) return apart; // a test day is reported and not ranked with what was chosen on
     const x = a[key];
     const y = b[key];
     if (x === null || y === null) return Number(x === null) - Number(y === null);
