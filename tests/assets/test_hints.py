@@ -180,3 +180,11 @@ def test_thresholds_when_the_list_is_empty_then_says_what_is_wanted(world: World
     said = vp("run", tmp_path / "none.yaml")
     assert said.code == 2
     assert "of `derivative` must be a list of at least one number, or the word quantiles" in said.err
+
+
+def test_compare_when_every_run_has_too_few_trades_then_says_how_many_there_are(vp: Vp) -> None:
+    said = vp("compare", "--min-signals", "1000000")
+    flat = " ".join(said.out.split())
+    assert said.code == 0
+    assert " has 1000000 trades; the most is " in flat
+    assert "vp run" not in flat

@@ -73,9 +73,9 @@ def test_run_when_its_raw_day_is_damaged_then_says_so_and_goes_on_from_there_onc
     raw.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     failed, state = run(house, CHAIN[:-1], SESSIONS[1])
     assert state["status"] == "FAILURE"
-    assert any("import 2026-02-02 again with --replace" in line for line in house.failures(failed)), house.failures(
-        failed
-    )
+    assert any(
+        "`vp download --from 2026-02-02 --to 2026-02-02 --replace`" in line for line in house.failures(failed)
+    ), house.failures(failed)
     raw.write_bytes(whole)
     again = house.retry(failed)
     state = house.wait(lambda: house.finished(again), 300)

@@ -59,7 +59,7 @@ def _remedy(held: RawDay | NoSession) -> str:
     if isinstance(held, RawDay) and held.manifest.quarantine is not None:
         return f"{held.manifest.quarantine}: look at it, then `vp admit {held.manifest.day}`"
     day = held.day if isinstance(held, NoSession) else held.manifest.day
-    return f"import {day} again with --replace"
+    return f"bring the day in again, `vp import FILE --replace` or `vp download --from {day} --to {day} --replace`"
 
 
 def build_raw(chain: Chain) -> Built:

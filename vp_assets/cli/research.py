@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vp_assets.cli.common import Session, command
 from vp_assets.cli.pipelines import generate_day, print_steps, require_raw, steps_data
-from vp_assets.cli.runs_table import best_per_run, print_choice, print_leaders, print_runs
+from vp_assets.cli.runs_table import best_per_run, most_trades, print_choice, print_leaders, print_runs
 
 if TYPE_CHECKING:
     from vp_assets.chain import Chain
@@ -58,12 +59,14 @@ def run(
         for one, at in wanted:
             steps += generate_day(chain, runner, chain.specs.pipeline_of(one).name, at, [sweep_key(one)])
     selection = chain.specs.experiments[members[0]].selection
-    rows = chain.results.query_runs(
+    query = partial(
+        chain.results.query_runs,
         sweep_address=[chain.sweep(one, at).address for one, at in wanted],
         sort=selection.sort,
-        min_signals=selection.min_signals,
         top_n=None,
-    ).to_pylist()
+    )
+    rows = query(min_signals=selection.min_signals).to_pylist()
+    trades = {} if rows else most_trades(query(min_signals=0).to_pylist())
     best = best_per_run(rows)[:_SHOWN]
     over_days = {one: leading for one in members if (leading := _over_days(chain, one))}
 
@@ -76,7 +79,7 @@ def run(
             console.print(f"Promote the first: {session.hints.vp('promote', experiment, *first)}", soft_wrap=True)
         if over_days:
             return
-        print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals)
+        print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals, trades)
         if best:
             hint = session.hints.vp("promote", experiment, "--run-id", best[0]["run_id"])
             console.print(f"Promote one: {hint}", soft_wrap=True)
@@ -123,11 +126,22 @@ def compare(
     ranked = db.query_runs(signal, dataset_id, sort, min_signals, None, include_test=False, **asked).to_pylist()
     rows = [row for row in ranked if row["symbol"] == symbol and (row["day_role"] or row["dt"] not in untold)]
     shown = (rows if all_thresholds else best_per_run(rows))[:top]
+    few = (
+        {}
+        if rows
+        else most_trades(
+            [
+                row
+                for row in db.query_runs(signal, dataset_id, sort, 0, None, include_test=False, **asked).to_pylist()
+                if row["symbol"] == symbol and (row["day_role"] or row["dt"] not in untold)
+            ]
+        )
+    )
     least = "each experiment's least number of" if min_signals is None else f"at least {min_signals}"
     title = f"{'Rows' if all_thresholds else 'Runs'} of {symbol} by {sort}, {least} trades"
 
     def render(console: Any) -> None:
-        print_runs(console, title, shown, rows, min_signals)
+        print_runs(console, title, shown, rows, min_signals, few)
         if held_out:
             console.print(f"Left out above: {', '.join(sorted(held_out))}. Test days report and have no say.")
         if foreign:

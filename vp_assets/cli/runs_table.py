@@ -30,6 +30,14 @@ _SETTING = {
 _DAY_NUMBERS = ("n", "net pnl", "95 % interval", "at barrier", "tp there", "break even", "p", "SPA p")
 
 
+def most_trades(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Trades of the busiest threshold, by run."""
+    most: dict[str, int] = {}
+    for row in rows:
+        most[row["run_id"]] = max(most.get(row["run_id"], 0), int(row["n_signals"]))
+    return most
+
+
 def best_per_run(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The first row of each run, in the order of the rows."""
     best: dict[str, Mapping[str, Any]] = {}
@@ -44,15 +52,22 @@ def print_runs(
     rows: Sequence[Mapping[str, Any]],
     judged: Sequence[Mapping[str, Any]],
     min_signals: int | None,
+    trades: Mapping[str, int] | None = None,
 ) -> None:
-    """The table of `rows` and one plain sentence on what all that were `judged` prove."""
+    """The table of `rows` and one plain sentence on what all that were `judged` prove. trades: where there are no rows,
+    the most trades of a threshold by run, of the runs that have too few."""
     from vp_engine.evaluation.verdicts import SIGNIFICANT, looks, p_text, verdict_of_table
 
     if not rows:
         least = "as many trades as its experiment wants" if min_signals is None else f"{min_signals} trades"
-        few = f"No run has {least}. `vp compare --min-signals 0` shows runs with fewer;"
-        said = "There are no such runs;" if min_signals == 0 else few
-        console.print(f"{said} `vp run EXPERIMENT` makes runs.", soft_wrap=True)
+        if trades:
+            said = (
+                f"No run of {len(trades):,} has {least}; the most is {max(trades.values()):,}. A signal whose values "
+                "are NaN or never reach a threshold makes no trade; `vp compare --min-signals 0` shows them all."
+            )
+        else:
+            said = "There is no run to rank; `vp run EXPERIMENT` makes runs."
+        console.print(said, soft_wrap=True)
         return
     usual = _usual()
     own = [_own(row) for row in rows]
