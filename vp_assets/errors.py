@@ -26,7 +26,7 @@ def log_faults_below(home: Path) -> None:
 def user_line(error: BaseException) -> str:
     """The line for any exception: the words of a VPError, the file and line of an own signal, the words of the system,
     or for a fault of this project the log file that holds its traceback."""
-    chain = list(causes(error))
+    chain = list(causes(error, during=False))  # a fault that is raised while another error is handled is a fault
     for cause in chain:
         if isinstance(cause, VPError):
             return str(cause)

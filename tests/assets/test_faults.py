@@ -83,8 +83,20 @@ def test_causes_when_the_chain_is_a_cycle_then_each_is_given_once() -> None:
 
 def test_user_line_when_a_known_error_is_deep_in_a_cycle_then_says_its_words() -> None:
     outer, inner = RuntimeError("step failed"), DataError("day.dbn: holds ESM4, not ESH4")
-    outer.__context__, inner.__context__ = inner, outer
+    outer.__cause__, inner.__context__ = inner, outer
     assert user_line(outer) == "day.dbn: holds ESM4, not ESH4"
+
+
+def test_user_line_when_a_fault_comes_while_a_known_error_is_handled_then_names_the_log() -> None:
+    try:
+        try:
+            raise DataError("the day is cut")
+        except DataError:
+            {}["a fault of the engine"]
+    except KeyError as error:
+        said = user_line(error)
+    assert said.startswith("this is a fault of Spymaster (KeyError: 'a fault of the engine')"), said
+    assert "the day is cut" in Path(said.rsplit(" is in ", 1)[1]).read_text()
 
 
 def test_user_line_when_a_member_of_a_group_is_known_then_says_its_words() -> None:

@@ -40,7 +40,7 @@ TRAIN = [day("2026-02-02", "train", 100, 2.0), day("2026-02-03", "train", 100, 1
             [day("2026-02-06", "test", 50, -1.5)],
             "+0.50, which contains 0. 50 trades, in profit on 0 of 1 day, p 0.200",
         ),
-        ([day("2026-02-06", "test", 5000, 1.5)], "they need no correction: at 5 % that is no proof of an edge"),
+        ([day("2026-02-06", "test", 5000, 1.5)], "that is no proof of an edge at 5 %"),
         ([day("2026-02-06", "test", 50, 1.5, 0.001)], "p 0.001. The choice was made without them"),
         ([day("2026-02-06", "test", 50, 1.5, 0.1), day("2026-02-07", "test", 50, 1.5, 0.02)], "that is an edge"),
     ],

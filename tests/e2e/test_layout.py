@@ -257,7 +257,7 @@ class TestExperimentsPage:
         for node in page.locator("dl.parameters dt").all():
             box = node.bounding_box()
             assert box
-            assert box["width"] >= 20, f"{node.inner_text()} has no room"
+            assert box["width"] >= 12, f"{node.inner_text()} has no room"
         keep(page, "experiments-long-names")
 
     def test_an_empty_lake_is_told_at_every_size(self, page: Page, url: str) -> None:

@@ -10,6 +10,8 @@ import pytest
 from scipy import stats
 
 from vp_engine.errors import ConfigError, NotFoundError
+from vp_engine.evaluation.statistics import pooled_p
+from vp_engine.evaluation.verdicts import verdict_of_test_days
 from vp_engine.evaluation.walk_forward import DayResults, choose, leaders, pool
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA
 from vp_engine.specs import ExperimentSpec
@@ -140,17 +142,43 @@ def test_days_of_one_role_together() -> None:
     assert pool(choose(experiment(), {"2026-02-02": DAYS["2026-02-02"]}).by_day, "test") is None
 
 
-def test_days_together_have_fishers_p() -> None:
+def test_days_together_have_the_p_of_their_pooled_mean() -> None:
     figures = {"a": (10, 1.0)}
     days = {
         f"2026-02-0{at}": day(f"2026-02-0{at}", figures, p_value=p) for at, p in enumerate((0.04, 0.1, np.nan, 0.3), 2)
     }
     found = pool(choose(experiment(selection={"min_signals": 1}), days).by_day, "train")
-    assert found.p_value == pytest.approx(stats.combine_pvalues([0.04, 0.1, 0.3]).pvalue, rel=1e-12)
+    assert found.p_value == pytest.approx(stats.combine_pvalues([0.04, 0.1, 0.3], "stouffer").pvalue, rel=1e-9)
     alone = pool(choose(experiment(), {"2026-02-02": days["2026-02-02"]}).by_day, "train")
-    assert alone.p_value == pytest.approx(0.04, rel=1e-12)
+    assert alone.p_value == pytest.approx(0.04, rel=1e-9)
     unknown = pool(choose(experiment(), {"2026-02-04": days["2026-02-04"]}).by_day, "train")
     assert np.isnan(unknown.p_value)
+
+
+def test_a_good_day_of_few_trades_when_a_day_of_many_loses_is_no_edge() -> None:
+    """Fisher's method asks whether any day is good: it gives p 0.001 here."""
+    days = {
+        "2026-02-02": day("2026-02-02", {"a": (20, 5.0)}, p_value=1e-4),
+        "2026-02-03": day("2026-02-03", {"a": (300, -2.0)}, p_value=1.0),
+    }
+    found = pool(choose(experiment(), days).by_day, "train")
+    assert found.net_mean_pnl_ticks == pytest.approx(-1.5625)
+    assert found.p_value > 0.99
+    assert verdict_of_test_days(found).endswith("that is no proof of an edge at 5 %.")
+    assert "no proof" in verdict_of_test_days(found._replace(p_value=0.001))  # a loss is none, whatever p says
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_p_of_days_without_an_edge_is_as_often_small_as_it_says(seed: int) -> None:
+    """Normal means of days of unequal size and spread, their own p-values, twice the standard error as interval."""
+    rng = np.random.default_rng(seed)
+    n, spread = rng.integers(5, 500, (4000, 4)).astype(float), rng.uniform(1, 9, (4000, 4))
+    error = spread / np.sqrt(n)
+    mean = rng.normal(0, error)
+    p = np.array([pooled_p(n[k], mean[k], (mean - 2 * error)[k], stats.norm.sf(mean / error)[k]) for k in range(4000)])
+    direct = stats.norm.sf((n * mean).sum(1) / np.sqrt(((n * error) ** 2).sum(1)))
+    assert np.allclose(p, direct, atol=1e-6)
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
 
 
 def test_leaders_are_ranked_by_the_train_days_and_carry_what_the_test_days_said() -> None:

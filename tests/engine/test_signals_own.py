@@ -12,7 +12,7 @@ import pytest
 from evaluation_lake import CONFIG, SERVING, experiment, make_lake, same_tables
 from signal_market import random_market
 
-from vp_engine.errors import ConfigError
+from vp_engine.errors import ConfigError, SignalError
 from vp_engine.evaluation import evaluate, expand, run_id, workers
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
 from vp_engine.signals import get_signal, list_signals, load_signals, loaded_files, make_signal, own, run_signal
@@ -180,3 +180,51 @@ def test_installed_packages_offer_signals(tilt, monkeypatch):
         with pytest.raises(ConfigError, match=f"spymaster.signals:odd.*{words}"):
             load_signals()
     del sys.modules["tilt"]
+
+
+LATE = """
+import numpy as np
+from vp_engine.signals import Signal, SignalParams
+
+
+class Late(Signal):
+    name, columns, Params, default_thresholds = "late", (), SignalParams, (0.5,)
+
+    def update(self, block, scores=None):
+        out = np.zeros(len(block.bins))
+        return {wrong} if block.bins["bin_seq"][-1] >= 4000 else out
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("out[:-1]", r"returns shape \(599,\) for the 600 bins from 3,600 on"),
+        ("out + np.inf", r"gives inf at bin 3,600; a value is a finite number or NaN"),
+        ("out.astype(np.float32)", r"returns float32 for bin 3,600 on"),
+        ("out.tolist()", r"returns list for bin 3,600 on"),
+    ],
+)
+def test_a_signal_that_goes_wrong_late_is_stopped_in_that_block(tmp_path, wrong, words):
+    """A value that is missing would move all that follow."""
+    file = tmp_path / "late.py"
+    file.write_text(LATE.format(wrong=wrong))
+    load_signals([file])
+    block = depth_market(1, 4800)
+    with pytest.raises(SignalError, match=rf"signal `late` \({file}, line 9\) {words}"):
+        run_signal(make_signal("late", {}, WIDE), [block.part(first, first + 600) for first in range(0, 4800, 600)])
+
+
+def test_a_file_that_is_imported_from_beside_is_part_of_the_signals_version(tilt):
+    tilt.write_text(code_of_the_page().replace("import numpy", "from _gains_of_tilt import GAIN\nimport numpy", 1))
+    helper = tilt.with_name("_gains_of_tilt.py")
+    helper.write_text("GAIN = 1.0\n")
+    versions = []
+    for text in ("GAIN = 1.0\n", "GAIN = 1.0\n", "GAIN = 25.0\n"):
+        helper.write_text(text)
+        load_signals([tilt.parent])
+        module = sys.modules[get_signal("tilt").__module__]
+        versions.append((get_signal("tilt").code_version, module.GAIN))
+    assert versions[0] == versions[1] != versions[2]
+    assert versions[2][1] == 25.0
+    assert str(tilt.parent) not in sys.path

@@ -87,6 +87,8 @@ def _prove(lake: Lake, job: _Job) -> None:
         "signal": kind.name,
         "parameters": [] if shipped else sorted(_key(one) for one in job.sets),
         "whole": job.whole,
+        "config": job.dataset.config.config_version,  # of which bins, ticks and windows a signal may make its own
+        "dataset_checked": any(_reaches(job, one) for one in job.sets),
     }
     proof = address("signal_proof", CONTRACT_VERSION, facts, [digest])
     path = lake.path(signal_proof_path(proof))
@@ -97,12 +99,18 @@ def _prove(lake: Lake, job: _Job) -> None:
         config = build_config_with_overrides(job.dataset.config, dict(one.scoring))
         n_bins = bins_needed(one, config)
         fired["made-up market"] += _checked(one, config, check_market(n_bins, config), job.whole)
-        if job.whole and job.dataset.n_bins >= n_bins and (not shipped or not fired["made-up market"]):
+        if _reaches(job, one) and (not shipped or not fired["made-up market"]):
             fired[job.dataset.dataset_id] += _checked(one, config, beginning(job.dataset, n_bins), job.whole)
     if any(fired.values()) or not job.whole:
         lake.commit_document(
             path, {"kind": "signal_proof", **facts, "source": digest, "place": place_of_signal(kind), "fired": fired}
         )
+
+
+def _reaches(job: _Job, one: Asked) -> bool:
+    """Whether the dataset is long enough for a check of its own, where one is made."""
+    config = build_config_with_overrides(job.dataset.config, dict(one.scoring))
+    return job.whole and job.dataset.n_bins >= bins_needed(one, config)
 
 
 def _key(one: Asked) -> str:

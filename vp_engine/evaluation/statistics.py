@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 EULER_GAMMA = 0.5772156649015329
+_LEAST_P = 1e-6  # a p of exactly 0 or 1 would have an infinite normal score
 
 
 def wilson_interval(hits: np.ndarray, trials: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -84,11 +85,19 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def fisher_p(p_values: np.ndarray) -> float:
-    """Fisher's combination of float64 (m,) p-values of independent samples; NaN are passed over, NaN if nothing else
-    is there."""
-    known = p_values[~np.isnan(p_values)]
-    return float(special.chdtrc(2 * known.size, -2 * np.log(known).sum())) if known.size else float("nan")
+def pooled_p(n: np.ndarray, mean: np.ndarray, low: np.ndarray, p_values: np.ndarray) -> float:
+    """One-sided p of the mean of all trades of independent days: their p-values combined by Stouffer's method with the
+    share that each day's standard error has in that of the pooled mean, so that days of many losing trades outweigh a
+    good day of few. All (days,) float64: number of trades, mean, lower end of its interval, p; days without a p are
+    passed over, NaN if nothing else is there."""
+    known = ~np.isnan(p_values)
+    if not known.any():
+        return float("nan")
+    weight = n[known] * np.nan_to_num(mean[known] - low[known])
+    if not weight.any():
+        weight = n[known]
+    z = -special.ndtri(np.clip(p_values[known], _LEAST_P, 1 - _LEAST_P))
+    return float(special.ndtr(-(weight @ z) / np.sqrt(weight @ weight)))
 
 
 def expected_max_sharpe(variance: float, n_trials: int) -> float:

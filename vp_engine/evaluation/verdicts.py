@@ -138,12 +138,12 @@ def verdict_of_test_days(test: Pooled | None) -> str:
         return "No test day has results: these figures are those it was chosen by, and flatter it."
     if test.n_signals == 0:
         return "It did not trade on its test days, which say nothing about it."
-    proved = "an edge" if test.p_value <= SIGNIFICANT else "no proof of an edge"
+    proved = "an edge" if test.p_value <= SIGNIFICANT and test.net_mean_pnl_ticks > 0 else "no proof of an edge"
     net, trades = net_text(test._asdict(), one_of_many=False), _counted(test.n_signals, "trade")
     return (
         f"Test days alone: {net} {trades}, in profit on {test.days_in_profit} of "
-        f"{_counted(test.n_days, 'day')}, p {p_text(test.p_value)}. The choice was made without them, so "
-        f"looked at once they need no correction: at 5 % that is {proved}."
+        f"{_counted(test.n_days, 'day')}, p {p_text(test.p_value)}. The choice was made without them; "
+        f"for one look at them, which is all this p pays for, that is {proved} at 5 %."
     )
 
 

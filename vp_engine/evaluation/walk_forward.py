@@ -3,7 +3,7 @@
 A trial keeps its `trial_id` from day to day. So does a threshold that was given; one that comes from a day's own
 calibration part is the same threshold where it is the same quantile, whatever its value there. Quantiles are counted
 from the highest: a day on which a signal is often 0 lacks the low ones. Figures over several days are means weighted by
-trades; their p is Fisher's, since days do not overlap.
+trades; their p is that of the pooled mean, since days do not overlap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from vp_engine.errors import ConfigError, NotFoundError
 from vp_engine.evaluation.promotion import select_row
-from vp_engine.evaluation.statistics import fisher_p, pooled_interval
+from vp_engine.evaluation.statistics import pooled_interval, pooled_p
 from vp_engine.lake.results import LESS_IS_BETTER, SORTABLE
 from vp_engine.specs.experiment import ExperimentSpec
 
@@ -135,9 +135,10 @@ def pool(by_day: Iterable[Mapping[str, Any]], role: Role) -> Pooled | None:
     hits, stops = (sum(int(row[f"n_up_{end}"]) + int(row[f"n_down_{end}"]) for row in rows) for end in ("tp", "sl"))
     total = sum(float(row["net_total_pnl_ticks"]) for row in rows)
     traded = [row for row in rows if row["n_signals"]]
-    low, high = pooled_interval(
-        *(np.array([row[name] for row in traded], float) for name in ("n_signals", *_NET_INTERVAL))
+    n_day, mean, lows, highs, p_values = (
+        np.array([row[name] for row in traded], float) for name in ("n_signals", *_NET_INTERVAL, "p_value")
     )
+    low, high = pooled_interval(n_day, mean, lows, highs)
     return Pooled(
         role=role,
         n_days=len(rows),
@@ -151,7 +152,7 @@ def pool(by_day: Iterable[Mapping[str, Any]], role: Role) -> Pooled | None:
         net_mean_high_ticks=high,
         net_total_pnl_ticks=total,
         days_in_profit=sum(float(row["net_total_pnl_ticks"]) > 0 for row in rows),
-        p_value=fisher_p(np.array([row["p_value"] for row in rows], float)),
+        p_value=pooled_p(n_day, mean, lows, p_values),
     )
 
 

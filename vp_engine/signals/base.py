@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from vp_engine.errors import ConfigError
 from vp_engine.schema import GRID_F32_NAMES, BinBlock
+from vp_engine.signals.values import checked
 from vp_engine.specs.base import SpecModel
 from vp_engine.specs.runtime import VPRuntimeConfig
 from vp_engine.spectrum.scoring import Scores, SpectrumScorer
@@ -70,6 +72,8 @@ class Signal(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.reads_scores = any(name in SCORE_COLUMNS for name in getattr(cls, "columns", ()))
+        if isinstance(vars(cls).get("update"), FunctionType) and not cls.__module__.startswith("vp_engine."):
+            cls.update = checked(cls.update)  # type: ignore[method-assign]
 
     @classmethod
     def stored_columns(cls) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ _REMOTE_FRAME = re.compile(r'^\s*File "(.+?)", line (\d+)', re.MULTILINE)
 _LONGEST = 300  # characters of an exception's own words
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception, what it was raised from or during, and the members of groups; each once, cycles included."""
+def causes(error: BaseException | None, during: bool = True) -> Iterator[BaseException]:
+    """An exception, what it was raised from and, if `during`, what was being handled then, and the members of groups;
+    each once, cycles included."""
     ahead, seen = [error], set[int]()
     while ahead:
         current = ahead.pop(0)
@@ -23,7 +24,9 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
             continue
         seen.add(id(current))
         yield current
-        ahead += [current.__cause__, None if current.__suppress_context__ else current.__context__]
+        ahead.append(current.__cause__)
+        if during and not current.__suppress_context__:
+            ahead.append(current.__context__)
         if isinstance(current, BaseExceptionGroup):
             ahead += current.exceptions
 

@@ -21,6 +21,7 @@ from vp_engine.signals.clocks import later
 from vp_engine.signals.declared import declared
 from vp_engine.signals.registry import get_signal, make_signal
 from vp_engine.signals.source import place_of_signal
+from vp_engine.signals.values import fault_of_values
 from vp_engine.specs.runtime import VPRuntimeConfig
 from vp_engine.spectrum.scoring import Scores, SpectrumScorer
 
@@ -189,7 +190,9 @@ class _Check:
             given = self._given(block, first, last, guarded)
             given_scores = _copied(_part(used, first, last))
             values = signal.update(given, given_scores)
-            self._require_values(values, first, last)
+            fault = fault_of_values(values, first, last - first)
+            if fault is not None:
+                raise self._error(fault)
             self._require_untouched(given, block.part(first, last), first)
             if given_scores is not None:
                 self._require_untouched(given_scores, _part(used, first, last), first)
@@ -209,21 +212,6 @@ class _Check:
         """Bins [first, last) as arrays of their own, which the signal may keep."""
         copy = BinBlock(*(array.copy() for array in block.part(first, last)))
         return declared(copy, self.kind) if guarded else copy
-
-    def _require_values(self, values: Any, first: int, last: int) -> None:
-        n = last - first
-        if not isinstance(values, np.ndarray) or values.dtype != np.float64:
-            found = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
-            raise self._error(f"returns {found} for bin {first:,} on, where a numpy array of float64 is needed")
-        if values.shape != (n,):
-            raise self._error(
-                f"returns shape {values.shape} for the {n} bins from {first:,} on, where ({n},) is needed: one value "
-                f"per bin"
-            )
-        infinite = np.flatnonzero(np.isinf(values))
-        if infinite.size:
-            at = int(infinite[0])
-            raise self._error(f"gives {values[at]} at bin {first + at:,}; a value is a finite number or NaN")
 
     def _require_untouched(self, given: tuple[np.ndarray, ...], original: Any, first: int) -> None:
         for name, array, before in zip(original._fields, given, original, strict=True):

@@ -1,6 +1,7 @@
 """Signals from outside: Python files that a user names, and packages that offer some under ENTRY_POINTS.
 
-Every concrete Signal class that a file defines is registered. The digest of the file joins its signals' code version,
+Every concrete Signal class that a file defines is registered. The digest of the file, and of those beside it that it
+imports, joins its signals' code version,
 so that an edited signal gives new runs and never answers for old ones.
 """
 
@@ -9,7 +10,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,15 +19,16 @@ from types import ModuleType
 from typing import TypeVar
 
 from vp_engine.errors import ConfigError
-from vp_engine.hashing import sha256_text
+from vp_engine.hashing import canonical_json, sha256_file, sha256_text
 from vp_engine.signals.base import Signal
 from vp_engine.signals.registry import leave_out, register_signal
+from vp_engine.signals.source import used_files
 
 ENTRY_POINTS = "spymaster.signals"  # each names a Signal class, or a module that defines some
 _DIGEST = 8
 
 T = TypeVar("T")
-_files: dict[Path, str] = {}  # digest of every file loaded
+_files: dict[Path, str] = {}  # digest of every file loaded, with what it imports from beside it
 
 
 def load_signals(
@@ -77,15 +80,18 @@ def _of_file(file: Path) -> list[type[Signal]]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"own signals: {file} cannot be read as text ({error})") from None
     name = f"vp_own_{file.stem}_{sha256_text(str(file))[:_DIGEST]}"
-    digest = sha256_text(source)[:_DIGEST]
-    if _files.get(file) == digest:
-        return _defined_in(sys.modules[name])
+    loaded = sys.modules.get(name)
+    if loaded is not None and _files.get(file) == _digest(source, loaded):
+        return _defined_in(loaded)
+    for beside in _beside(loaded).values() if loaded is not None else ():
+        sys.modules.pop(beside, None)  # what it imports may have been edited too
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # annotations of classes are looked up there
     try:
-        exec(compile(source, str(file), "exec"), vars(module))  # what was read, never an older compiled copy
+        with _imports_from(file.parent):
+            exec(compile(source, str(file), "exec"), vars(module))  # what was read, never an older compiled copy
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, ConfigError):
@@ -94,11 +100,34 @@ def _of_file(file: Path) -> list[type[Signal]]:
     found = _defined_in(module)
     if not found:
         raise ConfigError(f"own signals: {file} defines no signal; a signal is a subclass of Signal with an `update`")
+    digest = _digest(source, module)
     for signal in found:
         signal.code_version = f"{signal.code_version}.{digest}"
         _register(signal, str(file))
     _files[file] = digest
     return found
+
+
+@contextmanager
+def _imports_from(folder: Path) -> Iterator[None]:
+    """A file may import those beside it; what is installed under the same name comes first."""
+    importlib.invalidate_caches()
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _beside(module: ModuleType) -> dict[Path, str]:
+    """Files beside a loaded one that it imports, with the names of their modules."""
+    return {file: name for file, name in used_files(module).items() if name != module.__name__}
+
+
+def _digest(source: str, module: ModuleType) -> str:
+    """Of a file's text and of what it imports from beside it, on which its values depend as much."""
+    beside = sorted((file.name, sha256_file(file)) for file in _beside(module))
+    return sha256_text(source + canonical_json(beside) if beside else source)[:_DIGEST]
 
 
 def _of_package(entry: EntryPoint) -> list[type[Signal]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +28,7 @@ def place_of_signal(signal: type[Signal]) -> str:
     ordered = [own[name] for name in _METHODS if name in own] + list(own.values())
     for value in ordered:
         if isinstance(value, FunctionType):
+            value = inspect.unwrap(value)
             return f"{value.__code__.co_filename}, line {value.__code__.co_firstlineno}"
     return _file(signal.__module__) or signal.__module__
 
@@ -48,8 +51,9 @@ def source_digest(signal: type[Signal]) -> str:
     for base in signal.__mro__:
         module = sys.modules.get(base.__module__)
         if module is not None and issubclass(base, Signal) and not base.__module__.startswith("vp_engine."):
-            for file in _used_files(module):
-                files[file.name] = sha256_file(file)
+            own = Path(str(module.__file__)).parent
+            for file in used_files(module):
+                files[f"{module.__name__}:{file.relative_to(own)}"] = sha256_file(file)
     return sha256_text(
         canonical_json(
             {"class": signal.__qualname__, "code_version": signal.code_version, "files": files, "engine": _engine()}
@@ -64,16 +68,34 @@ def _engine() -> str:
     return sha256_bytes(b"\0".join(path.read_bytes() for path in sources))
 
 
-def _used_files(module: ModuleType) -> set[Path]:
-    """The module's file, and those beside or below it of modules that its names come from."""
+def used_files(module: ModuleType) -> dict[Path, str]:
+    """The module's file, and those beside or below it of modules that its names come from, and theirs: file to name of
+    the module."""
     own = _file(module.__name__)
     if own is None:
-        return set()
-    folder, names = Path(own).parent, {module.__name__}
-    for value in vars(module).values():
-        names.add(value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", "")))
-    files = {Path(file) for name in names if (file := _file(name)) is not None}
-    return {file for file in files if folder in file.parents and file.is_file()}
+        return {}
+    folder, found, ahead = Path(own).parent, dict[Path, str](), [module.__name__]
+    while ahead:
+        name = ahead.pop()
+        file = _file(name)
+        if file is None or Path(file) in found or folder not in Path(file).parents or not Path(file).is_file():
+            continue
+        found[Path(file)] = name
+        for value in vars(sys.modules[name]).values():
+            ahead.append(value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", "")))
+        ahead += _imported(Path(file))
+    return found
+
+
+def _imported(file: Path) -> list[str]:
+    """Modules that a file imports by their whole name: of a constant nobody can tell where it came from."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    whole = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    parts = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return [*whole, *(name for name in parts if name)]
 
 
 def _file(module_name: str) -> str | None:
