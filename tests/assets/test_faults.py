@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from tests.assets.conftest import Vp, World
-from vp_assets import errors
+from vp_assets import cli, errors
 from vp_assets.errors import user_line
 from vp_engine.errors import DataError
 from vp_engine.signals import own
@@ -154,3 +155,15 @@ def test_run_when_the_engine_fails_then_leaves_a_log_in_the_lake(
     log = Path(re.search(r"its traceback is in (\S+)", said.err)[1])  # type: ignore[index]
     assert log.parent == world.lake / "logs"
     assert "never so" in log.read_text()
+
+
+def test_run_when_a_signal_ends_it_then_one_line_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Dagster turns Ctrl-C and SIGTERM during a run into an exception of its own."""
+
+    def interrupted(**_: object) -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "app", interrupted)
+        assert cli.run(["run", "x"]) == 130
+    assert capsys.readouterr().err == "vp: interrupted\n"

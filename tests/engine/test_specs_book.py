@@ -194,6 +194,12 @@ def test_promoted_specs_join_and_a_lost_pipeline_is_skipped(configs):
     assert ("lost", "its pipeline `gone` is gone") in book.skipped
 
 
+def test_a_file_where_a_folder_of_specs_is_looked_for_is_no_empty_list(tmp_path):
+    (tmp_path / "pipelines").write_text("")
+    with pytest.raises(ConfigError, match=r"pipelines: is a file, where the folder"):
+        SpecBook.load(tmp_path, None, LOCK)
+
+
 def test_missing_config_folder(tmp_path):
     with pytest.raises(NotFoundError, match="no such folder of specs"):
         SpecBook.load(tmp_path / "nowhere", None, LOCK)

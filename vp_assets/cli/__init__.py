@@ -48,6 +48,12 @@ def run(argv: Sequence[str] | None = None) -> int:
         from vp_assets.errors import user_line
 
         return _say(last_hints().completed(user_line(error)), 2)
+    except BaseException as error:
+        from dagster import DagsterExecutionInterruptedError
+
+        if isinstance(error, DagsterExecutionInterruptedError):  # Ctrl-C or SIGTERM while a run was under way
+            return _say("interrupted", _INTERRUPTED)
+        raise
     if code == _INTERRUPTED:  # typer answers Ctrl-C with a code and no word
         return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -201,7 +202,12 @@ def promote(
 def _stream_hint(session: Session, serving: str) -> str:
     """What starts the service over this lake, and the page that shows a serving spec on it."""
     settings = session.settings
-    variables = {"VP_CONFIG_DIR": settings.config_dir, "VP_INSTRUMENT_CONFIG_PATH": settings.instrument}
+    signals = os.pathsep.join(str(path) for path in settings.signals_path)
+    variables = {
+        "VP_CONFIG_DIR": settings.config_dir,
+        "VP_INSTRUMENT_CONFIG_PATH": settings.instrument,
+        "VP_SIGNALS_PATH": signals or None,
+    }
     before = "".join(f"{name}={shlex.quote(str(value))} " for name, value in variables.items() if value is not None)
     page = f"http://127.0.0.1:8002/vacuum-pressure.html?serving={serving}"
     return f"{before}vp-serve --lake-root {shlex.quote(settings.lake_root)}, then open {page}"

@@ -68,6 +68,9 @@ class SpecBook:
         those that stand on it; the others are whole."""
         if not config_dir.is_dir():
             raise NotFoundError(f"{config_dir}: no such folder of specs; VP_CONFIG_DIR names it")
+        for folder in (config_dir / name for name in ("pipelines", "serving", "experiments")):
+            if folder.exists() and not folder.is_dir():
+                raise ConfigError(f"{folder}: is a file, where the folder of these specs is looked for")
         book = cls(lock)
         book._add_all(config_dir / "pipelines", book._add_pipeline)
         book._add_all(config_dir / "serving", book._add_serving)
