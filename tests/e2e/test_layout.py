@@ -226,14 +226,14 @@ class TestStreamPage:
 
 
 def with_long_names(route: Route) -> None:
-    """The service's own runs under long names, each with a dozen thresholds."""
+    """The service's own runs under long names, each with a dozen thresholds, some of a test day."""
     answer = route.fetch()
     said = answer.json()
     runs = []
     for run in {row["run_id"]: row for row in said["runs"]}.values():
         run["signal"] = run["experiment"] = run["serving"] = run["dataset_id"] = LONG
         run["parameters"] |= {"a_parameter_with_a_long_name": 0.123456, "short": LONG, "bins": [10, 25, 50, 100, 200]}
-        runs += [run | {"threshold": 0.0125 * (i + 1)} for i in range(14)]
+        runs += [run | {"threshold": 0.0125 * (i + 1), "day_role": "test" if runs else "train"} for i in range(14)]
     route.fulfill(response=answer, json=said | {"runs": runs, "total": len(runs)})
 
 
@@ -251,8 +251,10 @@ class TestExperimentsPage:
 
     def test_long_names_and_many_thresholds_push_nothing_away(self, page: Page, url: str) -> None:
         page.route(re.compile(r"/v1/experiments/runs\?"), with_long_names)
-        page.goto(f"{url}/experiments.html?min_signals=0")
+        page.goto(f"{url}/experiments.html?min_signals=0&test_days=1")
         expect(page.locator(".curve-axis button")).to_have_count(14)
+        expect(page.locator("td .tag").first).to_have_text("test day")
+        keep(page, "experiments-long-names")
         assert wrong(page) == {}
         for node in page.locator("dl.parameters dt").all():
             box = node.bounding_box()
