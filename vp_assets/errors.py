@@ -9,8 +9,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from vp_engine.errors import VPError
-from vp_engine.signals.blame import causes, own_signal_line, short
+from vp_engine.errors import VPError, causes
+from vp_engine.signals.blame import own_signal_line, short
 
 _LOGS_FOLDER = "logs"
 _log_folder: Path | None = None

@@ -3,6 +3,10 @@
 Command lines turn a `VPError` into exit code 2, the stream into close code 1008, REST into a 4xx.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 
 class VPError(Exception):
     """Base of everything this package raises on purpose."""
@@ -40,8 +44,31 @@ class LakeError(VPError):
     code = "bad_lake"
 
 
+class UnreachableError(LakeError):
+    """A store that does not answer now; what it holds may be whole."""
+
+    code = "unreachable_lake"
+
+
 class SignalError(VPError):
     """A signal that breaks its contract: it looks ahead, depends on how its input is cut, or reads what it does not
     declare."""
 
     code = "bad_signal"
+
+
+def causes(error: BaseException | None, during: bool = True) -> Iterator[BaseException]:
+    """An exception, what it was raised from and, if `during`, what was being handled then, and the members of groups;
+    each once, cycles included."""
+    ahead, seen = [error], set[int]()
+    while ahead:
+        current = ahead.pop(0)
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        ahead.append(current.__cause__)
+        if during and not current.__suppress_context__:
+            ahead.append(current.__context__)
+        if isinstance(current, BaseExceptionGroup):
+            ahead += current.exceptions

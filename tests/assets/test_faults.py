@@ -11,10 +11,10 @@ import pytest
 from tests.assets.conftest import Vp, World
 from vp_assets import cli, errors
 from vp_assets.errors import user_line
-from vp_engine.errors import DataError
+from vp_engine.errors import DataError, causes
 from vp_engine.signals import own
 from vp_engine.signals import registry as registry_module
-from vp_engine.signals.blame import causes, own_signal_line
+from vp_engine.signals.blame import own_signal_line
 
 SIGNAL = """\
 from typing import ClassVar

@@ -21,7 +21,7 @@ import fsspec
 import pyarrow as pa
 from upath import UPath
 
-from vp_engine.errors import ConfigError, LakeError, VPError
+from vp_engine.errors import ConfigError, LakeError, UnreachableError, VPError
 from vp_engine.lake.local import Entry
 from vp_engine.lake.manifests import CHECKSUMS, MANIFEST, FileSum, listed, unsealed
 from vp_engine.lake.temporary import FOREIGN_LEFTOVER_S, discard, leftovers, temporary_name
@@ -63,7 +63,8 @@ def said(what: object, *passing: type[Exception]) -> Iterator[None]:
     except Exception as error:  # each file system raises the types of its own library
         if isinstance(error, passing):
             raise
-        raise LakeError(f"{what}: the object store says: {_one_line(error)}") from error
+        kind = LakeError if isinstance(error, FileNotFoundError) else UnreachableError
+        raise kind(f"{what}: the object store says: {_one_line(error)}") from error
 
 
 def _one_line(error: BaseException) -> str:

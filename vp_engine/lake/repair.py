@@ -6,11 +6,12 @@ so that two makers at once do not remove what the other has just made whole. Raw
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TypeVar
 
 from vp_engine.book.checkpoint import BookCheckpoint
-from vp_engine.errors import VPError
+from vp_engine.errors import UnreachableError, VPError, causes
 from vp_engine.lake import paths
 from vp_engine.lake.books import find_book
 from vp_engine.lake.datasets import DatasetInfo, find_dataset
@@ -19,6 +20,7 @@ from vp_engine.lake.store import Lake, LakePath
 from vp_engine.specs.capture import Capture
 
 T = TypeVar("T")
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)  # a part that is not there is damage
 
 
 def whole_dataset(lake: Lake, address: str) -> DatasetInfo | None:
@@ -70,11 +72,25 @@ def _whole(lake: Lake, folder: LakePath, look: Callable[[], T], remove: Callable
     """What `look` finds; None after `remove` where it finds damage twice, the second time alone in the folder."""
     try:
         return look()
-    except (VPError, OSError):
-        pass
+    except (VPError, OSError) as error:
+        if _says_nothing_of_the_bytes(error):
+            raise
     with lake.locked(folder):
         try:
             return look()
-        except (VPError, OSError):
+        except (VPError, OSError) as error:
+            if _says_nothing_of_the_bytes(error):
+                raise
             remove()
             return None
+
+
+def _says_nothing_of_the_bytes(error: BaseException) -> bool:
+    """Whether reading failed, not what was read: no file handles left, no permission, a store that does not answer.
+    What Arrow says of damaged bytes is an OSError without a number."""
+    for cause in causes(error):
+        if isinstance(cause, UnreachableError):
+            return True
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno not in _MISSING:
+            return True
+    return False

@@ -5,30 +5,13 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 
+from vp_engine.errors import causes
 from vp_engine.signals.own import ENTRY_POINTS, loaded_files
 
 _REMOTE_FRAME = re.compile(r'^\s*File "(.+?)", line (\d+)', re.MULTILINE)
 _LONGEST = 300  # characters of an exception's own words
-
-
-def causes(error: BaseException | None, during: bool = True) -> Iterator[BaseException]:
-    """An exception, what it was raised from and, if `during`, what was being handled then, and the members of groups;
-    each once, cycles included."""
-    ahead, seen = [error], set[int]()
-    while ahead:
-        current = ahead.pop(0)
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        ahead.append(current.__cause__)
-        if during and not current.__suppress_context__:
-            ahead.append(current.__context__)
-        if isinstance(current, BaseExceptionGroup):
-            ahead += current.exceptions
 
 
 def own_signal_line(error: BaseException) -> str | None:
