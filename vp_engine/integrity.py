@@ -21,6 +21,8 @@ from vp_engine.units import utc_text
 _END_OF_TIME = 1 << 62
 MIN_PRICES = 50  # distinct prices before their grid says something about the tick size
 ON_GRID_SHARE = 0.99  # of distinct prices that lie on the right grid; a few stray ones are counted, not refused
+MOSTLY_ON_GRID = 0.75  # a tick twice too coarse has half of them on its grid: with more, the others are stray prices
+USUAL_STEPS = 16  # distances between neighbouring prices that may be the tick size, the most frequent
 
 
 class Sign(NamedTuple):
@@ -85,15 +87,24 @@ def examine(path: Path, config: VPRuntimeConfig) -> Integrity:
 
 def fitting_tick(prices: np.ndarray, tick_int: int) -> int | None:
     """The tick size (1e-9 $) that distinct prices int64 (n,) lie on where that of the lock is wrong, too coarse or too
-    fine for them; None where it is right, or the prices are too few to tell."""
+    fine for them; None where it is right, or the prices do not tell. Stray prices are left to the sign `off_grid`."""
     if prices.size < MIN_PRICES:
         return None
     on_grid = prices[prices % tick_int == 0]
-    if on_grid.size < ON_GRID_SHARE * prices.size:
-        return _common_step(prices)
-    step = _common_step(on_grid)
-    return step if step > tick_int else None
+    if on_grid.size >= ON_GRID_SHARE * prices.size:
+        step = int(np.gcd.reduce(np.diff(np.sort(on_grid))))
+        return step if step > tick_int and _fits(prices, step) else None
+    if on_grid.size > MOSTLY_ON_GRID * prices.size:
+        return None
+    return _common_step(prices)
 
 
-def _common_step(prices: np.ndarray) -> int:
-    return int(np.gcd.reduce(np.diff(np.sort(prices))))
+def _common_step(prices: np.ndarray) -> int | None:
+    """The coarsest of the usual distances between neighbours that the prices lie on; None if they lie on none."""
+    steps, counts = np.unique(np.diff(np.sort(prices)), return_counts=True)
+    usual = steps[np.argsort(-counts, kind="stable")][:USUAL_STEPS]
+    return max((step for step in usual.tolist() if _fits(prices, step)), default=None)
+
+
+def _fits(prices: np.ndarray, step: int) -> bool:
+    return bool((prices % step == 0).sum() >= ON_GRID_SHARE * prices.size)

@@ -13,7 +13,7 @@ from streams import BASE_NS
 from twin import make_records
 from twin.records import F_LAST, F_MAYBE_BAD_BOOK, F_SNAPSHOT, UNDEF_PRICE
 
-from vp_engine.feed import scan
+from vp_engine.feed import capture, scan
 from vp_engine.integrity import MIN_PRICES, Integrity, examine, fitting_tick, of_counters
 
 CONFIG = engine_config()
@@ -127,6 +127,28 @@ def test_fitting_tick_when_the_lock_is_wrong_then_gives_the_one_that_fits() -> N
     assert fitting_tick(prices, 5) == 25  # too fine
     assert fitting_tick(prices, 100) == 25  # too coarse
     assert fitting_tick(prices[1:], 5) is None  # too few prices to tell
-    assert fitting_tick(np.append(np.tile(prices, 1), 2_501), 25) is not None  # one of 51 is off: more than a stray one
+    assert (
+        fitting_tick(np.append(np.tile(prices, 1), 2_501), 25) is None
+    )  # one of 51 is off: a stray price is no tick size
     many = 25 * np.arange(100, 400, dtype=np.int64)
     assert fitting_tick(np.append(many, 2_501), 25) is None  # a stray price is counted, not refused
+
+
+def test_stub_orders_and_stray_prices_name_no_other_tick_size() -> None:
+    cent = 10_000_000
+    book = np.arange(5_000, 6_000, dtype=np.int64) * cent
+    stubs = np.arange(1, 200, dtype=np.int64) * 100_000  # sub-dollar prices, 0.0001 apart
+    assert fitting_tick(np.union1d(book, stubs), cent) is None
+    stray = book[:900:9] + np.arange(1, 101) * 7 + 1
+    assert fitting_tick(np.union1d(book, stray), cent) is None
+    assert fitting_tick(np.union1d(book, stray[:5]), 5 * cent) == cent
+    assert fitting_tick(np.union1d(book, stray), 5 * cent) is None
+
+
+def test_prices_looked_at_lie_about_the_quotes() -> None:
+    cent = 10_000_000
+    quoted = np.arange(5_000, 6_000, dtype=np.int64) * cent
+    stubs = np.arange(1, 5_000, dtype=np.int64) * 100_000
+    seen = capture._nearest(np.union1d(quoted, stubs), np.concatenate([np.repeat(quoted, 20), stubs]))
+    assert seen.size == capture.MAX_PRICES
+    assert np.isin(quoted, seen).all()

@@ -70,7 +70,7 @@ def scan(path: Path, symbol: str) -> RawInfo:
         n_bad_flags += int((((batch["flags"] & F_BAD_TS_RECV) != 0) & ~in_snapshot).sum())
         if prices.size < MAX_PRICES:
             priced = np.isin(batch["action"], PRICED) & (batch["price"] != UNDEF_PRICE)
-            prices = np.union1d(prices, batch["price"][priced])[:MAX_PRICES]
+            prices = _nearest(np.union1d(prices, batch["price"][priced]), batch["price"][priced])
         kept += batch.size
     if not kept:
         raise DataError(f"{path.name}: holds no MBO record of {symbol}")
@@ -92,6 +92,16 @@ def scan(path: Path, symbol: str) -> RawInfo:
         symbol_source=identity.source,
         prices=prices,
     )
+
+
+def _nearest(prices: np.ndarray, quoted: np.ndarray) -> np.ndarray:
+    """At most MAX_PRICES of the sorted distinct prices: a run without gaps, about the middle of the records' own, so
+    that far stub orders are not what is looked at."""
+    if prices.size <= MAX_PRICES:
+        return prices
+    at = int(np.searchsorted(prices, np.median(quoted)))
+    first = min(max(at - MAX_PRICES // 2, 0), prices.size - MAX_PRICES)
+    return prices[first : first + MAX_PRICES]
 
 
 def _begins_whole(records: np.ndarray) -> bool | None:
