@@ -1,6 +1,7 @@
 """Raw days come in whole or not at all, and say what they hold."""
 
 import datetime as dt
+import errno
 import json
 import os
 import threading
@@ -71,6 +72,70 @@ def test_other_bytes_of_the_same_day_need_a_word(lake, tmp_path):
     assert files(lake) == ["glbx-mdp3-20260206.MNQH6.mbo.dbn", "glbx-mdp3-20260206.MNQH6.mbo.dbn.manifest.json"]
 
 
+@pytest.mark.parametrize("suffix", ["dbn.zst", "dbn"])
+@pytest.mark.parametrize("step", ["file", "manifest"])
+def test_a_replacement_that_fails_leaves_the_day_that_was_there(lake, tmp_path, monkeypatch, suffix, step):
+    first = import_raw(lake, LOCK, dbn_file(tmp_path / "a.dbn.zst", seed=1))
+    content, before = first.path.read_bytes(), files(lake)
+    replace = lake._room.replace
+
+    def failing(staged, target):
+        if target.name.endswith(".manifest.json") == (step == "manifest"):
+            raise OSError(errno.EIO, "boom")
+        replace(staged, target)
+
+    other = dbn_file(tmp_path / f"b.{suffix}", seed=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(lake._room, "replace", failing)
+        with pytest.raises(OSError, match="boom"):
+            import_raw(lake, LOCK, other, replace=True)
+    day = find_raw(lake, LOCK, DAY)
+    assert (day.path, day.manifest) == (first.path, first.manifest)
+    assert day.file().read_bytes() == content
+    assert files(lake) == before
+    done = import_raw(lake, LOCK, other, replace=True)
+    assert list_raw(lake) == [find_raw(lake, LOCK, DAY)]
+    assert find_raw(lake, LOCK, DAY).manifest == done.manifest
+    verify_raw(find_raw(lake, LOCK, DAY))
+    assert len(files(lake)) == 2
+
+
+def test_a_replacement_is_whole_at_every_step(lake, tmp_path, monkeypatch):
+    first = import_raw(lake, LOCK, dbn_file(tmp_path / "a.dbn.zst", seed=1))
+    seen = []
+
+    def looking(step):
+        def look(*args):
+            for _ in range(2):
+                (day,) = list_raw(lake)
+                assert day == find_raw(lake, LOCK, DAY)
+                verify_raw(day)
+                seen.append(day.manifest.sha256)
+                if len(seen) % 2:
+                    step(*args)
+
+        return look
+
+    for name in ("replace", "remove"):
+        monkeypatch.setattr(lake._room, name, looking(getattr(lake._room, name)))
+    done = [import_raw(lake, LOCK, dbn_file(tmp_path / name, seed=2), replace=True) for name in ("b.dbn.zst", "c.dbn")]
+    assert list(dict.fromkeys(seen)) == [first.manifest.sha256, *(one.manifest.sha256 for one in done)]
+    assert len(files(lake)) == 2
+
+
+def test_a_damaged_day_is_replaced_by_its_own_bytes(lake, tmp_path):
+    file = dbn_file(tmp_path / "a.dbn.zst", seed=1)
+    first = import_raw(lake, LOCK, file)
+    first.path.write_bytes(b"x")
+    where = first.path.with_name(first.path.name + ".manifest.json")
+    where.write_bytes(where.read_bytes()[:-9])
+    for _ in range(3):
+        done = import_raw(lake, LOCK, file, replace=True)
+        assert done.path.read_bytes() == file.read_bytes()
+        verify_raw(find_raw(lake, LOCK, DAY))
+        assert len(files(lake)) == 2
+
+
 def test_a_bought_day_beats_a_made_one(lake, tmp_path):
     made = import_raw(lake, LOCK, dbn_file(tmp_path / "a.dbn.zst", seed=1), "synthetic")
     assert find_raw(lake, LOCK, DAY).manifest == made.manifest
@@ -102,7 +167,7 @@ def cut(path, share):
     ("make", "message"),
     [
         (lambda at: at / "missing.dbn", "no such file"),
-        (lambda at: at, "no such file"),
+        (lambda at: at, "is a folder"),
         (lambda at: dbn_file(at / "x.dbn", symbol="ESH4"), "x.dbn: holds ESH4, not MNQH6"),
         (lambda at: dbn_file(at / "x.dbn", dataset="XNAS.ITCH"), "is of dataset XNAS.ITCH, the instrument's is GLBX"),
         (lambda at: cut(dbn_file(at / "x.dbn"), 0.7), "x.dbn: ends inside record"),

@@ -5,6 +5,7 @@ Writers of one loose thing take turns by a lock on its folder, which binds the p
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from typing import NamedTuple
 from vp_engine.errors import ConfigError, LakeError
 from vp_engine.lake.manifests import MANIFEST, FileSum
 from vp_engine.lake.temporary import discard, leftovers, temporary_name
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class Entry(NamedTuple):
@@ -125,7 +128,9 @@ class LocalRoom:
         """Size and time of a file, or None."""
         try:
             facts = path.stat()
-        except OSError:
+        except OSError as error:
+            if error.errno not in _NOT_THERE:  # it may well be there
+                raise
             return None
         return Entry(facts.st_size, facts.st_mtime)
 

@@ -71,6 +71,19 @@ def _one_line(error: BaseException) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
+def is_of_the_bytes(error: Exception) -> bool:
+    """Whether what Arrow raises is about a file's bytes: those that do not fit are an OSError without a number."""
+    if isinstance(error, OSError):
+        return isinstance(error, FileNotFoundError) or (type(error) is OSError and error.errno is None)
+    return not isinstance(error, MemoryError)
+
+
+def content_name(name: str, held: FileSum) -> str:
+    """A file's name with the beginning of its sha256 before its ending."""
+    ending = next((known for known in _MULTIPART if name.endswith(known)), Path(name).suffix)
+    return f"{name.removesuffix(ending)}.{held.sha256[:TAG]}{ending}"
+
+
 def open_source(path: Any) -> Any:
     """What Arrow reads a stored file from: the path of a local one, else a file that asks for exact ranges."""
     if isinstance(path, Path):
@@ -100,8 +113,7 @@ class ObjectRoom:
 
     def stored_name(self, name: str, held: FileSum) -> str:
         """Name of an object of these bytes."""
-        ending = next((known for known in _MULTIPART if name.endswith(known)), Path(name).suffix)
-        return f"{name.removesuffix(ending)}.{held.sha256[:TAG]}{ending}"
+        return content_name(name, held)
 
     def locked(self, folder: UPath) -> AbstractContextManager[None]:
         """Nothing: the condition on the manifest decides."""

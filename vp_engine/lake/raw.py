@@ -118,6 +118,8 @@ def import_raw(
     `quarantine` lies in the lake, and `lake.admission` lets it out.
     """
     paths.check_name(source, "source")
+    if file.is_dir():
+        raise DataError(f"{file}: is a folder; give the path of one .dbn or .dbn.zst file in it")
     if not file.is_file():
         raise DataError(f"{file}: no such file; give the path of a .dbn or .dbn.zst file")
     folder = lake.path(paths.raw_folder(config, source))
@@ -131,8 +133,9 @@ def import_raw(
         doubt = manifest.integrity.doubt()
         manifest = manifest.model_copy(update={"quarantine": quarantine or doubt, "counted": counted})
         target = folder / manifest.file
-        if replace:  # what is replaced may be damaged
-            _remove(lake, target)
+        if replace:
+            _replace(lake, staged, target, manifest)
+            return Imported(_present(lake, target).path, manifest, False)
         present = _read(lake, target)
         if present is None and _commit(lake, staged, target, manifest):
             return Imported(_present(lake, target).path, manifest, False)
@@ -140,7 +143,8 @@ def import_raw(
         if present.manifest.sha256 != manifest.sha256:
             raise LakeError(
                 f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
-                f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); replace it on purpose only"
+                f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); to replace it on "
+                "purpose, give `--replace`"
             )
         return Imported(present.path, present.manifest, True)
 
@@ -217,13 +221,12 @@ def _candidates(target: LakePath) -> tuple[LakePath, LakePath]:
     return plain.with_name(plain.name + ".zst"), plain
 
 
-def _remove(lake: Lake, target: LakePath) -> None:
-    """Make a day invisible, compressed or not, then delete its file."""
-    compressed, plain = _candidates(target)
-    for name in (compressed, plain):
-        lake.remove(paths.manifest_path(name))
-    for stored in lake.entries(target.parent, f"{plain.name.removesuffix('.dbn')}*.dbn*"):
-        lake.remove(stored)
+def _replace(lake: Lake, staged: Path, target: LakePath, manifest: RawManifest) -> None:
+    """Commit over the day that is there, compressed or not, which may be damaged."""
+    _, plain = _candidates(target)
+    document = manifest.model_dump(mode="json")
+    pattern = f"{plain.name.removesuffix('.dbn')}*.dbn*"
+    lake.replace_loose(paths.manifest_path(target), document, {manifest.file: (staged, target)}, pattern)
 
 
 def _present(lake: Lake, target: LakePath) -> RawDay:
@@ -289,6 +292,8 @@ def list_raw(
     found = lake.read_many(lake.entries(lake.path(paths.RAW), f"*/*/*/*/*{paths.MANIFEST_SUFFIX}"))
     days = []
     for where, content in found.items():
+        if where.with_name(where.name.removesuffix(paths.MANIFEST_SUFFIX) + f".zst{paths.MANIFEST_SUFFIX}") in found:
+            continue  # one is being put over the other, and `_read` takes the compressed one
         try:
             days.append(_parsed(lake, where, content))
         except LakeError as error:

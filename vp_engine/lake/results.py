@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from vp_engine.errors import ConfigError, LakeError, NotFoundError
+from vp_engine.errors import ConfigError, LakeError, NotFoundError, UnreachableError
 from vp_engine.lake import paths
 from vp_engine.lake.manifests import listed
-from vp_engine.lake.objects import open_source, said
+from vp_engine.lake.objects import is_of_the_bytes, open_source, said
 from vp_engine.lake.results_fields import RUNS_FIELDS, RUNS_META_FIELDS
 from vp_engine.lake.results_tables import completed as completed_table
 from vp_engine.lake.results_tables import first_of, with_nan
@@ -162,6 +162,8 @@ class ResultsDB:
                 return completed_table(table, schema)
         except (OSError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())
+            if not is_of_the_bytes(error):
+                raise UnreachableError(f"{path}: cannot be read now ({reason})") from None
             raise LakeError(f"{path}: cannot be read ({reason}); run the experiment again") from None
 
     def read(self, sweep_address: str) -> tuple[pa.Table, pa.Table]:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from vp_engine.errors import LakeError, NotFoundError
+from vp_engine.errors import LakeError, NotFoundError, VPError
 from vp_engine.hashing import sha256_file
 from vp_engine.lake import copies
 from vp_engine.lake.local import Entry, LocalRoom
@@ -32,7 +32,7 @@ from vp_engine.lake.manifests import (
     unsealed,
     write_json,
 )
-from vp_engine.lake.objects import ObjectRoom, open_root
+from vp_engine.lake.objects import ObjectRoom, content_name, open_root
 from vp_engine.lake.temporary import discard, temporary_name
 
 __all__ = ["CHECKSUMS", "MANIFEST", "Entry", "Lake", "LakePath", "json_bytes", "temporary_name", "write_json"]
@@ -149,6 +149,47 @@ class Lake:
                 self._room.replace(staged, stored)
                 placed[name] = (posixpath.relpath(str(stored), str(manifest.parent)), held)
             return bool(self._room.put_new(sealed({**document, "files": files_entry(placed)}), manifest))
+
+    def replace_loose(
+        self,
+        manifest: LakePath,
+        document: Mapping[str, Any],
+        files: Mapping[str, tuple[Path, LakePath]],
+        pattern: str,
+    ) -> None:
+        """The same over what is there: the files under free names, then the manifest in one step, and only then is
+        deleted what else of `pattern` was beside it. On an error before that, what was there is there as it was."""
+        with _writable(manifest), self.locked(manifest.parent):
+            before = self.entries(manifest.parent, pattern)
+            placed: dict[str, tuple[str, FileSum]] = {}
+            kept: list[LakePath] = [manifest]
+            content = b""
+            try:
+                for name, (staged, target) in files.items():
+                    held = sum_file(staged)
+                    stored = target.with_name(self._room.stored_name(target.name, held))
+                    if stored in before:
+                        stored = target.with_name(content_name(target.name, held))  # if there: of these very bytes
+                    kept.append(stored)
+                    self._room.replace(staged, stored)
+                    placed[name] = (posixpath.relpath(str(stored), str(manifest.parent)), held)
+                content = sealed({**document, "files": files_entry(placed)})
+                self.commit_bytes(manifest, content)
+            except BaseException:
+                self._drop_placed([path for path in kept[1:] if path not in before], manifest, content)
+                raise
+            gone = [path for path in before if path not in kept]
+            for path in sorted(gone, key=lambda path: not path.name.endswith(f".{MANIFEST}")):
+                self._room.remove(path)
+
+    def _drop_placed(self, placed: Sequence[LakePath], manifest: LakePath, content: bytes) -> None:
+        """Delete files whose manifest was not written. On an object store, where that is not certain, they are left to
+        be swept."""
+        if self.is_local:
+            with suppress(VPError, OSError):
+                if not self._room.is_file(manifest) or self._room.read(manifest) != content:
+                    for path in placed:
+                        self._room.remove(path)
 
     def locked(self, folder: LakePath) -> AbstractContextManager[None]:
         """Alone among the local processes that write loose files into a folder; nothing on an object store."""
