@@ -47,8 +47,6 @@ class LakeError(VPError):
 class UnreachableError(LakeError):
     """A store that does not answer now; what it holds may be whole."""
 
-    code = "unreachable_lake"
-
 
 class SignalError(VPError):
     """A signal that breaks its contract: it looks ahead, depends on how its input is cut, or reads what it does not
