@@ -31,7 +31,7 @@ from benchmarks.service import Service, running
 from benchmarks.serving import SERVING, make_lake
 from benchmarks.stream_clients import read
 from benchmarks.timing import machine
-from vp_serving.connection import STREAM_PATH
+from vp_serving.wire.messages import STREAM_PATH
 
 GOAL_MS = 25
 GET = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"

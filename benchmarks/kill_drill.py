@@ -35,7 +35,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from tests.object_stores import serving
-from vp_assets.runs import open_instance
+from vp_assets.runs.in_process import open_instance
 from vp_assets.settings import load_settings
 from vp_engine.lake import Lake, list_raw
 from vp_engine.lake.datasets import list_datasets

@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 
 from vp_engine.lake import Lake
 from vp_engine.lake.results import RUNS_META_SCHEMA, RUNS_SCHEMA, ResultsDB
-from vp_serving.app import create_app
+from vp_serving.server.app import create_app
 from vp_serving.settings import load_settings
 
 ROOT = Path(__file__).parents[1]

@@ -80,7 +80,7 @@ def running(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "vp_serving.cli", "--port", str(port), "--lake-root", str(lake), *flags]
+    command = [sys.executable, "-m", "vp_serving", "--port", str(port), "--lake-root", str(lake), *flags]
     values = dict(os.environ) | {"VP_CONFIG_DIR": str(configs)} | dict(environ or {})
     with log.open("w") as lines:
         process = subprocess.Popen(command, cwd=ROOT, env=values, stderr=lines, stdout=lines)

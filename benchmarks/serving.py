@@ -30,10 +30,10 @@ from benchmarks.timing import RUNS, Measure, machine
 from vp_engine.lake import Dataset, Lake, list_datasets
 from vp_engine.schema import BinBlock
 from vp_engine.specs import SpecBook, load_instrument
-from vp_serving.chain import Chain, Speaker
 from vp_serving.client import StreamClient
-from vp_serving.frames import FrameEncoder
-from vp_serving.hub import BLOCK_BINS
+from vp_serving.replay.hub import BLOCK_BINS
+from vp_serving.replay.scorer import Chain, Speaker
+from vp_serving.wire.frames import FrameEncoder
 
 SERVING, PIPELINE = "derivative_baseline", "mnq_60m_baseline"
 FIRST, AGAIN = "stream at speed 0, one client", "the same bins once more, which are still held"

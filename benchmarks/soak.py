@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from benchmarks.service import ROOT, Closed, Service, running
 from benchmarks.soak_clients import Life
-from vp_serving.connection import STREAM_PATH
+from vp_serving.wire.messages import STREAM_PATH
 
 CLIENTS, PROCESSES, STATUES = 50, 2, 2
 LIFE_S = 12.0

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.stream_clients import first_message, number_after
-from vp_serving.connection import MAX_MESSAGE, stream_address
+from vp_serving.client.socket import MAX_MESSAGE, stream_address
 
 RECEIVE_BUFFER = 1 << 17  # bytes
 SPEEDS = (1.0, 1.0, 1.0, 2.0, 5.0)

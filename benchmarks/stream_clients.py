@@ -15,7 +15,7 @@ from typing import NamedTuple
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from vp_serving.connection import MAX_MESSAGE, stream_address
+from vp_serving.client.socket import MAX_MESSAGE, stream_address
 
 BIN_S = 0.1
 _SEQ = '"bin_seq":'

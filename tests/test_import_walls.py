@@ -19,6 +19,26 @@ ROOMS = (
     "stream", "live",
 )  # fmt: skip
 GROUND = tuple(sorted(path.stem for path in (ROOT / "vp_engine").glob("*.py") if path.stem not in ("__init__", *ROOMS)))
+# The folders of the other two packages, each with those it may import beside itself; single modules (settings, errors,
+# progress, metrics, …) lie below all folders and import none.
+FOLDERS = {
+    "vp_assets": {
+        "databento": (),
+        "research": ("databento",),
+        "defs": ("research", "databento"),
+        "runs": ("defs", "research", "databento"),
+        "cli": ("runs", "defs", "research", "databento"),
+    },
+    "vp_serving": {
+        "wire": (),
+        "client": ("wire",),
+        "replay": ("wire",),
+        "stream": ("replay", "wire"),
+        "rest": ("replay", "wire"),
+        "server": ("stream", "rest", "replay", "wire"),
+    },
+}
+TOOLS = {"vp_serving/__main__.py", "vp_serving/typescript.py"}  # started by hand, imported by nothing
 MAY_READ_ENVIRONMENT = {"vp_assets/settings.py", "vp_serving/settings.py"}
 
 
@@ -85,6 +105,23 @@ def test_lower_rooms_of_the_engine_never_import_higher_ones() -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("package", sorted(FOLDERS))
+def test_folders_import_one_way(package: str) -> None:
+    folders = FOLDERS[package]
+    assert {path.parent.name for path in (ROOT / package).glob("*/__init__.py")} == set(folders)
+    found = []
+    for path in sources(package):
+        name = path.relative_to(ROOT).as_posix()
+        parts = path.relative_to(ROOT / package).parts
+        folder = parts[0] if len(parts) > 1 else None
+        allowed = (folder, *folders[folder]) if folder is not None else ()
+        for imported, line in imports(path):
+            room = imported.split(".")[1] if imported.startswith(f"{package}.") else None
+            if room in folders and room not in allowed and name not in TOOLS:
+                found.append(f"{name}:{line} imports {imported}")
+    assert found == []
+
+
 def test_the_environment_is_read_in_settings_alone() -> None:
     found = []
     for package in PACKAGES:
@@ -102,9 +139,9 @@ def test_the_environment_is_read_in_settings_alone() -> None:
     [
         ("vp_engine.stream", ("databento", "dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
         ("vp_engine.evaluation.sweep", ("dagster", "fastapi", "mlflow", "vp_assets", "vp_serving")),
-        ("vp_serving.app", ("dagster", "mlflow", "vp_assets")),
+        ("vp_serving.server.app", ("dagster", "mlflow", "vp_assets")),
         ("vp_assets.cli", ("dagster", "mlflow", "numba", "vp_serving", "fastapi")),
-        ("vp_assets.definitions", ("mlflow", "vp_serving", "fastapi")),
+        ("vp_assets.defs.definitions", ("mlflow", "vp_serving", "fastapi")),
     ],
 )
 def test_importing_loads_only_what_is_needed(module: str, absent: tuple[str, ...]) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 import dagster as dg
 
-from vp_assets.runs import open_instance
+from vp_assets.runs.in_process import open_instance
 from vp_assets.settings import load_settings
 
-MODULE = "vp_assets.definitions"
+MODULE = "vp_assets.defs.definitions"
 LOCATION = {"repositoryLocationName": MODULE, "repositoryName": "__repository__"}
 
 LAUNCH = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {

@@ -19,12 +19,12 @@ from dagster._core.events import EngineEventData
 from pydantic import SecretStr
 
 from tests.assets.conftest import write_configs
-from vp_assets import alerts
-from vp_assets.chain import Chain
-from vp_assets.definitions import build_definitions
-from vp_assets.graves import HOST_TAG, bury_dead, this_host
-from vp_assets.runs import Runner
-from vp_assets.sensors import build_sensors
+from vp_assets.defs import alerts
+from vp_assets.defs.dead_runs import HOST_TAG, bury_dead, this_host
+from vp_assets.defs.definitions import build_definitions
+from vp_assets.defs.sensors import build_sensors
+from vp_assets.research.requests import Chain
+from vp_assets.runs.in_process import Runner
 from vp_assets.settings import load_settings
 from vp_engine.errors import NotFoundError
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import World, say
-from vp_assets.chain import Chain
+from vp_assets.defs.writers import BookReplay, DatasetStream
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
-from vp_assets.streams import BookReplay, DatasetStream
 from vp_engine.errors import DataError
 from vp_engine.lake import Lake, list_datasets, open_dataset, write_dataset
 from vp_engine.schema import BinBlock
@@ -24,7 +24,7 @@ from vp_engine.schema import BinBlock
 WRITER = """
 import sys, time
 from vp_assets.cli import run
-from vp_assets.streams import DatasetStream
+from vp_assets.defs.writers import DatasetStream
 
 whole = DatasetStream.__iter__
 def slow(self):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import Said, say, write_configs
-from vp_assets.runs import open_instance
+from vp_assets.runs.in_process import open_instance
 from vp_assets.settings import load_settings
 from vp_engine.lake import Lake, list_raw
 from vp_engine.lake.datasets import list_datasets

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from tests.assets.conftest import Said, World, say, write_configs
-from vp_assets.definitions import build_definitions
+from vp_assets.defs.definitions import build_definitions
 from vp_assets.settings import load_settings
 from vp_engine.lake import Lake, list_raw
 from vp_engine.lake.datasets import list_datasets

@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from tests.assets.conftest import Vp, World
-from vp_assets.chain import Chain
-from vp_assets.runs import Runner, open_instance
+from vp_assets.research.requests import Chain
+from vp_assets.runs.in_process import Runner, open_instance
 from vp_assets.settings import Settings, load_settings
 from vp_engine.errors import ConfigError
 

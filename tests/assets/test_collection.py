@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import Said, World, say
-from vp_assets.chain import Chain
-from vp_assets.collection import candidates
+from vp_assets.research.collection import candidates
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
 from vp_engine.lake import Lake, list_raw
 from vp_engine.lake.lineage import BOOK, DATASET, RESULTS, inventory

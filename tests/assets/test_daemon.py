@@ -12,7 +12,7 @@ from dagster._core.scheduler.instigation import ScheduleInstigatorData
 
 from tests.assets.conftest import DAILY, say
 from tests.assets.house import House
-from vp_assets.schedules import ASKED_TAG, BY_TAG, DAY_TAG, SCHEDULE
+from vp_assets.defs.schedules import ASKED_TAG, BY_TAG, DAY_TAG, SCHEDULE
 from vp_engine.lake import Lake, list_raw
 from vp_engine.lake.datasets import list_datasets
 from vp_engine.units import ET

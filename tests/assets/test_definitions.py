@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.assets.conftest import write_configs
-from vp_assets.assets import checks
-from vp_assets.definitions import build_definitions
+from vp_assets.defs.assets import checks
+from vp_assets.defs.definitions import build_definitions
 from vp_assets.settings import load_settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -89,7 +89,7 @@ def test_checks_block_unless_they_only_warn(definitions: dg.Definitions) -> None
 def test_workspace_file_names_the_code_location() -> None:
     workspace = yaml.safe_load((REPOSITORY / "dagster_workspace.yaml").read_text())
     assert workspace == {
-        "load_from": [{"python_module": {"module_name": "vp_assets.definitions", "location_name": "spymaster"}}]
+        "load_from": [{"python_module": {"module_name": "vp_assets.defs.definitions", "location_name": "spymaster"}}]
     }
 
 

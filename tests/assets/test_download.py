@@ -14,9 +14,9 @@ import pytest
 from tests.assets.conftest import Said, Vp, say
 from tests.assets.gateway.server import KEY, Fault, Gateway
 from tests.assets.test_cli import refused
-from vp_assets.chain import Chain
-from vp_assets.definitions import build_definitions
-from vp_assets.runs import Runner
+from vp_assets.defs.definitions import build_definitions
+from vp_assets.research.requests import Chain
+from vp_assets.runs.in_process import Runner
 from vp_assets.settings import Settings, load_settings
 from vp_engine.errors import DataError, NotFoundError
 from vp_engine.lake import find_raw

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 
 from tests.assets.conftest import World
-from vp_assets import gates, metadata
-from vp_assets.assets import checks
-from vp_assets.chain import Chain
+from vp_assets.defs import metadata
+from vp_assets.defs.assets import checks
+from vp_assets.defs.writers import BookReplay, DatasetStream
+from vp_assets.research import gates
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
-from vp_assets.streams import BookReplay, DatasetStream
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.errors import BookError, DataError, LakeError
 from vp_engine.lake import Lake, RawDay, open_dataset, paths

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import Said, Vp, World
-from vp_assets.cli.lab import projection_verdict
-from vp_assets.plots import PLOTS
+from vp_assets.cli.analysis import projection_verdict
+from vp_assets.research.plots import PLOTS
 from vp_engine.evaluation.analysis import Horizon, ProjectionTrial
 from vp_engine.lake import Lake
 from vp_engine.lake.datasets import list_datasets

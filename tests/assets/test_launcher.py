@@ -12,10 +12,10 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
-from vp_assets import launcher, prepared
-from vp_assets.graves import HOST_TAG, this_host
-from vp_assets.launcher import PreparedRunLauncher
-from vp_assets.runs import open_instance
+from vp_assets.defs.dead_runs import HOST_TAG, this_host
+from vp_assets.runs import launcher, preload
+from vp_assets.runs.in_process import open_instance
+from vp_assets.runs.launcher import PreparedRunLauncher
 from vp_assets.settings import load_settings
 
 
@@ -34,11 +34,11 @@ def test_a_new_lake_launches_from_a_prepared_process(instance: dg.DagsterInstanc
 
 @pytest.mark.parametrize("other", [False, True])
 def test_code_that_changed_since_or_is_anothers_is_not_run(monkeypatch: pytest.MonkeyPatch, other: bool) -> None:
-    assert not prepared.is_stale()
+    assert not preload.is_stale()
     program = "/another/python" if other else sys.executable
     if not other:
-        monkeypatch.setitem(prepared._IMPORTED, next(iter(prepared._IMPORTED)), (0, 0))
-        assert prepared.is_stale()
+        monkeypatch.setitem(preload._IMPORTED, next(iter(preload._IMPORTED)), (0, 0))
+        assert preload.is_stale()
     said: list[Sequence[str]] = []
 
     def execv(program: str, arguments: Sequence[str]) -> None:

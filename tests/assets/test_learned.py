@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.assets.conftest import World, say
-from vp_assets.chain import Chain
-from vp_assets.promotion import differences, read_promoted, replay
+from vp_assets.research.promotion import differences, read_promoted, replay
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
 from vp_engine.errors import LakeError
 from vp_engine.lake import Lake

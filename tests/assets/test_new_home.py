@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import say
-from vp_assets import runs
-from vp_assets.runs import open_instance
+from vp_assets.runs import in_process
+from vp_assets.runs.in_process import open_instance
 from vp_assets.settings import Settings, load_settings
 from vp_engine.errors import ConfigError
 
@@ -52,7 +52,7 @@ def test_open_instance_when_the_making_was_killed_then_makes_the_home_anew(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.dg.DagsterInstance, "from_config", dies)
+        patch.setattr(in_process.dg.DagsterInstance, "from_config", dies)
         with pytest.raises(SystemExit):
             open_instance(settings)
     with open_instance(settings) as instance:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import Said, Vp, World
-from vp_assets import streams
+from vp_assets.defs import writers
 from vp_assets.settings import load_settings
 from vp_engine.evaluation import contracts
 from vp_engine.signals import own
@@ -137,7 +137,7 @@ def test_promote_when_a_signal_looks_ahead_then_nothing_is_promoted(
     vp: Vp, world: World, peek: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(streams, "require_contract", lambda *_: None)  # as a sweep from before there was a check
+        patch.setattr(writers, "require_contract", lambda *_: None)  # as a sweep from before there was a check
         assert vp("run", peek).code == 0
     _assert_refused(vp("promote", peek), peek)
     assert not list((world.lake / "research/vp_harness/configs/serving").glob("peek_sweep*"))

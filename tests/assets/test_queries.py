@@ -11,7 +11,7 @@ import pytest
 
 from tests.assets.conftest import World, say
 from tests.assets.golden_queries import Query, catalog, markdown, queries
-from vp_assets.resources import LakeSQL
+from vp_assets.defs.resources import LakeSQL
 from vp_engine.lake import Lake
 from vp_engine.lake.catalog import VIEWS, Catalog
 

@@ -12,10 +12,10 @@ import dagster as dg
 import pytest
 
 from tests.assets.conftest import DAILY, write_configs
-from vp_assets import schedules
-from vp_assets.chain import Chain
-from vp_assets.definitions import build_definitions
-from vp_assets.schedules import CRON, SCHEDULE, Due, due_days
+from vp_assets.defs import schedules
+from vp_assets.defs.definitions import build_definitions
+from vp_assets.defs.schedules import CRON, SCHEDULE, Due, due_days
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
 from vp_engine.units import ET
 

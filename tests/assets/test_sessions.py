@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from vp_assets.sessions import closed_session, session, session_of
+from vp_assets.research.calendar import closed_session, session, session_of
 from vp_engine.specs import load_instrument
 from vp_engine.specs.capture import resolve_capture
 from vp_engine.units import ET

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vp_assets import preview, progress
-from vp_assets.chain import Chain
+from vp_assets import progress
 from vp_assets.cli.common import count, number, plain, size
-from vp_assets.partitions import capture_days, every_day, raw_mapping, require_key
+from vp_assets.defs import preview
+from vp_assets.defs.partitions import capture_days, every_day, raw_mapping, require_key
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
 from vp_engine.errors import ConfigError
 from vp_engine.specs import PipelineSpec, SpecBook, load_instrument

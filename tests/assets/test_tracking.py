@@ -10,7 +10,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.assets.conftest import EXPERIMENT, Vp, World
-from vp_assets.tracking import SweepRecord, log_sweep
+from vp_assets.research.tracking import SweepRecord, log_sweep
 
 RECORD = SweepRecord(
     experiment="tried",
@@ -105,7 +105,7 @@ def test_experiment_when_mlflow_is_a_database_then_its_artifacts_are_in_the_lake
 ) -> None:
     from unittest.mock import Mock
 
-    from vp_assets.tracking import _experiment
+    from vp_assets.research.tracking import _experiment
 
     client = Mock(**{"get_experiment_by_name.return_value": None, "create_experiment.return_value": "1"})
     _experiment(client, "tried", uri, str(tmp_path))

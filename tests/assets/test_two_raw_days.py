@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tests.assets.conftest import say
-from vp_assets.assets import checks
-from vp_assets.carried import carried, differences
-from vp_assets.chain import Chain
+from vp_assets.defs.assets import checks
+from vp_assets.research.carried_book import carried, differences
+from vp_assets.research.requests import Chain
 from vp_assets.settings import load_settings
 from vp_engine.feed import F_LAST, F_SNAPSHOT, MBO_DTYPE
 from vp_engine.lake import Lake, RawDay, find_raw, import_raw

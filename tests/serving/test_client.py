@@ -24,11 +24,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from wire_client import Server, Stream, serving
 
 from vp_engine.errors import ConfigError
-from vp_serving import client as client_module
-from vp_serving import connection
 from vp_serving.client import MessageIgnored, StreamChanged, StreamClient, StreamError, Unreachable, replay
-from vp_serving.frames import encode_table
-from vp_serving.readers import Ahead
+from vp_serving.client import socket as client_socket
+from vp_serving.client import stream_client as client_module
+from vp_serving.replay.readers import Ahead
+from vp_serving.wire.frames import encode_table
 
 TOKEN = "a-token-of-enough-letters"
 BIN_NS = 100_000_000
@@ -56,7 +56,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def service(house: House, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`vp-serve` as a process of its own, killed without warning at the end."""
-    command = [sys.executable, "-m", "vp_serving.cli", "--port", str(port), "--lake-root", str(house.root)]
+    command = [sys.executable, "-m", "vp_serving", "--port", str(port), "--lake-root", str(house.root)]
     environ = {"VP_CONFIG_DIR": str(house.configs), "PATH": ""}
     process = subprocess.Popen([*command, "--log-level", "error"], env=environ, cwd=Path(__file__).parents[2])
     try:
@@ -356,7 +356,7 @@ def _bin(seq: int) -> str:
 
 def test_a_silent_connection_is_asked_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that stops, with the connection open, is noticed; the next one goes on where it stopped."""
-    monkeypatch.setattr(connection, "QUIET_S", 0.1)
+    monkeypatch.setattr(client_socket, "QUIET_S", 0.1)
     asked = []
 
     async def handler(socket: ServerConnection) -> None:

@@ -23,11 +23,13 @@ from wire_client import PATH, Server, serving
 
 from vp_engine import errors
 from vp_engine.errors import VPError
-from vp_serving import memory, socket_protocol, streams
-from vp_serving.app import create_app
-from vp_serving.cli import MAX_CLIENT_MESSAGE, bound_socket, server_config
-from vp_serving.protocol import ErrorCode
-from vp_serving.session import MAX_REPLIES
+from vp_serving import memory
+from vp_serving.server import socket_protocol
+from vp_serving.server.app import create_app
+from vp_serving.server.cli import MAX_CLIENT_MESSAGE, bound_socket, server_config
+from vp_serving.stream import streams
+from vp_serving.stream.session import MAX_REPLIES
+from vp_serving.wire.messages import ErrorCode
 
 PINGS = {"ping_interval_s": 0.1, "ping_timeout_s": 0.2}
 

@@ -18,11 +18,12 @@ from vp_engine.lake import find_raw
 from vp_engine.schema import BinBlock
 from vp_engine.specs import SpecBook, load_instrument
 from vp_engine.stream import stream_events
-from vp_serving import engine_feed, session
-from vp_serving.chain import Chain
-from vp_serving.engine_feed import Keyframes
-from vp_serving.frames import Frame
-from vp_serving.query import StreamRequest
+from vp_serving.replay import engine_feed
+from vp_serving.replay.engine_feed import Keyframes
+from vp_serving.replay.scorer import Chain
+from vp_serving.stream import session
+from vp_serving.wire.frames import Frame
+from vp_serving.wire.query import StreamRequest
 
 SIGNALS = {
     "derivative": "params: {zscore_min_periods: 30}, threshold: 0.05",

@@ -18,7 +18,7 @@ from small_house import House
 from websockets.exceptions import InvalidStatus
 from wire_client import PATH, Server, read_stream, serving
 
-from vp_serving.screens import MAIN_PAGE
+from vp_serving.server.screens import MAIN_PAGE
 from vp_serving.settings import override_fields
 
 TOKEN = "a-token-of-enough-letters"

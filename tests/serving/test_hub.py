@@ -21,16 +21,16 @@ from vp_engine.lake import Dataset, Lake, blocks, datasets, open_dataset, write_
 from vp_engine.lake.lookback import LookBack
 from vp_engine.signals import make_signal
 from vp_engine.specs import ServingSpec
-from vp_serving import hub as hub_module
-from vp_serving import track as track_module
-from vp_serving.cache import Register, Shelf
-from vp_serving.chain import Speaker
-from vp_serving.frames import Frame, FrameEncoder
-from vp_serving.hub import BLOCK_BINS, Hub, OpenDataset
-from vp_serving.protocol import Addresses
-from vp_serving.replay import Plan, Replay
-from vp_serving.track import Track, Tracks, begin_late
-from vp_serving.warm import Warmth
+from vp_serving.replay import hub as hub_module
+from vp_serving.replay import track as track_module
+from vp_serving.replay.cache import Register, Shelf
+from vp_serving.replay.hub import BLOCK_BINS, Hub, OpenDataset
+from vp_serving.replay.replay import Plan, Replay
+from vp_serving.replay.scorer import Speaker
+from vp_serving.replay.track import Track, Tracks, begin_late
+from vp_serving.replay.warm import Warmth
+from vp_serving.wire.frames import Frame, FrameEncoder
+from vp_serving.wire.messages import Addresses
 
 SIGNALS: dict[str, dict[str, Any]] = {
     "derivative": {"zscore_window_bins": 60, "zscore_min_periods": 30},

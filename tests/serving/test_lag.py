@@ -12,9 +12,9 @@ import pytest
 from clockwork import Clockwork, run
 from test_pacing import Bins
 
-from vp_serving.frames import Frame
 from vp_serving.metrics import Metrics
-from vp_serving.session import STANDSTILL_S, Session
+from vp_serving.stream.session import STANDSTILL_S, Session
+from vp_serving.wire.frames import Frame
 
 QUEUE_BINS = 64
 BATCH = 50

@@ -9,7 +9,7 @@ import pytest
 from raw_socket import CLOSE, CONTINUATION, PING, TEXT, RawSocket, frame, handshake
 from wire_client import PATH, Server
 
-from vp_serving.http_protocol import MAX_BODY, MAX_HEAD, MAX_HEADERS, MAX_TARGET
+from vp_serving.server.http_protocol import MAX_BODY, MAX_HEAD, MAX_HEADERS, MAX_TARGET
 
 GET = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 POST = b"POST /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"

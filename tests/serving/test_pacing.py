@@ -17,12 +17,12 @@ from small_house import House
 from wire_client import Server, read_stream, serving
 
 from vp_engine.errors import ConfigError, DataError
-from vp_serving import streams
-from vp_serving.clock import Clock
-from vp_serving.frames import Frame
-from vp_serving.protocol import End
-from vp_serving.query import StreamRequest
-from vp_serving.readers import Ahead
+from vp_serving.replay.readers import Ahead
+from vp_serving.stream import streams
+from vp_serving.stream.clock import Clock
+from vp_serving.wire.frames import Frame
+from vp_serving.wire.messages import End
+from vp_serving.wire.query import StreamRequest
 
 GRID = bytes(22_000)
 BIN_S = 0.1

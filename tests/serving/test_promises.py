@@ -14,9 +14,9 @@ from vp_engine import stream
 from vp_engine.lake import Lake, find_raw
 from vp_engine.lake.books import write_book
 from vp_engine.specs import SpecBook, load_instrument
-from vp_serving.cli import MAX_CLIENT_MESSAGE, server_config
-from vp_serving.frames import FrameEncoder
+from vp_serving.server.cli import MAX_CLIENT_MESSAGE, server_config
 from vp_serving.settings import load_settings
+from vp_serving.wire.frames import FrameEncoder
 
 UPDATE = [
     "type", "ts_ns", "bin_seq", "bin_start_ns", "bin_end_ns", "bin_event_count", "event_id", "mid_price",

@@ -15,9 +15,9 @@ from wire_client import PATH, Server, serving
 
 from vp_engine.lake import open_dataset
 from vp_engine.schema import BIN_DTYPE
-from vp_serving import responses
-from vp_serving.overview import overview
-from vp_serving.screens import MAIN_PAGE
+from vp_serving.rest import responses
+from vp_serving.rest.overview import overview
+from vp_serving.server.screens import MAIN_PAGE
 
 
 def test_health_and_readiness(server: Server) -> None:

@@ -16,7 +16,7 @@ from small_house import House
 from wire_client import Server, serving
 
 from vp_engine.errors import ConfigError
-from vp_serving import responses
+from vp_serving.rest import responses
 
 RUNS = "/v1/experiments/runs"
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from vp_serving.screens import MAIN_PAGE, Screens, accepted_encodings
+from vp_serving.server.screens import MAIN_PAGE, Screens, accepted_encodings
 
 SCRIPT = b"export const answer = 42;\n" * 100
 

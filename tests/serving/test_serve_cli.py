@@ -16,8 +16,8 @@ from small_house import House
 from wire_client import Server
 
 from vp_engine.specs import VPRuntimeConfig
-from vp_serving import wire_types
-from vp_serving.cli import main, parser, settings_from
+from vp_serving import typescript
+from vp_serving.server.cli import main, parser, settings_from
 
 FLAGS = """--product-type --symbol --dt --start-time --host --port --log-level --lake-root --perf-latency-jsonl
 --perf-window-start-et --perf-window-end-et --perf-summary-every-bins --projection-horizons-bins
@@ -101,7 +101,7 @@ def test_the_process_serves_logs_latency_and_stops(house: House, tmp_path: Path)
         "40",
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vp_serving.cli", *flags, *window], env=environ, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "vp_serving", *flags, *window], env=environ, stderr=subprocess.PIPE, text=True
     )
     try:
         assert process.stderr is not None
@@ -128,10 +128,12 @@ def test_the_process_serves_logs_latency_and_stops(house: House, tmp_path: Path)
 
 
 def test_importing_the_service_loads_no_dagster() -> None:
-    code = "import sys, vp_serving.cli; print([m for m in ('dagster', 'mlflow', 'vp_assets') if m in sys.modules])"
+    code = (
+        "import sys, vp_serving.server.cli; print([m for m in ('dagster', 'mlflow', 'vp_assets') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_the_generated_types_are_current() -> None:
-    assert wire_types.TARGET.read_text() == wire_types.generate(), "run python -m vp_serving.wire_types"
+    assert typescript.TARGET.read_text() == typescript.generate(), "run python -m vp_serving.typescript"

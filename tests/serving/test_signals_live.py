@@ -21,8 +21,8 @@ from vp_engine.signals import get_signal, list_signals, own
 from vp_engine.signals import registry as registry_module
 from vp_engine.specs import SpecBook, load_instrument
 from vp_engine.specs.runtime import SCORING_FIELDS
-from vp_serving.cli import settings_from
-from vp_serving.service import Service
+from vp_serving.server.cli import settings_from
+from vp_serving.server.service import Service
 
 PAGE = Path(__file__).parents[2] / "docs" / "signals.md"
 PARAMS = {

@@ -11,7 +11,7 @@ from raw_socket import RawSocket
 from small_house import House
 from wire_client import PATH, serving
 
-from vp_serving import http_protocol
+from vp_serving.server import http_protocol
 
 
 def test_requests_that_are_never_finished_are_ended(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from vp_engine.schema import GRID_WIRE, arrow_schema, wire_fields
 from vp_engine.specs import SpecBook, load_instrument
 from vp_engine.spectrum.scoring import SpectrumScorer
 from vp_engine.spectrum.state5 import DerivativeRuntime, StateModelParams
-from vp_serving.protocol import GridUpdate, RuntimeConfig
+from vp_serving.wire.messages import GridUpdate, RuntimeConfig
 
 FIXED = [
     "k", "pressure_variant", "vacuum_variant", "add_mass", "pull_mass", "fill_mass", "rest_depth", "bid_depth",

@@ -15,8 +15,8 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from vp_serving.app import create_app
-from vp_serving.cli import bound_socket, server_config
+from vp_serving.server.app import create_app
+from vp_serving.server.cli import bound_socket, server_config
 from vp_serving.settings import ServingSettings
 
 PATH = "/v1/vacuum-pressure/stream"

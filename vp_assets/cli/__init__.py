@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from vp_assets.cli import backfills, campaigns, data, house, lab, pipelines, research, shelf
+from vp_assets.cli import analysis, backfills, campaigns, data, listing, maintenance, pipelines, research
 
 app = typer.Typer(
     name="vp",
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (data, pipelines, backfills, campaigns, research, lab, shelf, house):
+for group in (data, pipelines, backfills, campaigns, research, analysis, listing, maintenance):
     group.register(app)
 
 _INTERRUPTED = 130

@@ -26,18 +26,18 @@ def backfill(
     ] = None,
 ) -> None:
     """Compute a span of days. A day that fails stops no other, a day that is there costs a look-up."""
-    from vp_assets.chain import Chain
+    from vp_assets.research.requests import Chain
     from vp_engine.errors import DataError
     from vp_engine.units import parse_date
 
     begin, end = parse_date(first, "--from"), parse_date(last, "--to")
     chain = Chain(session.settings, session.lake, session.specs)
 
-    from vp_assets import backfill as days
+    from vp_assets.runs import backfill as days
 
     work = days.tasks(chain, names or [], begin, end)
 
-    from vp_assets.runs import Runner
+    from vp_assets.runs.in_process import Runner
 
     with session.progress("backfill") as report, Runner(chain, report, f"vp backfill {begin} {end}") as runner:
         done = days.run(chain, runner, work, report)

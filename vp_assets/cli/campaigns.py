@@ -10,7 +10,7 @@ from vp_assets.cli.common import Session, command, count, seconds, styled, table
 from vp_assets.cli.pipelines import generate_day
 
 if TYPE_CHECKING:
-    from vp_assets.chain import Chain
+    from vp_assets.research.requests import Chain
 
 PANEL = "Datasets"
 
@@ -26,14 +26,14 @@ def campaign(
     gold: Annotated[str, typer.Argument(metavar="GOLD.yaml", help="A campaign spec: its file or its name.")],
 ) -> None:
     """Compute the datasets of every variant of a pipeline, and write an index of them."""
-    from vp_assets.campaign import commit_index, index_rows, load_campaign, plan
-    from vp_assets.chain import Chain
+    from vp_assets.research.campaign import commit_index, index_rows, load_campaign, plan
+    from vp_assets.research.requests import Chain
 
     chain = Chain(session.settings, session.lake, session.specs)
     spec = load_campaign(chain, gold)
     planned = plan(chain, spec)
 
-    from vp_assets.runs import Runner
+    from vp_assets.runs.in_process import Runner
 
     new = set()
     with session.progress(spec.name) as report, Runner(chain, report, f"vp campaign {spec.name}") as runner:
@@ -69,7 +69,7 @@ def warm(
     import datetime as dt
     import time
 
-    from vp_assets.chain import Chain
+    from vp_assets.research.requests import Chain
     from vp_engine.errors import ConfigError, NotFoundError
     from vp_engine.units import parse_date
 
@@ -83,8 +83,8 @@ def warm(
         day = (begin + dt.timedelta(days=offset)).isoformat()
         wanted += [(name, day) for name in names if chain.specs.pipelines[name].capture.dt in (None, day)]
 
-    from vp_assets.assets.books import book_key
-    from vp_assets.runs import Runner
+    from vp_assets.defs.assets.books import book_key
+    from vp_assets.runs.in_process import Runner
 
     rows: list[dict[str, Any]] = []
     with session.progress("warming") as report, Runner(chain, report, "vp warm") as runner:

@@ -95,7 +95,7 @@ class Session:
 
     @cached_property
     def specs(self) -> SpecBook:
-        from vp_assets.chain import load_specs
+        from vp_assets.research.requests import load_specs
         from vp_engine.signals import load_signals
 
         load_signals(self.settings.signals_path, lambda error: None)  # whoever asks for such a signal is told
@@ -214,7 +214,7 @@ def command(
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         app.command(name, rich_help_panel=getattr(inspect.getmodule(function), "PANEL", None))(run)
         return function
 

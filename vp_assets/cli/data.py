@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli import live, vendor
+from vp_assets.cli import downloads, live
 from vp_assets.cli.common import Session, command, count, size, table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     command(app, "sample")(sample)
     command(app, "import")(import_files)
-    vendor.register(app)
+    downloads.register(app)
     live.register(app)
 
 
@@ -48,7 +48,7 @@ def sample(
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a sample with other bytes.")] = False,
 ) -> None:
     """Write days of the synthetic exchange as DBN and bring them into the lake; those that are there stay."""
-    from vp_assets.samples import QUICK, bring, span
+    from vp_assets.research.samples import QUICK, bring, span
     from vp_engine.errors import ConfigError
     from vp_engine.sample import SampleSpec
     from vp_engine.units import parse_clock, parse_date

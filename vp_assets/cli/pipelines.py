@@ -12,8 +12,8 @@ from vp_assets.cli.common import Session, command, count, fitting, seconds, size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vp_assets.chain import Chain
-    from vp_assets.runs import Materialized, Runner
+    from vp_assets.research.requests import Chain
+    from vp_assets.runs.in_process import Materialized, Runner
 
 PANEL = "Datasets"
 
@@ -29,14 +29,14 @@ def generate(
     day: Annotated[str | None, typer.Option(help="Eastern day, for a pipeline without its own `dt`.")] = None,
 ) -> None:
     """Compute a pipeline's bins; what is in the lake already is not computed again."""
-    from vp_assets.chain import Chain, spec_by_name_or_path
+    from vp_assets.research.requests import Chain, spec_by_name_or_path
 
     chain = Chain(session.settings, session.lake, session.specs)
     name = spec_by_name_or_path(chain.specs, pipeline, "pipeline")
     capture = chain.capture(name, day)
     require_raw(chain, name, capture.dt.isoformat())
 
-    from vp_assets.runs import Runner
+    from vp_assets.runs.in_process import Runner
 
     with session.progress(name) as report, Runner(chain, report, f"vp generate {name}") as runner:
         steps = generate_day(chain, runner, name, capture.dt.isoformat())
@@ -50,7 +50,7 @@ def require_raw(chain: Chain, pipeline: str, day: str) -> None:
 
 def generate_day(chain: Chain, runner: Runner, pipeline: str, day: str, then: Sequence[Any] = ()) -> list[Materialized]:
     """Materialise one day of a pipeline: its raw days, book cache, bins and the keys of `then`."""
-    from vp_assets.runs import chain_keys
+    from vp_assets.runs.in_process import chain_keys
 
     return runner.materialize_day(pipeline, day, [*chain_keys(pipeline), *then])
 

@@ -15,7 +15,7 @@ from vp_assets.cli.pipelines import generate_day, print_steps, require_raw, step
 from vp_assets.cli.runs_table import best_per_run, most_trades, print_choice, print_leaders, print_runs
 
 if TYPE_CHECKING:
-    from vp_assets.chain import Chain
+    from vp_assets.research.requests import Chain
     from vp_engine.evaluation.walk_forward import Choice, DayResults
     from vp_engine.lake.results import ResultsDB
 
@@ -41,7 +41,7 @@ def run(
     ] = None,
 ) -> None:
     """Sweep an experiment, computing book cache and bins first where they are missing."""
-    from vp_assets.chain import Chain, spec_by_name_or_path
+    from vp_assets.research.requests import Chain, spec_by_name_or_path
 
     chain = Chain(session.settings, session.lake, session.specs)
     name = spec_by_name_or_path(chain.specs, experiment, "experiment")
@@ -52,8 +52,8 @@ def run(
     for one in members:
         chain.check_experiment(one)
 
-    from vp_assets.assets.sweeps import sweep_key
-    from vp_assets.runs import Runner
+    from vp_assets.defs.assets.sweeps import sweep_key
+    from vp_assets.runs.in_process import Runner
 
     steps = []
     with session.progress(name) as report, Runner(chain, report, f"vp run {name}") as runner:
@@ -171,14 +171,14 @@ def promote(
     threshold: Annotated[float | None, typer.Option(help="Threshold to pin; the run's best if left out.")] = None,
 ) -> None:
     """Make a serving spec of an experiment's winner, replayed before it is written; it streams by name."""
-    from vp_assets.chain import Chain, spec_by_name_or_path
+    from vp_assets.research.requests import Chain, spec_by_name_or_path
 
     chain = Chain(session.settings, session.lake, session.specs)
     name = _member(chain, spec_by_name_or_path(chain.specs, experiment, "experiment"), run_id)
     choice = _choice(chain, name, run_id, threshold)
 
-    from vp_assets.assets.promotion import promoted_key
-    from vp_assets.runs import Runner
+    from vp_assets.defs.assets.promoted import promoted_key
+    from vp_assets.runs.in_process import Runner
 
     config = {"run_id": run_id, "threshold": threshold}
     key = promoted_key(name)
@@ -242,7 +242,7 @@ def _require_known(session: Session, db: ResultsDB, dataset_id: str | None, expe
 def _asked(session: Session, experiment: str) -> tuple[list[str], dict[str, list[Choice]]]:
     """Addresses of an experiment's results, and its best trials over days by what it became; nothing of one whose spec
     is gone, though its results may be there."""
-    from vp_assets.chain import Chain
+    from vp_assets.research.requests import Chain
 
     chain = Chain(session.settings, session.lake, session.specs)
     if experiment not in chain.specs.families and experiment not in chain.specs.experiments:

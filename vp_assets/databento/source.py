@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from vp_assets.databento import admission
 from vp_assets.databento.admission import Verdict, judge
 from vp_assets.databento.ledger import Entry, Ledger
-from vp_assets.databento.patience import CutShort, Patience
-from vp_assets.databento.soundness import require_hash, require_records
+from vp_assets.databento.retry import CutShort, Patience
 from vp_assets.databento.vendor import Days, JobFile, Vendor, runs_of
+from vp_assets.databento.verify_download import require_hash, require_records
 from vp_assets.settings import Settings
 from vp_engine.errors import ConfigError, DataError, LakeError
 from vp_engine.lake import Lake, RawManifest, find_raw, import_raw

@@ -23,8 +23,8 @@ from databento_dbn import DBNError
 from pydantic import SecretStr
 
 from vp_assets.databento.client_internals import BentoWarning, check_http_error, open_historical
-from vp_assets.databento.patience import CutShort, Patience
 from vp_assets.databento.redaction import redact
+from vp_assets.databento.retry import CutShort, Patience
 from vp_engine.errors import ConfigError, DataError
 from vp_engine.specs import VPRuntimeConfig
 from vp_engine.units import parse_date

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tests.assets.gateway.server import KEY, Gateway
 from tests.assets.gateway.week import LOCK, WEEK
 from vp_assets.databento import DatabentoSource, Polling
-from vp_assets.databento.patience import Patience
+from vp_assets.databento.retry import Patience
 from vp_assets.databento.vendor import Vendor
 from vp_engine.lake import Lake
 

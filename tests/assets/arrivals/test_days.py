@@ -13,7 +13,7 @@ from tests.assets.gateway.days import day_records, header, snapshot
 from tests.assets.gateway.server import Fault, Gateway
 from tests.assets.gateway.week import LOCK, MONDAY, TERMS, WEEK, files, states
 from vp_assets.databento import DatabentoSource, Terms
-from vp_assets.databento.soundness import require_records
+from vp_assets.databento.verify_download import require_records
 from vp_engine.errors import ConfigError, DataError, LakeError
 from vp_engine.lake import Lake, find_raw
 from vp_engine.lake.admission import admit_raw, find_no_session, list_no_session, write_no_session

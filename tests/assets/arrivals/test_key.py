@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from tests.assets.gateway.server import KEY, Fault, Gateway
 from tests.assets.gateway.week import LOCK, MONDAY, TERMS, WEEK, files
 from vp_assets.databento import DatabentoSource
-from vp_assets.databento.patience import Patience, is_passing, retry_after
+from vp_assets.databento.retry import Patience, is_passing, retry_after
 from vp_assets.databento.vendor import Vendor
 from vp_engine.errors import ConfigError, DataError
 from vp_engine.lake import Lake

@@ -1,0 +1,1 @@
+"""Research without Dagster: what a day of a spec needs, gates, promotion, campaigns, samples, tracking."""

@@ -1,0 +1,1 @@
+"""Runs of the assets on this machine: in this process, prepared processes, many days."""

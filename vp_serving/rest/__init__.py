@@ -1,0 +1,1 @@
+"""Bodies of REST answers and what makes them from the lake."""

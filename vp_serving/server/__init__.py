@@ -1,0 +1,1 @@
+"""The running server: application, routes, guard, protocols and screens."""

@@ -1,0 +1,1 @@
+"""The streams under way: one connection each, paced by a clock."""

@@ -1,0 +1,1 @@
+"""The wire: messages of the stream, bins as bytes, the query string."""
