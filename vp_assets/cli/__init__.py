@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from vp_assets.cli import analysis, backfills, campaigns, data, listing, maintenance, pipelines, research
+from vp_assets.cli.typer_internals import UsageError
 
 app = typer.Typer(
     name="vp",
@@ -20,7 +21,6 @@ for group in (data, pipelines, backfills, campaigns, research, analysis, listing
     group.register(app)
 
 _INTERRUPTED = 130
-_UsageError = typer.BadParameter.__mro__[1]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,7 +38,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough; nothing more may be written, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except _UsageError as error:
+    except UsageError as error:
         message = error.format_message()
         if not message.strip():
             return 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,15 +84,15 @@ def heatmap_png(
     axes.set_xticks(marks + 0.5, [f"{ns_to_et(int(ts_ns[mark])):%H:%M:%S}" for mark in marks])
     axes.yaxis.tick_right()
     axes.tick_params(colors=_INK, labelsize=7, length=2, width=0.5)
-    for label, side in zip(axes.get_xticklabels(), ("left", *["center"] * 3, "right"), strict=False):
+    sides: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "center", "center", "right")
+    for label, side in zip(axes.get_xticklabels(), sides, strict=False):
         label.set_horizontalalignment(side)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     target = io.BytesIO()
-    picture = (
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
-    )
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    picture = Image.fromarray(pixels).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
     picture.save(target, "PNG", optimize=True)
     return target.getvalue()
 

@@ -10,6 +10,7 @@ from vp_engine.errors import NotFoundError
 from vp_engine.hashing import address
 from vp_engine.lake import DatasetInfo
 from vp_engine.lake.paths import campaign_path
+from vp_engine.lake.store import LakePath
 from vp_engine.specs.base import load_yaml_spec
 from vp_engine.specs.campaign import CampaignSpec, Variant
 
@@ -62,7 +63,7 @@ def index_rows(planned: list[Planned], stored: dict[str, DatasetInfo]) -> list[d
     ]
 
 
-def commit_index(chain: Chain, campaign: CampaignSpec, rows: list[dict[str, Any]]) -> Path:
+def commit_index(chain: Chain, campaign: CampaignSpec, rows: list[dict[str, Any]]) -> LakePath:
     """Write the index; its path. The same campaign over the same datasets is the same file."""
     inputs = [row["dataset_address"] for row in rows]
     at = address("campaign", "1", {"campaign": campaign.model_dump(mode="json")}, inputs)

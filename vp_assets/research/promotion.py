@@ -24,6 +24,7 @@ from vp_engine.lake import Lake, open_dataset
 from vp_engine.lake.models import models_dir, open_models
 from vp_engine.lake.paths import promoted_serving_path
 from vp_engine.lake.promoted import commit_promoted
+from vp_engine.lake.store import LakePath
 from vp_engine.signals import get_signal
 from vp_engine.specs import ExperimentSpec, ServingSpec, SpecBook, dump_yaml, load_yaml_spec
 from vp_engine.specs.runtime import SCORING_FIELDS
@@ -75,7 +76,7 @@ class Promotion:
         return sha256_text(self.text)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> LakePath:
         """Where it goes."""
         return promoted_serving_path(self._chain.lake, self.spec.name)
 

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from vp_assets import progress
+from vp_assets.dagster_internals import DATA_VERSION_TAG
 from vp_assets.defs.assets.books import book_key
 from vp_assets.defs.assets.datasets import bins_key
 from vp_assets.defs.assets.raw import KEY as RAW_KEY

@@ -16,11 +16,17 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import EngineEventData
-from dagster._core.launcher.base import LaunchRunContext, RunLauncher
-from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_value
 
+from vp_assets.dagster_internals import (
+    ConfigurableClass,
+    ConfigurableClassData,
+    EngineEventData,
+    ExecuteRunArgs,
+    LaunchRunContext,
+    RunLauncher,
+    execute_run,
+    serialize_value,
+)
 from vp_assets.defs.dead_runs import HOST_TAG, lives, process_of, this_host
 
 PREPARED = "vp_assets.runs.preload"
@@ -96,6 +102,4 @@ def execute(executable: str, asked: str) -> None:
 
     if executable != sys.executable or preload.is_stale():
         os.execv(executable, [executable, "-m", "dagster", "api", "execute_run", asked])
-    from dagster._cli.api import api_cli
-
-    api_cli(["execute_run", asked], standalone_mode=False)
+    execute_run(asked)

@@ -9,8 +9,10 @@ import importlib
 import os
 import sys
 
+from vp_assets.dagster_internals import API_CLI_MODULE
+
 _MODULES = (
-    "dagster._cli.api", "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.Image",
+    API_CLI_MODULE, "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.Image",
     "vp_assets.defs.definitions", "vp_assets.databento", "vp_engine.live",
 )  # fmt: skip
 _PACKAGES = ("vp_assets", "vp_engine")

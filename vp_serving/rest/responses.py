@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
 from vp_engine.evaluation.verdicts import Verdict
 from vp_engine.lake.results import SORTABLE
 from vp_engine.lake.results_fields import RUNS_FIELDS, RUNS_META_FIELDS
 from vp_engine.schema import Field as SchemaField
 from vp_engine.specs.base import NAME_PATTERN
-from vp_serving.wire.messages import Int64, Wire, config_fields
+from vp_serving.wire.messages import Int64, Wire, config_fields, message_type
 
 
 class Problem(BaseModel):
@@ -173,24 +173,28 @@ _STREAM = {
     "streaming_url": (str, Field(description="path and query of its stream")),
 }
 
-ThresholdRow: type[Wire] = create_model(
+ThresholdRow = message_type(
     "ThresholdRow",
-    __base__=Wire,
-    __doc__="One threshold of one run. Figures are null where they are not defined, as without trades.",
-    **_THRESHOLD_COLUMNS,
-    **_VERDICT,
-    verdict_text=(str, Field(description="the verdict in a sentence, with the figures it rests on")),
-    streaming_url=_STREAM["streaming_url"],
+    "One threshold of one run. Figures are null where they are not defined, as without trades.",
+    Wire,
+    {
+        **_THRESHOLD_COLUMNS,
+        **_VERDICT,
+        "verdict_text": (str, Field(description="the verdict in a sentence, with the figures it rests on")),
+        "streaming_url": _STREAM["streaming_url"],
+    },
 )
 
-RunRow: type[Wire] = create_model(
+RunRow = message_type(
     "RunRow",
-    __base__=Wire,
-    __doc__="One threshold of one run, with what was tried.",
-    **{name: column for name, column in _META_COLUMNS.items() if name != "serving_spec"},
-    **{name: column for name, column in _THRESHOLD_COLUMNS.items() if name not in _META_COLUMNS},
-    **_VERDICT,
-    **_STREAM,
+    "One threshold of one run, with what was tried.",
+    Wire,
+    {
+        **{name: column for name, column in _META_COLUMNS.items() if name != "serving_spec"},
+        **{name: column for name, column in _THRESHOLD_COLUMNS.items() if name not in _META_COLUMNS},
+        **_VERDICT,
+        **_STREAM,
+    },
 )
 
 
@@ -276,28 +280,36 @@ class RunLinks(Wire):
     mlflow_reason: str | None
 
 
-RunDetail: type[Wire] = create_model(
+RunDetail = message_type(
     "RunDetail",
-    __base__=Wire,
-    __doc__="One run: what was tried, all its threshold rows, and how to stream it.",
-    **_META_COLUMNS,
-    rows=(list[ThresholdRow], ...),
-    best_threshold=(float | None, Field(description="by the experiment's selection; null where no row qualifies")),
-    yaml=(str | None, Field(description="the serving spec of its best row")),
-    promoted=(list[PromotedAs], Field(description="serving specs promoted from this run")),
-    trades_url=(str, Field(description="path of its trades; takes `threshold`")),
-    links_url=(str, Field(description="path of its links to Dagster and MLflow")),
-    **_STREAM,
+    "One run: what was tried, all its threshold rows, and how to stream it.",
+    Wire,
+    {
+        **_META_COLUMNS,
+        "rows": (list[ThresholdRow], ...),  # type: ignore[valid-type]
+        "best_threshold": (
+            float | None,
+            Field(description="by the experiment's selection; null where no row qualifies"),
+        ),
+        "yaml": (str | None, Field(description="the serving spec of its best row")),
+        "promoted": (list[PromotedAs], Field(description="serving specs promoted from this run")),
+        "trades_url": (str, Field(description="path of its trades; takes `threshold`")),
+        "links_url": (str, Field(description="path of its links to Dagster and MLflow")),
+        **_STREAM,
+    },
 )
 
 
-Instrument: type[Wire] = create_model(
+class _Prices(Wire):
+    price_decimals: int
+    tick_int: Int64
+
+
+Instrument = message_type(
     "Instrument",
-    __base__=Wire,
-    __doc__="The locked instrument and its configuration after the service's flags.",
-    price_decimals=(int, ...),
-    tick_int=(Int64, ...),
-    **config_fields(),
+    "The locked instrument and its configuration after the service's flags.",
+    _Prices,
+    config_fields(),
 )
 
 RESPONSES: tuple[type[BaseModel], ...] = (

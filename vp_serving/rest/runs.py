@@ -21,6 +21,7 @@ from vp_serving.replay.catalog import Catalog, row_at
 from vp_serving.rest import responses
 from vp_serving.rest.judged import TradesShelf
 from vp_serving.rest.links import Links
+from vp_serving.wire.messages import Wire
 from vp_serving.wire.query import QueryError, stream_url
 
 Reason = Callable[[str], str | None]
@@ -89,17 +90,19 @@ class RunShelf:
         except VPError:
             pass
         why = reason(run_id)
-        return responses.RunDetail(
-            **detail,
-            rows=[_threshold_row(row, detail["n_trials"]) for row in rows],
-            best_threshold=best,
-            reason=why,
-            yaml=yaml,
-            can_stream=why is None,
-            streaming_url=stream_url(run_id=run_id),
-            trades_url=f"/v1/experiments/runs/{run_id}/trades",
-            links_url=f"/v1/experiments/runs/{run_id}/links",
-            promoted=self._promoted(run_id),
+        return responses.RunDetail.model_validate(
+            {
+                **detail,
+                "rows": [_threshold_row(row, detail["n_trials"]) for row in rows],
+                "best_threshold": best,
+                "reason": why,
+                "yaml": yaml,
+                "can_stream": why is None,
+                "streaming_url": stream_url(run_id=run_id),
+                "trades_url": f"/v1/experiments/runs/{run_id}/trades",
+                "links_url": f"/v1/experiments/runs/{run_id}/links",
+                "promoted": self._promoted(run_id),
+            }
         )
 
     def _promoted(self, run_id: str) -> list[responses.PromotedAs]:
@@ -152,13 +155,14 @@ def _filtered(table: pa.Table, query: responses.RunsQuery) -> pa.Table:
     return table
 
 
-def _threshold_row(row: dict[str, Any], n_trials: int) -> Any:
+def _threshold_row(row: dict[str, Any], n_trials: int) -> Wire:
     url = stream_url(run_id=row["run_id"], threshold=row["threshold"])
     words = {"verdict": verdict(row), "verdict_text": verdict_text(row, n_trials)}
-    return responses.ThresholdRow(**row, **words, streaming_url=url)
+    return responses.ThresholdRow.model_validate({**row, **words, "streaming_url": url})
 
 
-def _run_row(row: dict[str, Any], why: str | None) -> Any:
+def _run_row(row: dict[str, Any], why: str | None) -> Wire:
     row.pop("serving_spec")
     url = stream_url(run_id=row["run_id"], threshold=row["threshold"])
-    return responses.RunRow(**row, verdict=verdict(row), can_stream=why is None, reason=why, streaming_url=url)
+    facts = {"verdict": verdict(row), "can_stream": why is None, "reason": why, "streaming_url": url}
+    return responses.RunRow.model_validate({**row, **facts})

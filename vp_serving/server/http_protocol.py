@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from vp_serving.server.uvicorn_internals import (
+    STATUS_LINE,
+    ASGI3Application,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 HEADERS_S = 10.0  # from the connection, or the first byte of another request, to the end of its headers
 ANSWER_S = 60.0  # for a peer to make room for more of an answer
@@ -21,9 +25,8 @@ MAX_HEADERS = 100
 MAX_BODY = 64 << 10
 MAX_PIPELINED = 16  # requests that wait for the answer to an earlier one
 LINGER_S = 1.0  # for a refused peer to read why
-_LINGER_BYTES = (
-    1 << 20
-)  # of a refused peer that are read and thrown away, since closing on unread bytes loses the answer
+# Bytes of a refused peer that are read and thrown away, since closing on unread bytes loses the answer.
+_LINGER_BYTES = 1 << 20
 _SLICE = 2 << 10  # bytes that are parsed before the limits are looked at
 _TOO_LATE = "the headers of the request did not come in time"
 _PHRASES = {

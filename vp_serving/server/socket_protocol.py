@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+
+from vp_serving.server.uvicorn_internals import ASGISendEvent, ClientDisconnected, WebSocketsSansIOProtocol
 
 FLUSH_S = 2.0  # for a peer that is gone to take what is buffered
 FRAMES = 1024

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from vp_engine.errors import LakeError, VPError
+from typing import cast
+
+from vp_engine.errors import VPError
 from vp_engine.signals.blame import own_signal_line
-from vp_serving.wire.messages import CLOSE_INTERNAL, CLOSE_REFUSED, StreamError
+from vp_serving.wire.messages import CLOSE_INTERNAL, CLOSE_REFUSED, ErrorCode, StreamError
 
 
 def unreadable(error: OSError) -> str:
@@ -21,8 +23,9 @@ def close_code(error: BaseException) -> int:
 def error_message(error: BaseException) -> StreamError:
     """An exception as the client is told; anything unexpected is named only in the log."""
     if isinstance(error, VPError):
-        return StreamError(code=error.code, message=str(error), parameter=getattr(error, "parameter", None))
+        code = cast(ErrorCode, error.code)
+        return StreamError(code=code, message=str(error), parameter=getattr(error, "parameter", None))
     if isinstance(error, OSError) and error.filename is not None:  # a file went while it was wanted
-        return StreamError(code=LakeError.code, message=unreadable(error))
+        return StreamError(code="bad_lake", message=unreadable(error))
     message = own_signal_line(error) or "the service failed while replaying; its log says why"
     return StreamError(code="internal", message=message)

@@ -97,7 +97,7 @@ class GridEncoder:
             "offsets": offsets,
             "itemsize": template.size,
         }
-        self._dtype = np.dtype(layout)
+        self._dtype = np.dtype(layout)  # type: ignore[call-overload]  # offsets are not in numpy's stubs
         self._template = np.frombuffer(template, np.uint8)
 
     @property

@@ -7,7 +7,7 @@ the frontend are generated from these models (`python -m vp_serving.typescript`)
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
@@ -44,6 +44,15 @@ class Wire(BaseModel):
     """Base of all messages: closed, frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Base = TypeVar("Base", bound=Wire)
+
+
+def message_type(name: str, doc: str, base: type[Base], fields: dict[str, Any]) -> type[Base]:
+    """A message with the fields of `base` and those of a schema: (annotation, default or Field) by name. Its static
+    type is `base`; build one with keywords that `base` declares, or with `model_validate`."""
+    return create_model(name, __base__=base, __doc__=doc, **fields)
 
 
 class StateModel(Wire):
@@ -245,18 +254,18 @@ class Seek(Wire):
     ts_ns: Int64
 
 
-RuntimeConfig: type[Wire] = create_model(
+RuntimeConfig = message_type(
     "RuntimeConfig",
-    __base__=_StreamFacts,
-    __doc__="First message: the engine's configuration, flat, and what is streamed.",
-    **config_fields(),
+    "First message: the engine's configuration, flat, and what is streamed.",
+    _StreamFacts,
+    config_fields(),
 )
 
-GridUpdate: type[Wire] = create_model(
+GridUpdate = message_type(
     "GridUpdate",
-    __base__=Wire,
-    __doc__="One bin; the binary message that follows is its grid as an Arrow IPC stream of `grid_rows` rows.",
-    **{
+    "One bin; the binary message that follows is its grid as an Arrow IPC stream of `grid_rows` rows.",
+    Wire,
+    {
         "type": (Literal["grid_update"], ...),
         **{field.name: (_bin_type(field), Field(description=field.meaning)) for field in UPDATE_FIELDS},
         "state_model_name": (str, ...),
