@@ -10,6 +10,7 @@ import pytest
 
 from tests.assets.conftest import Said, Vp, World
 from vp_assets.defs import writers
+from vp_assets.research import promotion
 from vp_assets.settings import load_settings
 from vp_engine.evaluation import contracts
 from vp_engine.signals import own
@@ -141,6 +142,33 @@ def test_promote_when_a_signal_looks_ahead_then_nothing_is_promoted(
         assert vp("run", peek).code == 0
     _assert_refused(vp("promote", peek), peek)
     assert not list((world.lake / "research/vp_harness/configs/serving").glob("peek_sweep*"))
+
+
+def test_promote_again_when_the_signal_looks_ahead_then_the_stored_spec_is_not_taken_as_proof(
+    vp: Vp, peek: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:  # swept and promoted before there was a check
+        patch.setattr(writers, "require_contract", lambda *_: None)
+        patch.setattr(promotion, "require_contract", lambda *_: None)
+        for command in ("run", "promote"):
+            said = vp(command, peek)
+            assert said.code == 0, said.err
+    for _ in range(2):
+        _assert_refused(vp("promote", peek), peek)
+
+
+def test_promote_again_when_the_signal_has_been_edited_then_it_is_refused(
+    vp: Vp, signals: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "tilt_sweep.yaml"
+    file.write_text(EXPERIMENT.replace("tilt_sweep", "edited_sweep"))
+    for command in ("run", "promote", "promote"):
+        said = vp(command, file)
+        assert said.code == 0, said.err
+    source = signals / "tilt.py"
+    source.write_text(source.read_text() + "\n# edited\n")
+    said = vp("promote", file)
+    assert (said.code, said.err.count("\n")) == (2, 1), said.err
 
 
 def test_online_sim_when_a_late_value_depends_on_blocks_then_ends_with_2(

@@ -8,13 +8,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from vp_assets.defs.assets.books import book_key
-from vp_assets.defs.assets.datasets import bins_key
-from vp_assets.defs.assets.raw import KEY as RAW_KEY
-from vp_assets.defs.assets.sweeps import sweep_key
 
 from tests.assets.conftest import DAILY, say
+from vp_assets.defs.assets.books import book_key
+from vp_assets.defs.assets.datasets import bins_key
 from vp_assets.defs.assets.promoted import promoted_key
+from vp_assets.defs.assets.raw import KEY as RAW_KEY
+from vp_assets.defs.assets.sweeps import sweep_key
 from vp_assets.defs.definitions import build_definitions
 from vp_assets.research.requests import Chain
 from vp_assets.runs.in_process import open_instance

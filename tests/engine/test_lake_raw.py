@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lake_kit import DAY, DAY_NS, dbn_file
 
-from vp_engine.errors import ConfigError, DataError, LakeError
+from vp_engine.errors import ConfigError, DataError, LakeError, UnreachableError
 from vp_engine.hashing import sha256_file
 from vp_engine.lake import Lake, find_raw, import_raw, list_raw
 from vp_engine.lake.raw import verify_raw
@@ -258,3 +258,25 @@ def test_manifest_when_written_before_coverage_was_stored_then_is_still_read(tmp
     }  # fmt: skip
     manifest = RawManifest.parse(old, "manifest")
     assert (manifest.complete_start, manifest.coverage_end_ns, manifest.faults) == (True, None, {})
+
+
+def test_a_day_whose_file_cannot_be_looked_at_is_named_and_the_others_are_listed(lake, tmp_path, monkeypatch):
+    import_raw(lake, LOCK, dbn_file(tmp_path / "a.dbn.zst", seed=1))
+    other = DAY_NS + DAY_S
+    import_raw(lake, LOCK, dbn_file(tmp_path / "b.dbn.zst", first_ns=other, seed=2))
+    both = list_raw(lake)
+    real = lake.size
+
+    def failing(path):
+        if path == both[0].path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path)
+
+    monkeypatch.setattr(lake, "size", failing)
+    told = []
+    assert list_raw(lake, on_damage=lambda where, error: told.append(str(error))) == both[1:]
+    assert len(told) == 1
+    assert str(both[0].path.parent) in told[0]
+    assert "Input/output error" in told[0]
+    with pytest.raises(UnreachableError, match="try again"):
+        list_raw(lake)

@@ -20,7 +20,7 @@ from vp_engine.evaluation.promotion import promoted_spec, require_same_signal
 from vp_engine.evaluation.sweep import replay_trades
 from vp_engine.evaluation.walk_forward import Choice, pool
 from vp_engine.hashing import sha256_text, signed_text
-from vp_engine.lake import Lake, open_dataset
+from vp_engine.lake import Dataset, Lake, open_dataset
 from vp_engine.lake.models import models_dir, open_models
 from vp_engine.lake.paths import promoted_serving_path
 from vp_engine.lake.promoted import commit_promoted
@@ -81,7 +81,8 @@ class Promotion:
         return promoted_serving_path(self._chain.lake, self.spec.name)
 
     def stored(self) -> PromotedSpec | None:
-        """The committed spec if it says the same, else None. ConfigError if an authored spec has its name."""
+        """The committed spec if it says the same, else None. ConfigError if an authored spec has its name, SignalError
+        for a signal that breaks its contract: the spec may be older than the check."""
         taken = self._chain.specs.serving.get(self.spec.name)
         if taken is not None and taken.promoted is None:
             raise ConfigError(f"the name `{self.spec.name}` is taken by an authored serving spec; rename that one")
@@ -89,15 +90,22 @@ class Promotion:
         if models is not None and not lake.exists(lake.path(models_dir(models))):
             return None
         if lake.entry(self.path) is not None and lake.read_bytes(self.path) == signed_text(self.text).encode():
+            self.require_contract()
             return PromotedSpec(self.spec, self.path, self.address)
         return None
+
+    def require_contract(self) -> Dataset:
+        """SignalError for a signal that breaks its contract, whether its spec is stored or not; the dataset that it was
+        judged on."""
+        dataset = open_dataset(self._chain.lake, self.choice.meta["dataset_address"])
+        require_contract(self._chain.lake, dataset, [asked_of(self.choice.meta, self._record.threshold)])
+        return dataset
 
     def commit(self) -> PromotedSpec:
         """Check the signal, keep the models of one that learns, replay, then write. SignalError for a signal that
         breaks its contract, DataError if the replay does not give the claimed figures."""
         lake = self._chain.lake
-        dataset = open_dataset(lake, self.choice.meta["dataset_address"])
-        require_contract(lake, dataset, [asked_of(self.choice.meta, self._record.threshold)])
+        dataset = self.require_contract()
         if self._record.models is not None:
             kept = keep_models(lake, dataset, self.choice.meta["signal"], json.loads(self.choice.meta["parameters"]))
             assert kept == self._record.models

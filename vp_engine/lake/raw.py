@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pydantic import AliasChoices, Field
 
-from vp_engine.errors import DataError, LakeError, VPError
+from vp_engine.errors import DataError, LakeError, UnreachableError, VPError
 from vp_engine.feed import scan
 from vp_engine.feed.dbn import is_zstd
 from vp_engine.integrity import Integrity, examine, fitting_tick
@@ -266,6 +266,16 @@ def _parsed(lake: Lake, where: LakePath, content: bytes) -> RawDay:
     return RawDay(path, manifest, lake)
 
 
+def _looked_at(lake: Lake, where: LakePath, content: bytes) -> RawDay:
+    """The same; UnreachableError that names the manifest where the disk does not answer."""
+    try:
+        return _parsed(lake, where, content)
+    except OSError as error:
+        raise UnreachableError(
+            f"{where}: the file of this raw day cannot be looked at just now ({error.strerror or error}); try again"
+        ) from error
+
+
 def find_raw(lake: Lake, config: VPRuntimeConfig, utc_day: dt.date, source: str | None = None) -> RawDay | None:
     """The raw file of one UTC day of the locked contract, or None. Without `source`, a bought day beats a made one."""
     for name in [source] if source is not None else _sources(lake):
@@ -287,15 +297,15 @@ def list_raw(
     config: VPRuntimeConfig | None = None,
     on_damage: Callable[[LakePath, LakeError], None] | None = None,
 ) -> list[RawDay]:
-    """Every raw day in the lake, of one contract if `config` is given. LakeError for a damaged one; with `on_damage`
-    that is told to it, and the day left out."""
+    """Every raw day in the lake, of one contract if `config` is given. LakeError for a damaged one, and for one whose
+    file cannot be looked at just now; with `on_damage` that is told to it, and the day left out."""
     found = lake.read_many(lake.entries(lake.path(paths.RAW), f"*/*/*/*/*{paths.MANIFEST_SUFFIX}"))
     days = []
     for where, content in found.items():
         if where.with_name(where.name.removesuffix(paths.MANIFEST_SUFFIX) + f".zst{paths.MANIFEST_SUFFIX}") in found:
             continue  # one is being put over the other, and `_read` takes the compressed one
         try:
-            days.append(_parsed(lake, where, content))
+            days.append(_looked_at(lake, where, content))
         except LakeError as error:
             if on_damage is None:
                 raise
