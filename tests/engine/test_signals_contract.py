@@ -14,7 +14,16 @@ from vp_engine.errors import SignalError
 from vp_engine.evaluation import expand
 from vp_engine.evaluation.contracts import Asked, asked_by, beginning, bins_needed, require_contract
 from vp_engine.schema import BinBlock
-from vp_engine.signals import Signal, SignalParams, get_signal, list_signals, load_signals, own, register_signal
+from vp_engine.signals import (
+    Signal,
+    SignalParams,
+    first_run,
+    get_signal,
+    list_signals,
+    load_signals,
+    own,
+    register_signal,
+)
 from vp_engine.signals import contract as contract_module
 from vp_engine.signals import registry as registry_module
 from vp_engine.signals.check_market import check_market
@@ -385,3 +394,34 @@ def test_a_signal_that_is_silent_for_long_is_checked_on_more_bins(house):
     assert bins_needed(Asked("toy", {}, {}), dataset.config) == 6_000
     whole = np.concatenate([block.bins for block in dataset.blocks()])
     np.testing.assert_array_equal(beginning(dataset, 1500).bins, whole[:1500])
+
+
+ENDS = [
+    ("os._exit(0)", r"ends the process that runs it \(exit code 0\)"),
+    ("sys.exit()", r"ends the process that runs it \(SystemExit\)"),
+    ("raise KeyboardInterrupt", r"ends the process that runs it \(KeyboardInterrupt\)"),
+    ("os.abort()", r"ends the process that runs it \(SIGABRT\)"),
+    ("while True: pass", r"does not end within 8 s on 3,000 bins"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), ENDS, ids=[line for line, _ in ENDS])
+def test_a_signal_that_ends_its_process_or_never_returns_is_refused_in_one_line(
+    house, tmp_path, monkeypatch, line, words
+):
+    lake, dataset = house
+    monkeypatch.setattr(first_run, "WALL_SECONDS", 8.0 if "while" in line else 120.0)
+    file = tmp_path / "ending.py"
+    file.write_text(f"""
+import os, sys
+from vp_engine.signals import Signal, SignalParams
+class Ending(Signal):
+    name, columns, Params, default_thresholds = "ending", (), SignalParams, (1.0,)
+    def update(self, block, scores=None):
+        print("said by the signal")
+        {line}
+""")
+    load_signals([file])
+    with pytest.raises(SignalError, match=rf"signal `ending` \({re.escape(str(file))}, line 6\) {words}") as caught:
+        require_contract(lake, dataset, [Asked("ending", {}, {})])
+    assert "\n" not in str(caught.value)

@@ -23,6 +23,7 @@ from vp_engine.schema import BinBlock
 from vp_engine.signals import get_signal
 from vp_engine.signals.check_market import check_market
 from vp_engine.signals.contract import CHECK_BINS, CONTRACT_VERSION, Subject, check_contract
+from vp_engine.signals.first_run import require_first_run
 from vp_engine.signals.source import is_shipped, place_of_signal, source_digest
 from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
 
@@ -98,6 +99,8 @@ def _prove(lake: Lake, job: _Job) -> None:
     for one in job.sets:
         config = build_config_with_overrides(job.dataset.config, dict(one.scoring))
         n_bins = bins_needed(one, config)
+        if job.whole and not shipped:
+            require_first_run(one.signal, one.params, config, n_bins)
         fired["made-up market"] += _checked(one, config, check_market(n_bins, config), job.whole)
         if _reaches(job, one) and (not shipped or not fired["made-up market"]):
             fired[job.dataset.dataset_id] += _checked(one, config, beginning(job.dataset, n_bins), job.whole)

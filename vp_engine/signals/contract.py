@@ -62,6 +62,11 @@ def check_contract(subject: Subject, thresholds: tuple[float, ...] | None = None
     return _n_firing(check.kind, values, thresholds)
 
 
+def check_reference(subject: Subject) -> None:
+    """The first of the runs of a check alone."""
+    _Check(subject).reference()
+
+
 def short_schedule(signal: type[Signal], params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters with which a signal that learns fits several times within CHECK_BINS; others as they are."""
     given = dict(params)
