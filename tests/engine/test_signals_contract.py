@@ -28,6 +28,7 @@ from vp_engine.signals import contract as contract_module
 from vp_engine.signals import registry as registry_module
 from vp_engine.signals.check_market import check_market
 from vp_engine.signals.contract import Subject, check_contract
+from vp_engine.signals.registry import make_signal
 from vp_engine.specs import build_config_with_overrides, load_instrument
 
 CONFIG = build_config_with_overrides(load_instrument(), {"grid_radius_ticks": 12})
@@ -398,7 +399,7 @@ def test_a_signal_that_is_silent_for_long_is_checked_on_more_bins(house):
 
 ENDS = [
     ("os._exit(0)", r"ends the process that runs it \(exit code 0\)"),
-    ("sys.exit()", r"ends the process that runs it \(SystemExit\)"),
+    ("sys.exit()", r"asks the process to end in the block that begins at bin 0"),
     ("raise KeyboardInterrupt", r"ends the process that runs it \(KeyboardInterrupt\)"),
     ("os.abort()", r"ends the process that runs it \(SIGABRT\)"),
     ("while True: pass", r"does not end within 8 s on 3,000 bins"),
@@ -425,3 +426,18 @@ class Ending(Signal):
     with pytest.raises(SignalError, match=rf"signal `ending` \({re.escape(str(file))}, line 6\) {words}") as caught:
         require_contract(lake, dataset, [Asked("ending", {}, {})])
     assert "\n" not in str(caught.value)
+
+
+def test_a_signal_that_exits_late_in_a_sweep_is_an_error_that_names_file_line_and_bin(tmp_path):
+    file = tmp_path / "late_exit.py"
+    file.write_text("""
+import sys
+from vp_engine.signals import Signal, SignalParams
+class LateExit(Signal):
+    name, columns, Params, default_thresholds = "late_exit", (), SignalParams, (1.0,)
+    def update(self, block, scores=None):
+        sys.exit()
+""")
+    load_signals([file])
+    with pytest.raises(SignalError, match=rf"`late_exit` \({re.escape(str(file))}, line 6\) asks .* at bin 1,200;"):
+        make_signal("late_exit", {}, CONFIG).update(MARKET.part(1200, 1800))

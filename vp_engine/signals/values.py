@@ -29,13 +29,21 @@ def fault_of_values(values: Any, first: int, n: int) -> str | None:
 
 
 def checked(update: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """An own signal's `update`, with SignalError that names its file and line for what is no value."""
+    """An own signal's `update`, with SignalError that names its file and line for what is no value, and for
+    SystemExit."""
     assert isinstance(update, FunctionType)
     place = f"{update.__code__.co_filename}, line {update.__code__.co_firstlineno}"
 
     @wraps(update)
     def looked_at(self: Any, block: Any, *more: Any, **named: Any) -> np.ndarray:
-        values: np.ndarray = update(self, block, *more, **named)
+        try:
+            values: np.ndarray = update(self, block, *more, **named)
+        except SystemExit as error:
+            at = int(block.bins["bin_seq"][0])
+            raise SignalError(
+                f"signal `{self.name}` ({place}) asks the process to end in the block that begins at bin {at:,}; raise "
+                f"an error instead"
+            ) from error
         fault = fault_of_values(values, int(block.bins["bin_seq"][0]), len(block.bins))
         if fault is not None:
             raise SignalError(f"signal `{self.name}` ({place}) {fault}")
