@@ -149,6 +149,30 @@ CASES: dict[str, tuple[list[Row], dict[str, int]]] = {
         ],
         {"sequence_regressions": 2},
     ),
+    "a sequence that starts over counts once, and not at all at a later time": (
+        [
+            row("A", "B", 3, BID, 1) | {"sequence": 900}, row("A", "B", 4, BID, 1) | {"sequence": 5},
+            row("C", "B", 3, BID, 1) | {"sequence": 6}, row("C", "B", 4, BID, 1) | {"sequence": 7},
+            row("A", "B", 5, BID, 1, ms=1301) | {"sequence": 2}, row("C", "B", 5, BID, 1, ms=1301) | {"sequence": 3},
+        ],
+        {"sequence_regressions": 1},
+    ),
+    "a sequence starts over behind a clear and a snapshot": (
+        [
+            row("A", "B", 3, BID, 1) | {"sequence": 900}, row("R", "N", 0, None, 0) | {"sequence": 901},
+            row("A", "B", 1, BID, 5) | {"sequence": 4}, row("A", "B", 1, BID, 5, S) | {"sequence": 1},
+            row("A", "A", 2, ASK, 6, SL) | {"sequence": 3}, row("A", "B", 6, BID, 1) | {"sequence": 2},
+        ],
+        {"clears": 1, "snapshots": 1, "snapshot_extra": 1},
+    ),
+    "sequences of two publishers": (
+        [
+            row("A", "B", 3, BID, 1) | {"sequence": 900}, row("A", "B", 4, BID, 1) | {"sequence": 5, "publisher_id": 7},
+            row("C", "B", 3, BID, 1) | {"sequence": 901}, row("C", "B", 4, BID, 1) | {"sequence": 4, "publisher_id": 7},
+            row("A", "B", 5, BID, 1) | {"sequence": 902}, row("C", "B", 5, BID, 1) | {"sequence": 5, "publisher_id": 7},
+        ],
+        {"sequence_regressions": 1},
+    ),
     "clears": ([row("R", "N", 0, None, 0), row("R", "N", 0, None, 0)], {"clears": 2}),
 }  # fmt: skip
 

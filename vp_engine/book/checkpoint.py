@@ -28,7 +28,7 @@ from vp_engine.book.state import (
 )
 from vp_engine.errors import LakeError
 
-BOOK_CODE_VERSION = "3"
+BOOK_CODE_VERSION = "4"
 _COLUMNS = ("order_id", "tick", "pending_fill", "size", "side")
 _META = b"spymaster.book"
 

@@ -24,6 +24,7 @@ from vp_engine.book.state import (
     FILLED_SIDED,
     FILLED_UNSIDED,
     IN_SNAPSHOT,
+    LAST_EVENT_NS,
     LAST_PUBLISHER,
     LAST_SEQUENCE,
     MAYBE_BAD_BOOK,
@@ -31,6 +32,7 @@ from vp_engine.book.state import (
     NO_SIDE,
     OFF_GRID,
     OVERFILLED,
+    PUBLISHER_SLOTS,
     RESTATING,
     SEQUENCE_REGRESSIONS,
     SNAPSHOT_NS,
@@ -250,16 +252,26 @@ def change_book_nb(orders, depth, scalars, counters, first_ns, record, tick_int,
 
 @inlined
 def watch_sequence_nb(scalars, counters, first_ns, record):
-    """Count a record whose sequence number lies before one that its publisher has sent already: a repeated part of the
-    day. 0 is no number. Publishers that alternate have numbers of their own and are not compared."""
-    sequence = np.int64(record.sequence)
+    """Count a record where a publisher's sequence number runs back without its time moving on: a part of the day comes
+    again from there. A lower number at a later time is a counter that was set back.
+
+    A clear and a snapshot start over, 0 is no number. Publishers have numbers of their own; two that share a slot push
+    each other out and are not watched while they alternate.
+    """
+    slot = np.int64(record.publisher_id) % PUBLISHER_SLOTS
+    if record.action == ACT_CLEAR or (record.flags & F_SNAPSHOT) != 0:
+        scalars[LAST_SEQUENCE + slot] = 0
+        return
+    sequence, event_ns = np.int64(record.sequence), np.int64(record.ts_event)
     if sequence == 0:
         return
-    if scalars[LAST_PUBLISHER] == record.publisher_id and sequence < scalars[LAST_SEQUENCE]:
+    known = scalars[LAST_PUBLISHER + slot] == record.publisher_id
+    back = known and sequence < scalars[LAST_SEQUENCE + slot]
+    if back and event_ns <= scalars[LAST_EVENT_NS + slot]:
         fault_nb(counters, first_ns, scalars, SEQUENCE_REGRESSIONS, 1)
-    else:
-        scalars[LAST_SEQUENCE] = sequence
-        scalars[LAST_PUBLISHER] = record.publisher_id
+    scalars[LAST_PUBLISHER + slot] = record.publisher_id
+    scalars[LAST_SEQUENCE + slot] = sequence
+    scalars[LAST_EVENT_NS + slot] = event_ns
 
 
 @inlined
@@ -294,8 +306,7 @@ def apply_nb(orders, depth, scalars, counters, first_ns, record, ts_ns, tick_int
     scalars[CLOCK_NS] = ts_ns
     if record_time_nb(record) < ts_ns:
         fault_nb(counters, first_ns, scalars, CLOCK_REGRESSIONS, 1)
-    if not snapshot:
-        watch_sequence_nb(scalars, counters, first_ns, record)
+    watch_sequence_nb(scalars, counters, first_ns, record)
     if (record.flags & F_MAYBE_BAD_BOOK) != 0:
         fault_nb(counters, first_ns, scalars, MAYBE_BAD_BOOK, 1)
     scalars[EVENT_ID] += 1

@@ -5,6 +5,8 @@ tick of an ask.
 
 Of the last trade the book keeps `trade_ns` (its ts_event), `trade_side` (the aggressor's, as in the order table) and
 `trade_left` (contracts that no fill has explained yet): fills are judged by the trade they belong to.
+
+Of each publisher it keeps the last sequence number (0 for none) and the ts_event that came with it.
 """
 
 from __future__ import annotations
@@ -18,12 +20,18 @@ from vp_engine.book.order_table import new_order_table
 # Scalars of a book, by index.
 (
     CLOCK_NS, N_ORDERS, BEST_BID_KEY, BEST_ASK_KEY, ANCHOR, ANCHORED, IN_SNAPSHOT, SNAPSHOT_NS, EVENT_ID, RESTATING,
-    TRADE_NS, TRADE_SIDE, TRADE_LEFT, LAST_SEQUENCE, LAST_PUBLISHER,
-) = range(15)  # fmt: skip
+    TRADE_NS, TRADE_SIDE, TRADE_LEFT,
+) = range(13)  # fmt: skip
+PUBLISHER_SLOTS = 16  # publishers whose numbers are remembered, by the low bits of their ids
+LAST_PUBLISHER = 13  # the first of PUBLISHER_SLOTS scalars, one for each slot; the two below alike
+LAST_SEQUENCE = LAST_PUBLISHER + PUBLISHER_SLOTS
+LAST_EVENT_NS = LAST_SEQUENCE + PUBLISHER_SLOTS
 SCALAR_NAMES = (
     "clock_ns", "n_orders", "best_bid_key", "best_ask_key", "anchor", "anchored", "in_snapshot", "snapshot_ns",
     "event_id", "restating", "trade_ns", "trade_side", "trade_left",
-    "last_sequence", "last_publisher",
+    *(f"last_publisher_{slot}" for slot in range(PUBLISHER_SLOTS)),
+    *(f"last_sequence_{slot}" for slot in range(PUBLISHER_SLOTS)),
+    *(f"last_event_ns_{slot}" for slot in range(PUBLISHER_SLOTS)),
 )  # fmt: skip
 COUNTER_NAMES = (
     "off_grid", "undef_price", "no_side", "duplicate_add", "unknown_modify", "unknown_cancel", "unknown_fill",

@@ -55,7 +55,7 @@ class TwinBook:
         self.levels: dict[str, dict[int, int]] = {side: {} for side in SIDES}
         self.counters: Counter[str] = Counter()
         self.trade: Trade | None = None
-        self.last_sequence: tuple[int, int] = (0, 0)  # publisher and its highest number
+        self.numbered: dict[int, tuple[int, int]] = {}  # last sequence number and ts_event by publisher
         self.snapshot_ts: int | None = None  # time of the snapshot under way
         self.carried: dict[int, Order] = {}  # what rested when it began
         self._best: dict[str, int | None] = {side: None for side in SIDES}
@@ -141,8 +141,7 @@ class TwinBook:
         snapshot = bool(record["flags"] & F_SNAPSHOT)
         if snapshot and self.snapshot_ts is None:
             self.begin_snapshot(ts)
-        if not snapshot:
-            self._watch_sequence(record["publisher_id"], record["sequence"])
+        self._watch_sequence(record)
         if record["flags"] & F_MAYBE_BAD_BOOK:
             self.counters["maybe_bad_book"] += 1
         action = chr(record["action"])
@@ -169,14 +168,15 @@ class TwinBook:
                 self.counters["crossed_events"] += 1
         return effect
 
-    def _watch_sequence(self, publisher: int, sequence: int) -> None:
-        if sequence == 0:
-            return
-        last_publisher, last = self.last_sequence
-        if publisher == last_publisher and sequence < last:
-            self.counters["sequence_regressions"] += 1
-        else:
-            self.last_sequence = (publisher, sequence)
+    def _watch_sequence(self, record: dict[str, Any]) -> None:
+        publisher, sequence, ts_event = record["publisher_id"], record["sequence"], record["ts_event"]
+        if chr(record["action"]) == "R" or record["flags"] & F_SNAPSHOT:
+            self.numbered.pop(publisher, None)
+        elif sequence:
+            last, last_ts = self.numbered.get(publisher, (0, 0))
+            if sequence < last and ts_event <= last_ts:
+                self.counters["sequence_regressions"] += 1
+            self.numbered[publisher] = (sequence, ts_event)
 
     def _tick(self, price_int: int) -> int:
         if price_int % self.tick_int:

@@ -46,7 +46,8 @@ def make_records(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
     for i, row in enumerate(rows):
         snapshot = bool(row["flags"] & F_SNAPSHOT)
         record = out[i]
-        record["length"], record["rtype"], record["publisher_id"], record["instrument_id"] = 14, 160, 1, 17077
+        record["length"], record["rtype"], record["instrument_id"] = 14, 160, 17077
+        record["publisher_id"] = row.get("publisher_id", 1)
         record["ts_event"] = row["ts"] - 7_200_000_000_000 if snapshot else row["ts"]
         record["ts_recv"] = row["ts"] if snapshot else row["ts"] + 20_000
         record["order_id"], record["price"], record["size"] = row["order_id"], row["price"], row["size"]
