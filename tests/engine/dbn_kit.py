@@ -28,11 +28,12 @@ def header(
     day_ns: int = BASE_NS,
     by_id: bool = False,
     dataset: str = "GLBX.MDP3",
+    start_ns: int | None = None,
     end_ns: int | None = None,
     limit: int | None = None,
 ) -> bytes:
-    """Metadata of the UTC day that holds `day_ns`, mapping raw symbols to ids (`by_id`: the other way round). end_ns:
-    end of the request, the day's if None; limit: records asked for at most."""
+    """Metadata of the UTC day that holds `day_ns`, mapping raw symbols to ids (`by_id`: the other way round). start_ns,
+    end_ns: of the request, the day's if None; limit: records asked for at most."""
     midnight = day_ns // DAY_NS * DAY_NS
     day = dt.datetime.fromtimestamp(midnight // 10**9, dt.UTC).date()
     mapped = []
@@ -45,8 +46,8 @@ def header(
     )
     return bytes(
         dbn.Metadata(
-            dataset=dataset, start=midnight, end=end_ns or midnight + DAY_NS, limit=limit, stype_in=kinds[0],
-            stype_out=kinds[1], schema=None if schema is None else dbn.Schema(schema), symbols=[],
+            dataset=dataset, start=start_ns or midnight, end=end_ns or midnight + DAY_NS, limit=limit,
+            stype_in=kinds[0], stype_out=kinds[1], schema=None if schema is None else dbn.Schema(schema), symbols=[],
             mappings=mapped, version=version,
         ).encode()
     )  # fmt: skip

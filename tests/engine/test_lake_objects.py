@@ -22,10 +22,13 @@ from tests.object_stores import serving
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.state import new_book
 from vp_engine.errors import ConfigError, LakeError
+from vp_engine.feed import DbnFile
+from vp_engine.feed.records import MBO_BYTES
 from vp_engine.lake import Lake, find_dataset, find_raw, import_raw, list_datasets, list_raw, open_dataset
 from vp_engine.lake.books import find_book, write_book
 from vp_engine.lake.catalog import Catalog
 from vp_engine.lake.lineage import DATASET, delete, inventory
+from vp_engine.lake.raw_files import import_files
 from vp_engine.lake.store import CHECKSUMS, MANIFEST, write_json
 from vp_engine.lake.verify import verify_all
 from vp_engine.specs import load_instrument
@@ -141,6 +144,17 @@ def test_a_day_comes_in_once_and_is_read_from_a_checked_copy(lake, tmp_path):
     copy = fresh.file()
     copy.write_bytes(b"x" * copy.stat().st_size)
     assert find_raw(Lake(lake.root, lake.cache_dir), LOCK, DAY).file().read_bytes() == (tmp_path / "b.dbn").read_bytes()
+
+
+def test_a_day_of_a_file_that_repeats_its_end_comes_in_once(lake, tmp_path):
+    file = dbn_file(tmp_path / "a.dbn", n=100)
+    whole = import_raw(Lake(tmp_path / "near"), LOCK, file).manifest
+    file.write_bytes(file.read_bytes() + file.read_bytes()[-10 * MBO_BYTES :])
+    done = import_files(lake, LOCK, [file, file])[0]
+    assert [(one.manifest.repeated, one.manifest.kept, one.hit) for one in done] == [(10, whole.kept, False)]
+    day = find_raw(lake, LOCK, DAY)
+    assert sum(batch.size for batch in DbnFile(day.file()).batches()) == whole.kept
+    assert import_files(lake, LOCK, [file])[0][0].hit
 
 
 def test_a_day_whose_object_changed_is_not_handed_out(lake, tmp_path):

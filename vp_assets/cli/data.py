@@ -88,15 +88,16 @@ def import_files(
     source: Annotated[str, typer.Option(help="Where the files come from; names a folder of the lake.")] = "databento",
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a day that has other bytes.")] = False,
 ) -> None:
-    """Bring Databento files into the lake. Each is read to its end first and refused whole if a record is bad."""
-    from vp_engine.lake.raw import import_raw
+    """Bring Databento files into the lake. Each is read to its end first and refused whole if a record is bad. Files of
+    one UTC day are put together, a file of several days is cut into them, and repeated records come in once."""
+    from vp_engine.errors import DataError
+    from vp_engine.lake.raw_files import import_files as bring_in
 
-    taken = []
     with session.progress("importing") as report:
-        for position, file in enumerate(files):
-            taken.append(import_raw(session.lake, session.lock, file, source, replace=replace))
-            report("files", position + 1, len(files))
+        taken, left_out = bring_in(session.lake, session.lock, files, source, replace=replace, on_progress=report)
     _show(session, "Imported", taken)
+    if left_out:
+        raise DataError("; ".join(left_out))
 
 
 def _show(session: Session, title: str, taken: list[Imported]) -> None:
@@ -141,6 +142,8 @@ def _say_findings(console: Any, facts: RawManifest) -> None:
     first_ns, last_ns = facts.coverage_start_ns, facts.coverage_end_ns
     if first_ns is not None and last_ns is not None and last_ns - first_ns < NS_PER_DAY:
         console.print(f"{facts.day} covers {utc_text(first_ns)} to {utc_text(last_ns)} UTC, not the whole day.")
+    if facts.repeated:
+        console.print(f"{facts.day}: repeated records left out: {facts.repeated:,}.")
     for line in facts.integrity.lines():
         console.print(f"{facts.day}: {line}.")
     if facts.quarantine is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +13,14 @@ from vp_engine.feed.dbn import DbnFile
 from vp_engine.feed.records import F_BAD_TS_RECV, F_SNAPSHOT
 from vp_engine.feed.symbols import SymbolSource
 from vp_engine.hashing import sha256_file
-from vp_engine.units import UNDEF_PRICE
+from vp_engine.units import NS_PER_DAY, NS_PER_S, UNDEF_PRICE, utc_date, utc_midnight_ns
 
 CLEAR = ord("R")
 BOOK_CHANGING = np.frombuffer(b"ACMR", np.uint8)
 PRICED = np.frombuffer(b"AM", np.uint8)
 MAX_PRICES = 4096  # distinct ones that a scan keeps
+MAX_TURNS = 64  # places at which receive times run back that a scan notes
+LATENESS_NS = 5 * NS_PER_S  # a day is cut by receive time: its first event may be this much older
 
 
 class RawInfo(NamedTuple):
@@ -25,7 +28,8 @@ class RawInfo(NamedTuple):
 
     coverage_start_ns, coverage_end_ns: what the file holds whole, before it is cut to its day. complete_start: the book
     is known from the first record on. symbol_source: how the contract's instrument ids are known. prices: distinct
-    prices of adds and modifies, int64 in 1e-9 $, at most MAX_PRICES of them.
+    prices of adds and modifies, int64 in 1e-9 $, at most MAX_PRICES of them. turns: before which of the symbol's
+    records the receive time runs back, None if more than MAX_TURNS times. days: UTC days of the receive times.
     """
 
     sha256: str
@@ -43,6 +47,13 @@ class RawInfo(NamedTuple):
     instrument_ids: tuple[int, ...]
     symbol_source: SymbolSource
     prices: np.ndarray
+    turns: tuple[int, ...] | None
+    days: tuple[dt.date, ...]
+
+    def day_coverage(self, day: dt.date) -> tuple[int, int]:
+        """What the file holds whole of a UTC day: [first, end), ns UTC."""
+        midnight = utc_midnight_ns(day)
+        return max(self.coverage_start_ns, midnight), min(self.coverage_end_ns, midnight + NS_PER_DAY)
 
 
 def event_clock(records: np.ndarray) -> np.ndarray:
@@ -60,6 +71,9 @@ def scan(path: Path, symbol: str) -> RawInfo:
     first_ns, last_ns = 0, 0
     complete_start: bool | None = None
     prices = np.zeros(0, np.int64)
+    turns: list[int] = []
+    days: set[int] = set()
+    last_recv = np.uint64(0)
     for batch in source.records_of(symbol):
         clock = event_clock(batch)
         in_snapshot = (batch["flags"] & F_SNAPSHOT) != 0
@@ -71,6 +85,12 @@ def scan(path: Path, symbol: str) -> RawInfo:
         if prices.size < MAX_PRICES:
             priced = np.isin(batch["action"], PRICED) & (batch["price"] != UNDEF_PRICE)
             prices = _nearest(np.union1d(prices, batch["price"][priced]), batch["price"][priced])
+        received = batch["ts_recv"]
+        if len(turns) <= MAX_TURNS:
+            before = np.concatenate(([last_recv], received[:-1]))
+            turns += (kept + np.flatnonzero(received < before)[: MAX_TURNS + 1]).tolist()
+        days.update(np.unique(received // np.uint64(NS_PER_DAY)).tolist())
+        last_recv = received[-1]
         kept += batch.size
     if not kept:
         raise DataError(f"{path.name}: holds no MBO record of {symbol}")
@@ -91,7 +111,17 @@ def scan(path: Path, symbol: str) -> RawInfo:
         instrument_ids=tuple(sorted(identity.ids)),
         symbol_source=identity.source,
         prices=prices,
+        turns=tuple(turns) if len(turns) <= MAX_TURNS else None,
+        days=_days(days, first_ns, last_ns),
     )
+
+
+def _days(received: set[int], first_ns: int, last_ns: int) -> tuple[dt.date, ...]:
+    """The UTC days of a file. The last record's, if no event is older: receive times may lie just beyond."""
+    last = utc_date(last_ns)
+    if first_ns >= utc_midnight_ns(last) - LATENESS_NS:
+        return (last,)
+    return tuple(sorted(utc_date(day * NS_PER_DAY) for day in received))
 
 
 def _nearest(prices: np.ndarray, quoted: np.ndarray) -> np.ndarray:

@@ -10,66 +10,24 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import AliasChoices, Field
+from typing import Any, NamedTuple
 
 from vp_engine.errors import DataError, LakeError, UnreachableError, VPError
-from vp_engine.feed import scan
+from vp_engine.feed import RawInfo, scan
+from vp_engine.feed.capture import LATENESS_NS
 from vp_engine.feed.dbn import is_zstd
-from vp_engine.integrity import Integrity, examine, fitting_tick
+from vp_engine.feed.header import day_header
+from vp_engine.feed.merge import stretches, write_merged
+from vp_engine.integrity import examine, fitting_tick
 from vp_engine.lake import paths
 from vp_engine.lake.manifests import FILES, FileSum, files_entry, listed, unsealed
+from vp_engine.lake.raw_manifest import RawManifest as RawManifest
 from vp_engine.lake.store import Lake, LakePath, beside
-from vp_engine.schema import SCHEMA_VERSION
-from vp_engine.specs.base import SpecModel
 from vp_engine.specs.runtime import VPRuntimeConfig
-from vp_engine.units import NS_PER_DAY, NS_PER_S, dollars, utc_date, utc_midnight_ns
+from vp_engine.units import dollars, utc_date, utc_midnight_ns
 
 SOURCES = ("databento", "synthetic")  # where a day is looked for, in this order; others follow by name
-_LATENESS_NS = 5 * NS_PER_S  # a day is cut by receive time: its first event may be this much older
 _DATE = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
-
-
-class RawManifest(SpecModel):
-    """What is known of one raw file. Counts of the contract's records except `records`, which is all of them."""
-
-    schema_version: int = SCHEMA_VERSION
-    kind: str = "raw"
-    file: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int
-    source: str
-    dataset: str
-    symbol: str
-    day: dt.date
-    dbn_version: int
-    records: int
-    kept: int
-    first_ts_ns: int
-    last_ts_ns: int
-    coverage_start_ns: int | None = None  # what the file holds whole of its day; None for a day of an older version
-    coverage_end_ns: int | None = None
-    complete_start: bool = Field(validation_alias=AliasChoices("complete_start", "has_snapshot"))
-    n_bad_flags: int
-    instrument_ids: tuple[int, ...]
-    symbol_source: str | None = None  # where the file says which instrument is the contract
-    faults: dict[str, int] = Field(default_factory=dict)  # signs of faults by counter, see vp_engine.integrity
-    faults_first_ns: dict[str, int] = Field(default_factory=dict)  # when each was first seen
-    condition: str | None = None  # the vendor's word on the day, where it was asked
-    counted: str | None = None  # which of the file's records are those that the vendor counts, where it was asked
-    quarantine: str | None = None  # why nothing may be built on the day until somebody admits it
-    admitted: str | None = None  # what was said when it was admitted by hand
-
-    @property
-    def address(self) -> str:
-        """Address of the file: the sha256 of its bytes."""
-        return self.sha256
-
-    @property
-    def integrity(self) -> Integrity:
-        """Signs of faults that were seen when the file came in."""
-        return Integrity(self.kept, self.faults, self.faults_first_ns)
 
 
 class RawDay(NamedTuple):
@@ -118,47 +76,90 @@ def import_raw(
     `quarantine` lies in the lake, and `lake.admission` lets it out.
     """
     paths.check_name(source, "source")
-    if file.is_dir():
-        raise DataError(f"{file}: is a folder; give the path of one .dbn or .dbn.zst file in it")
-    if not file.is_file():
-        raise DataError(f"{file}: no such file; give the path of a .dbn or .dbn.zst file")
-    folder = lake.path(paths.raw_folder(config, source))
-    with lake.staged(folder / "import") as staged:
+    require_file(file)
+    with lake.staged(lake.path(paths.raw_folder(config, source)) / "import") as staged:
         if on_progress is not None:
             on_progress("copy")
         shutil.copyfile(file, staged)
         if on_progress is not None:
             on_progress("scan")
-        manifest = _admit(staged, file.name, config, source, day, condition)
-        doubt = manifest.integrity.doubt()
-        manifest = manifest.model_copy(update={"quarantine": quarantine or doubt, "counted": counted})
-        target = folder / manifest.file
-        if replace:
-            _replace(lake, staged, target, manifest)
-            return Imported(_present(lake, target).path, manifest, False)
-        present = _read(lake, target)
-        if present is None and _commit(lake, staged, target, manifest):
-            return Imported(_present(lake, target).path, manifest, False)
-        present = present or _present(lake, target)  # another writer was first
-        if present.manifest.sha256 != manifest.sha256:
-            raise LakeError(
-                f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
-                f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); to replace it on "
-                "purpose, give `--replace`"
-            )
-        return Imported(present.path, present.manifest, True)
+        info = scan_as(staged, file.name, config)
+        origin: dict[str, Any] = {"condition": condition, "quarantine": quarantine, "counted": counted}
+        repeated = _drop_repeats(lake, staged, info, config) if info.turns else 0
+        if repeated:
+            origin |= {"repeated": repeated, "sources": (info.sha256,)}
+            info = scan_as(staged, file.name, config)
+        return take_in(lake, config, staged, info, file.name, source, day=day, replace=replace, origin=origin)
 
 
-def _admit(
-    copy: Path, name: str, config: VPRuntimeConfig, source: str, day: dt.date | None, condition: str | None
-) -> RawManifest:
-    """Manifest of a file that may come in; DataError with the original's name otherwise."""
+def require_file(file: Path) -> None:
+    """DataError where there is no file."""
+    if file.is_dir():
+        raise DataError(f"{file}: is a folder; give the path of one .dbn or .dbn.zst file in it")
+    if not file.is_file():
+        raise DataError(f"{file}: no such file; give the path of a .dbn or .dbn.zst file")
+
+
+def scan_as(copy: Path, name: str, config: VPRuntimeConfig) -> RawInfo:
+    """Facts of a file that is called `name` in what is said of it. DataError if it is of another dataset."""
     try:
         info = scan(copy, config.symbol)
     except VPError as error:
         raise type(error)(str(error).replace(str(copy), name).replace(copy.name, name)) from None
     if info.dataset != config.dataset:
         raise DataError(f"{name}: is of dataset {info.dataset}, the instrument's is {config.dataset}")
+    return info
+
+
+def _drop_repeats(lake: Lake, staged: Path, info: RawInfo, config: VPRuntimeConfig) -> int:
+    """Write the file anew where a part of it is in it again, equal in every byte; how many records that were."""
+    day = utc_date(info.last_ts_ns)
+    first_ns, end_ns = info.day_coverage(day)
+    head = day_header(config.dataset, config.symbol, day, *info.instrument_ids, start_ns=first_ns, end_ns=end_ns)
+    with lake.staged(lake.path(paths.RAW) / "whole") as place:
+        done = write_merged(place, head, stretches(staged, config.symbol, info.turns or (), 0, 1 << 63))
+        if done.repeated:
+            shutil.move(place, staged)
+    return done.repeated
+
+
+def take_in(
+    lake: Lake,
+    config: VPRuntimeConfig,
+    staged: Path,
+    info: RawInfo,
+    name: str,
+    source: str,
+    *,
+    day: dt.date | None,
+    replace: bool,
+    origin: dict[str, Any],
+) -> Imported:
+    """Commit a staged file as a raw day, if it may come in. origin: what the manifest says besides."""
+    manifest = _admit(staged, info, name, config, source, day)
+    origin = {**origin, "quarantine": origin.get("quarantine") or manifest.integrity.doubt()}
+    manifest = manifest.model_copy(update=origin)
+    target = lake.path(paths.raw_folder(config, source)) / manifest.file
+    if replace:
+        _replace(lake, staged, target, manifest)
+        return Imported(_present(lake, target).path, manifest, False)
+    present = _read(lake, target)
+    if present is None and _commit(lake, staged, target, manifest):
+        return Imported(_present(lake, target).path, manifest, False)
+    present = present or _present(lake, target)  # another writer was first
+    if present.manifest.sha256 != manifest.sha256:
+        raise LakeError(
+            f"{manifest.day} of {config.symbol} is in the lake with other bytes (sha256 "
+            f"{present.manifest.sha256[:12]}, this file {manifest.sha256[:12]}); to replace it on "
+            "purpose, give `--replace`"
+        )
+    return Imported(present.path, present.manifest, True)
+
+
+def _admit(
+    copy: Path, info: RawInfo, name: str, config: VPRuntimeConfig, source: str, day: dt.date | None
+) -> RawManifest:
+    """Manifest of a file that may come in; DataError with the original's name otherwise."""
     fitting = fitting_tick(info.prices, config.tick_int)
     if fitting is not None:
         raise DataError(
@@ -167,15 +168,16 @@ def _admit(
         )
     integrity = examine(copy, config)
     held = utc_date(info.last_ts_ns)
-    if info.first_ts_ns < utc_midnight_ns(held) - _LATENESS_NS:
+    if info.first_ts_ns < utc_midnight_ns(held) - LATENESS_NS:
         raise DataError(f"{name}: holds {utc_date(info.first_ts_ns)} to {held}, a raw file is one UTC day")
     if day is not None and day != held:
         raise DataError(f"{name}: holds records of {held}, not of {day}")
-    dated = _DATE.search(name)
-    if dated and dated[1] != f"{held:%Y%m%d}":
+    dated = day_in_name(name)
+    if dated is not None and dated != f"{held:%Y%m%d}":
         raise DataError(f"{name}: holds records of {held}, not of the day in its name")
     with copy.open("rb") as head:
         compressed = is_zstd(head.read(4))
+    covers = info.day_coverage(held)
     return RawManifest(
         file=paths.raw_path(config, held, source, compressed).name,
         sha256=info.sha256,
@@ -189,16 +191,21 @@ def _admit(
         kept=info.kept,
         first_ts_ns=info.first_ts_ns,
         last_ts_ns=info.last_ts_ns,
-        coverage_start_ns=max(info.coverage_start_ns, utc_midnight_ns(held)),
-        coverage_end_ns=min(info.coverage_end_ns, utc_midnight_ns(held) + NS_PER_DAY),
+        coverage_start_ns=covers[0],
+        coverage_end_ns=covers[1],
         complete_start=info.complete_start,
         n_bad_flags=info.n_bad_flags,
         instrument_ids=info.instrument_ids,
         symbol_source=info.symbol_source,
         faults=integrity.counts,
         faults_first_ns=integrity.first_ns,
-        condition=condition,
     )
+
+
+def day_in_name(name: str) -> str | None:
+    """The date yyyymmdd in a file's name, if there is one."""
+    dated = _DATE.search(name)
+    return dated[1] if dated else None
 
 
 def rewrite_manifest(day: RawDay, manifest: RawManifest) -> RawDay:
