@@ -116,7 +116,7 @@ def test_overrides_recompute_what_is_computed():
         ({"state5_rule": "mirrored"}, "`state5_rule`"),
         ({"product_type": "equity_mbo"}, "`bucket_size_dollars` is missing"),
         ({"symbol": "MNQ.v.0"}, "MNQ.v.0 is a continuous symbol"),
-        ({"symbol": "../x"}, "`symbol` must be capital letters"),
+        ({"symbol": "../x"}, "`symbol` must be a raw symbol"),
     ],
 )
 def test_bad_overrides_are_one_clear_line(change, message):

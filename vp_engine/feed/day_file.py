@@ -17,13 +17,19 @@ from vp_engine.errors import DataError
 from vp_engine.feed.dbn import PRELUDE_BYTES, DbnFile
 from vp_engine.feed.header import day_header
 from vp_engine.feed.records import F_SNAPSHOT, MBO_BYTES, MBO_DTYPE, MBO_RTYPE, MBO_WORDS
+from vp_engine.feed.symbols import path_name
 
-_NAME = re.compile(r".+-(\d{4})(\d{2})(\d{2})\.[^.]+\.mbo\.dbn")
+_NAME = re.compile(r".+-(\d{4})(\d{2})(\d{2})\.[^/]+\.mbo\.dbn")
 
 
 def day_file_name(dataset: str, symbol: str, day: dt.date) -> str:
     """Name of a day being written, the one it keeps as a raw day."""
-    return f"{dataset.lower().replace('.', '-')}-{day:%Y%m%d}.{symbol}.mbo.dbn"
+    return f"{dataset.lower().replace('.', '-')}-{day:%Y%m%d}.{path_name(symbol)}.mbo.dbn"
+
+
+def day_file_pattern(dataset: str, symbol: str) -> str:
+    """What those names match; those of another contract do not."""
+    return f"{dataset.lower().replace('.', '-')}-????????.{path_name(symbol)}.mbo.dbn"
 
 
 def day_of(path: Path) -> dt.date | None:

@@ -19,6 +19,16 @@ _ID_AT = 4  # of a record's header
 _LAYOUTS = {80: (16, 38, 22), 176: (17, 89, 71)}
 
 
+def path_name(symbol: str) -> str:
+    """A raw symbol as part of a file's name, of a dataset id or of a URL: capital letters, digits and dots stay, any
+    other byte is "-" and two hex digits. Two symbols never share a name, on a disk that ignores case neither."""
+    return "".join(
+        letter if letter.isascii() and (letter.isupper() or letter.isdigit() or letter == ".")
+        else "".join(f"-{byte:02x}" for byte in letter.encode())
+        for letter in symbol
+    )  # fmt: skip
+
+
 class Interval(NamedTuple):
     """A raw symbol has an instrument id from `first` to the day before `after`."""
 

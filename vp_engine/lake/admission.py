@@ -76,7 +76,7 @@ def list_no_session(
     """Every noted day of a contract, in order. With `on_damage` a damaged note is told to it and left out."""
     folder = lake.path(paths.raw_folder(config, source))
     found = []
-    for where in lake.entries(folder, f"*.{config.symbol}.mbo{_SUFFIX}"):
+    for where in lake.entries(folder, paths.day_pattern(config) + _SUFFIX):
         try:
             note = NoSession.parse(lake.read_manifest(where), str(where))
             if find_raw(lake, config, note.day, source) is None:

@@ -7,6 +7,7 @@ import re
 from pathlib import PurePosixPath
 
 from vp_engine.errors import ConfigError
+from vp_engine.feed.symbols import path_name
 from vp_engine.hashing import SHORT
 from vp_engine.lake.store import Lake, LakePath
 from vp_engine.specs.base import NAME_PATTERN
@@ -35,7 +36,7 @@ BOOK_SHORT = 16  # hex digits of an address in a book cache's name
 
 _NAME = re.compile(NAME_PATTERN)
 _ADDRESS = re.compile(r"[0-9a-f]{12,64}")
-DATASET_ID = re.compile(r"[A-Z0-9.]+_[0-9]{8}_[0-9]{4,6}_[0-9]{4,6}__[a-z0-9_]+__[0-9a-f]{12}")
+DATASET_ID = re.compile(r"[A-Z0-9]([A-Z0-9.]|-[0-9a-f]{2})*_[0-9]{8}_[0-9]{4,6}_[0-9]{4,6}__[a-z0-9_]+__[0-9a-f]{12}")
 
 
 def check_name(name: str, what: str = "name") -> str:
@@ -70,7 +71,12 @@ def raw_path(config: VPRuntimeConfig, utc_day: dt.date, source: str, compressed:
     """The raw file of one UTC day of the locked contract."""
     dataset = config.dataset.lower().replace(".", "-")
     suffix = "dbn.zst" if compressed else "dbn"
-    return raw_folder(config, source) / f"{dataset}-{utc_day:%Y%m%d}.{config.symbol}.mbo.{suffix}"
+    return raw_folder(config, source) / f"{dataset}-{utc_day:%Y%m%d}.{path_name(config.symbol)}.mbo.{suffix}"
+
+
+def day_pattern(config: VPRuntimeConfig) -> str:
+    """What names of the locked contract's days match, up to `.dbn`; those of no other contract do."""
+    return f"{config.dataset.lower().replace('.', '-')}-????????.{path_name(config.symbol)}.mbo"
 
 
 def manifest_path(file: LakePath) -> LakePath:
@@ -80,7 +86,7 @@ def manifest_path(file: LakePath) -> LakePath:
 
 def book_path(capture: Capture, address: str) -> PurePosixPath:
     """The book cache before one capture."""
-    return BOOKS / f"{capture.symbol}_{capture.dt.isoformat()}_{address[:BOOK_SHORT]}.arrow"
+    return BOOKS / f"{path_name(capture.symbol)}_{capture.dt.isoformat()}_{address[:BOOK_SHORT]}.arrow"
 
 
 def carried_path(address: str) -> PurePosixPath:
@@ -90,7 +96,7 @@ def carried_path(address: str) -> PurePosixPath:
 
 def dataset_id(capture: Capture, pipeline: str, address: str) -> str:
     """Name of a dataset and of its folder."""
-    return f"{capture.symbol}_{capture.label()}__{check_name(pipeline, 'pipeline')}__{address[:SHORT]}"
+    return f"{path_name(capture.symbol)}_{capture.label()}__{check_name(pipeline, 'pipeline')}__{address[:SHORT]}"
 
 
 def dataset_dir(name: str) -> PurePosixPath:

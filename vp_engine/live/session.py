@@ -21,7 +21,7 @@ from vp_engine.book.levels import is_valid
 from vp_engine.book.state import BEST_ASK_KEY, BEST_BID_KEY, UNKNOWN_CANCEL, UNKNOWN_MODIFY, BookState
 from vp_engine.errors import DataError
 from vp_engine.feed.capture import event_clock
-from vp_engine.feed.day_file import DayFile, day_of, mend
+from vp_engine.feed.day_file import DayFile, day_file_pattern, day_of, mend
 from vp_engine.feed.dbn import DbnFile
 from vp_engine.feed.gaps import GapWatch
 from vp_engine.feed.line import Feed, LineLost
@@ -125,7 +125,7 @@ class LiveSession:
     def _pick_up(self) -> None:
         """Days that are over are handed on; today's is read through the engine and goes on."""
         today = utc_date(self._clock())
-        for path in sorted(self._folder.glob(f"*.{self._config.symbol}.mbo.dbn")):
+        for path in sorted(self._folder.glob(day_file_pattern(self._config.dataset, self._config.symbol))):
             day = day_of(path)
             if day is None or (mend(path) and not path.exists()):
                 continue

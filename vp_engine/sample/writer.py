@@ -16,6 +16,7 @@ import zstandard
 
 from vp_engine.errors import DataError
 from vp_engine.feed.header import day_header
+from vp_engine.feed.symbols import path_name
 from vp_engine.sample.market import sample_day
 from vp_engine.sample.spec import DATASET, SampleSpec
 
@@ -38,7 +39,7 @@ class SampleInfo(NamedTuple):
 
 def sample_file_name(spec: SampleSpec) -> str:
     """Vendor's pattern with the contract: GLBX.MDP3-20260206.MNQH6.mbo.dbn.zst."""
-    return f"{DATASET}-{spec.day:%Y%m%d}.{spec.symbol}.mbo.dbn.zst"
+    return f"{DATASET}-{spec.day:%Y%m%d}.{path_name(spec.symbol)}.mbo.dbn.zst"
 
 
 def write_sample(path: Path, spec: SampleSpec, on_progress: Callable[[float], None] | None = None) -> SampleInfo:

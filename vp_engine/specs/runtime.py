@@ -35,7 +35,7 @@ STATE_MODEL_PREFIX = "state_model_"
 COMPUTED_FIELDS = ("projection_horizons_ms", "config_version")
 
 _CONTINUOUS = re.compile(r"([A-Z0-9]+)\.[a-z]\.\d+")
-_SYMBOL = re.compile(r"[A-Z0-9]+(\.[A-Z]+)?")
+_SYMBOL = re.compile(r"[A-Z0-9](?:[\x20-\x7e]{0,68}[\x21-\x7e])?")  # as a DBN file has room for
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=100_000)]  # bins: what a window remembers must find room in memory
@@ -106,7 +106,10 @@ class VPRuntimeConfig(SpecModel):
         if _CONTINUOUS.fullmatch(symbol):
             raise ValueError(f"`symbol` must name one contract, such as MNQH6; {symbol} is a continuous symbol")
         if not _SYMBOL.fullmatch(symbol):
-            raise ValueError(f"`symbol` must be capital letters and digits, such as MNQH6, was {symbol!r}")
+            raise ValueError(
+                "`symbol` must be a raw symbol as Databento writes it, at most 70 characters that begin with a capital "
+                f"letter or a digit, such as MNQH6, was {symbol!r}"
+            )
         return symbol
 
     @model_validator(mode="after")
