@@ -166,6 +166,27 @@ def test_vp_live_says_what_is_wrong(vp: Vp, monkeypatch: pytest.MonkeyPatch) -> 
     refused(vp("live"), "must be host:port")
 
 
+@pytest.mark.parametrize("to_its_end", [True, False])
+def test_a_recorded_day_covers_what_was_recorded_of_it(tmp_path: Path, to_its_end: bool) -> None:
+    from tests.assets.gateway.days import day_ns
+    from vp_engine.feed.day_file import DayFile
+
+    day, lake = dt.date(2026, 2, 2), Lake(tmp_path / "lake")
+    noon, later = day_ns(day) + 12 * 3600 * 1000 * MS, day_ns(day) + 13 * 3600 * 1000 * MS
+    for begin in (noon, later):  # the recording goes on after a crash
+        recording = DayFile(tmp_path, "GLBX.MDP3", LOCK.symbol, day, int(snapshot(begin)["instrument_id"][0]))
+        recording.append(snapshot(begin))
+        recording.close()
+    end = later
+    if to_its_end:
+        recording = DayFile(tmp_path, "GLBX.MDP3", LOCK.symbol, day, recording.instrument_id)
+        recording.finish()
+        recording.close()
+        end = day_ns(day) + 86_400 * 1000 * MS
+    facts = commit_day(lake, LOCK, recording.path, day).manifest
+    assert (facts.coverage_start_ns, facts.coverage_end_ns) == (noon, end)
+
+
 def test_a_recorded_day_becomes_a_raw_day(tmp_path: Path) -> None:
     from tests.assets.gateway.days import day_ns, day_records, header
     from vp_engine.feed.made import clear_record

@@ -18,6 +18,7 @@ from vp_engine.feed.gaps import F_MAYBE_BAD_BOOK, GapWatch
 from vp_engine.live import Backoff, LiveSession
 from vp_engine.specs import Capture, load_instrument, resolve_capture
 from vp_engine.stream import stream_events
+from vp_engine.units import utc_midnight_ns
 
 CONFIG = engine_config(**SMALL)
 DAY = dt.date(2023, 12, 25)
@@ -252,6 +253,9 @@ def test_midnight_ends_a_file_and_opens_the_next_with_the_book(tmp_path: Path, q
     today = tmp_path / f"glbx-mdp3-{next_day:%Y%m%d}.ESH4.mbo.dbn"
     opening = next(DbnFile(today).batches())
     assert opening["flags"][0] & F_SNAPSHOT
+    over, midnight = DbnFile(tmp_path / "over.dbn"), utc_midnight_ns(next_day)
+    assert (over.start_ns, over.end_ns) == (first, midnight)
+    assert (DbnFile(today).start_ns, DbnFile(today).end_ns) == (midnight, None)
     equals_a_replay([tmp_path / "over.dbn", today], capture, bins)
     counters = session.engine.counters
     assert (counters["snapshot_missing"], counters["snapshot_extra"], counters["snapshot_changed"]) == (0, 0, 0)

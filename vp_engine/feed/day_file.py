@@ -18,6 +18,7 @@ from vp_engine.feed.dbn import PRELUDE_BYTES, DbnFile
 from vp_engine.feed.header import day_header
 from vp_engine.feed.records import F_SNAPSHOT, MBO_BYTES, MBO_DTYPE, MBO_RTYPE, MBO_WORDS
 from vp_engine.feed.symbols import path_name
+from vp_engine.units import utc_midnight_ns
 
 _NAME = re.compile(r".+-(\d{4})(\d{2})(\d{2})\.[^/]+\.mbo\.dbn")
 
@@ -41,11 +42,15 @@ def day_of(path: Path) -> dt.date | None:
 class DayFile:
     """One contract's day, open for appending.
 
-    records: how many are in it. last_recv_ns: the latest ts_recv, and n_at_last: how many the exchange sent with it.
+    The header says that the day begins with the first record and has an open end, until `finish` says that the day was
+    recorded to its end. records: how many are in it. last_recv_ns: the latest ts_recv, and n_at_last: how many the
+    exchange sent with it.
     """
 
     def __init__(self, folder: Path, dataset: str, symbol: str, day: dt.date, instrument_id: int) -> None:
         self.day, self.instrument_id = day, instrument_id
+        self._dataset, self._symbol = dataset, symbol
+        self._first_recv_ns = 0
         self.path = folder / day_file_name(dataset, symbol, day)
         folder.mkdir(parents=True, exist_ok=True)
         self.cut_bytes = mend(self.path)
@@ -55,7 +60,7 @@ class DayFile:
             self._out = self.path.open("ab")
         else:
             self._out = self.path.open("xb")
-            self._out.write(day_header(dataset, symbol, day, instrument_id))
+            self._out.write(self._head())
         self.sync()
 
     def _continue(self, symbol: str) -> None:
@@ -67,14 +72,38 @@ class DayFile:
                 "move the file away"
             )
         for batch in there.batches():
+            self._first_recv_ns = self._first_recv_ns or int(batch["ts_recv"][0])
             self._count(batch)
 
     def append(self, records: np.ndarray) -> None:
         """Write records MBO_DTYPE (n,) behind the others."""
         if records.size:
+            if not self.records:
+                self._first_recv_ns = int(records["ts_recv"][0])
+                self._rewrite_head()
             self._out.write(np.ascontiguousarray(records).tobytes())
             self._out.flush()
             self._count(records)
+
+    def finish(self) -> None:
+        """The day is over and was recorded to its end."""
+        self._rewrite_head(over=True)
+
+    def _head(self, over: bool = False) -> bytes:
+        start_ns = max(self._first_recv_ns, utc_midnight_ns(self.day))
+        return day_header(
+            self._dataset, self._symbol, self.day, self.instrument_id, start_ns=start_ns, open_end=not over
+        )
+
+    def _rewrite_head(self, over: bool = False) -> None:
+        """Put a header over the one that is there. Ours have the same length, so the records stay where they are; a
+        file that somebody else began keeps its own."""
+        self._out.flush()
+        head = self._head(over)
+        with self.path.open("r+b") as file:
+            if file.read(PRELUDE_BYTES) == head[:PRELUDE_BYTES]:
+                file.seek(0)
+                file.write(head)
 
     def _count(self, records: np.ndarray) -> None:
         self.records += records.size

@@ -157,6 +157,8 @@ class LiveSession:
         old = self._file
         if old is None:
             return
+        if self._live:
+            old.finish()
         old.close()
         self._hand_on(old.path, old.day)
         self._open(day, old.instrument_id)
