@@ -189,3 +189,16 @@ def test_parts_when_the_lake_cannot_be_written_then_one_line_says_so(desk: Any) 
     (at.folder / "lake").write_text("a file where a folder should be")
     said = at.vp("import", *files)
     assert (said.code, said.err.count("\n"), "Traceback" in said.err) == (2, 1, False), said
+
+
+def test_part_whose_times_run_back_everywhere_when_imported_with_another_then_is_refused_by_name(desk: Any) -> None:
+    at = desk(ES)
+    records = whole_day(at)
+    shuffled = records.copy()
+    shuffled["ts_recv"][1:] = shuffled["ts_recv"][1:][::-1]
+    head = kit.header(mappings={ES.symbol: 17077}, day_ns=ES.midnight_ns)
+    odd = kit.write_file(at.folder / "odd.dbn", head, shuffled)
+    said = at.vp("import", part(at, "a.dbn", records, 0, NOON), odd)
+    assert (said.code, said.err[:45], said.err.count("\n")) == (2, "vp: odd.dbn: its receive times run back more ", 1)
+    (facts,) = at.vp("import", odd, "--json").data  # by itself it comes in as it is
+    assert (facts["repeated"], facts["kept"]) == (0, records.size)

@@ -19,7 +19,7 @@ CLEAR = ord("R")
 BOOK_CHANGING = np.frombuffer(b"ACMR", np.uint8)
 PRICED = np.frombuffer(b"AM", np.uint8)
 MAX_PRICES = 4096  # distinct ones that a scan keeps
-MAX_TURNS = 64  # places at which receive times run back that a scan notes
+MAX_TURNS = 16  # places at which receive times run back that a scan notes; merging reads the file once for each
 LATENESS_NS = 5 * NS_PER_S  # a day is cut by receive time: its first event may be this much older
 
 
