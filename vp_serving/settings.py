@@ -23,7 +23,7 @@ from vp_engine.units import parse_clock, parse_date
 
 DEFAULT_PORT = 8002
 QUEUE_BINS = 64  # bins a client may lag at speed > 0 before it loses the oldest
-CACHE_MB = 256  # decoded bins and frames that sessions share
+CACHE_MB = 256  # decoded bins and frames that connections share
 VITE_ORIGINS = ("http://127.0.0.1:5174", "http://localhost:5174")
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIST = Path(__file__).parents[1] / "frontend" / "dist"

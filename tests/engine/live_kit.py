@@ -8,7 +8,7 @@ import numpy as np
 from streams import INSTRUMENT_ID
 
 from vp_engine.feed import MBO_DTYPE
-from vp_engine.feed.line import LineLost, Received
+from vp_engine.feed.live_protocol import LineLost, Received
 from vp_engine.feed.made import snapshot_records
 from vp_engine.live import LiveEngine
 from vp_engine.live.resync import adds_of

@@ -28,7 +28,7 @@ from vp_serving.server import socket_protocol
 from vp_serving.server.app import create_app
 from vp_serving.server.cli import MAX_CLIENT_MESSAGE, bound_socket, server_config
 from vp_serving.stream import streams
-from vp_serving.stream.session import MAX_REPLIES
+from vp_serving.stream.connection import MAX_REPLIES
 from vp_serving.wire.messages import ErrorCode
 
 PINGS = {"ping_interval_s": 0.1, "ping_timeout_s": 0.2}

@@ -20,8 +20,8 @@ from vp_engine.specs import SpecBook, load_instrument
 from vp_engine.stream import stream_events
 from vp_serving.replay import engine_feed
 from vp_serving.replay.engine_feed import Keyframes
-from vp_serving.replay.scorer import Chain
-from vp_serving.stream import session
+from vp_serving.replay.scorer import BinScorer
+from vp_serving.stream import connection
 from vp_serving.wire.frames import Frame
 from vp_serving.wire.query import StreamRequest
 
@@ -38,13 +38,13 @@ class Scored:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.bins: list[int] = []
-        score = Chain.score
+        score = BinScorer.score
 
-        def noting(chain: Chain, block: BinBlock, *rest: Any) -> Any:
+        def noting(scorer: BinScorer, block: BinBlock, *rest: Any) -> Any:
             self.bins.append(int(block.bins["bin_seq"][0]))
-            return score(chain, block, *rest)
+            return score(scorer, block, *rest)
 
-        patch.setattr(Chain, "score", noting)
+        patch.setattr(BinScorer, "score", noting)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_what_one_session_computed_another_need_not(engine: Server, monkeypatch:
 
 
 def test_the_way_is_told_while_it_is_long(engine: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(connection, "TELL_EVERY_S", 0.0)
     with engine.connect("serving=live_derivative&speed=0&from_bin=595") as socket:
         said = [json.loads(socket.recv(timeout=20)) for _ in range(3)]
         assert [message["type"] for message in said] == ["runtime_config", "warming", "warming"]

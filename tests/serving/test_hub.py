@@ -25,8 +25,8 @@ from vp_serving.replay import hub as hub_module
 from vp_serving.replay import track as track_module
 from vp_serving.replay.cache import Register, Shelf
 from vp_serving.replay.hub import BLOCK_BINS, Hub, OpenDataset
-from vp_serving.replay.replay import Plan, Replay
-from vp_serving.replay.scorer import Speaker
+from vp_serving.replay.replay import Replay, ReplayPlan
+from vp_serving.replay.scorer import SignalRunner
 from vp_serving.replay.track import Track, Tracks, begin_late
 from vp_serving.replay.warm import Warmth
 from vp_serving.wire.frames import Frame, FrameEncoder
@@ -61,16 +61,21 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def spec_of(name: str | None, threshold: float = 0.05, cooldown: int = 5) -> ServingSpec:
-    said: dict[str, Any] = {"name": "any", "pipeline": "short"}
+    document: dict[str, Any] = {"name": "any", "pipeline": "short"}
     if name is not None:
-        said["signal"] = {"name": name, "params": SIGNALS[name], "threshold": threshold, "cooldown_bins": cooldown}
-    return ServingSpec.parse(said, "test")
+        document["signal"] = {
+            "name": name,
+            "params": SIGNALS[name],
+            "threshold": threshold,
+            "cooldown_bins": cooldown,
+        }
+    return ServingSpec.parse(document, "test")
 
 
 def replay_of(hub: Hub, dataset: Dataset, name: str | None) -> Replay:
     serving = spec_of(name)
     addresses = Addresses(dataset=dataset.address, book=None, raw=[])
-    plan = Plan(dataset.config, dataset.capture, serving, None, addresses, dataset)
+    plan = ReplayPlan(dataset.config, dataset.capture, serving, None, addresses, dataset)
     return Replay(plan, hub, Warmth(dataset.config))
 
 
@@ -98,7 +103,7 @@ def wholes(dataset: Dataset, pool: ThreadPoolExecutor) -> dict[str | None, list[
     name=st.sampled_from([None, *SIGNALS]),
     places=st.lists(st.integers(0, 599), min_size=1, max_size=4),
     cache_bytes=st.sampled_from([1, 1 << 22, 1 << 28]),
-    max_chains=st.sampled_from([1, 8]),
+    max_scorers=st.sampled_from([1, 8]),
 )
 def test_every_place_gives_the_bits_of_the_uninterrupted_replay(
     dataset: Dataset,
@@ -108,12 +113,12 @@ def test_every_place_gives_the_bits_of_the_uninterrupted_replay(
     name: str | None,
     places: list[int],
     cache_bytes: int,
-    max_chains: int,
+    max_scorers: int,
 ) -> None:
     """Sessions side by side, each jumping about, with stores that keep everything, little, or nothing."""
     monkeypatch.setattr(track_module, "NEAR_BINS", 100)
     monkeypatch.setattr(track_module, "SETTLE_BINS", 150)
-    hub = Hub(pool, cache_bytes, max_chains)
+    hub = Hub(pool, cache_bytes, max_scorers)
 
     async def session(order: list[int]) -> None:
         for place in order:
@@ -147,7 +152,7 @@ def test_the_same_request_is_computed_once(
     assert sorted(encoded) == list(range(0, 600, BLOCK_BINS))
     asyncio.run(read(replay_of(hub, dataset, None), hub, 0, 600))
     assert len(encoded) == 2 * 600 // BLOCK_BINS  # another request is another feed
-    assert len(hub.chains) == 0  # none waits past the last bin
+    assert len(hub.scorers) == 0  # none waits past the last bin
 
 
 def test_stores_stay_within_their_room(dataset: Dataset, pool: ThreadPoolExecutor) -> None:
@@ -161,7 +166,7 @@ def test_stores_stay_within_their_room(dataset: Dataset, pool: ThreadPoolExecuto
     asyncio.run(spread())
     assert hub.groups.used <= room * 3 // 4
     assert hub.frames.used <= room // 4
-    assert len(hub.chains) <= 2
+    assert len(hub.scorers) <= 2
 
 
 class Gate:
@@ -199,9 +204,9 @@ def test_a_signal_that_is_behind_says_so_and_holds_up_the_patient_only(
         replay = replay_of(hub, dataset, "erd")
         early = await read(replay, hub, 317, 40, patient=False)
         assert [frame.grid for frame in early] == [frame.grid for frame in expected[317:357]]
-        said = signals_of(early)
-        assert [entry["behind"] for entry in said] == list(range(318, 358))
-        assert {(entry["value"], entry["fired"]) for entry in said} == {(None, 0)}
+        signal_key = signals_of(early)
+        assert [entry["behind"] for entry in signal_key] == list(range(318, 358))
+        assert {(entry["value"], entry["fired"]) for entry in signal_key} == {(None, 0)}
         waiting = asyncio.ensure_future(read(replay, hub, 317, 40))
         await asyncio.sleep(0.1)
         assert not waiting.done()
@@ -261,15 +266,15 @@ def test_a_track_that_begins_late_fires_as_the_whole_one_does(
     monkeypatch.setattr(track_module, "SETTLE_BINS", 60)
     spec = spec_of("derivative", threshold, cooldown)
 
-    def speaker() -> Speaker:
-        return Speaker(spec, dataset.config, 100)
+    def runner() -> SignalRunner:
+        return SignalRunner(spec, dataset.config, 100)
 
-    whole = Track(dataset, speaker())
+    whole = Track(dataset, runner())
     while not whole.ended:
         whole.advance()
-    late = begin_late(dataset, LookBack(dataset), speaker(), at)
+    late = begin_late(dataset, LookBack(dataset), runner(), at)
     if late is None:
-        assert cooldown or LookBack(dataset).n_valid(at) <= speaker().signal.memory_bins + 1
+        assert cooldown or LookBack(dataset).n_valid(at) <= runner().signal.memory_bins + 1
         return
     assert late.first == at
     while not late.ended:
@@ -280,9 +285,9 @@ def test_a_track_that_begins_late_fires_as_the_whole_one_does(
 
 def test_late_beginnings_are_found_for_signals_that_can_and_no_others(dataset: Dataset) -> None:
     behind = LookBack(dataset)
-    assert begin_late(dataset, behind, Speaker(spec_of("derivative"), dataset.config, 100), 500) is not None
-    assert begin_late(dataset, behind, Speaker(spec_of("derivative"), dataset.config, 100), 20) is None
-    assert begin_late(dataset, behind, Speaker(spec_of("erd"), dataset.config, 100), 500) is None
+    assert begin_late(dataset, behind, SignalRunner(spec_of("derivative"), dataset.config, 100), 500) is not None
+    assert begin_late(dataset, behind, SignalRunner(spec_of("derivative"), dataset.config, 100), 20) is None
+    assert begin_late(dataset, behind, SignalRunner(spec_of("erd"), dataset.config, 100), 500) is None
     with pytest.raises(ConfigError, match="must begin at the first bin"):
         make_signal("erd", {}, dataset.config).begin_after(5)
 
@@ -291,7 +296,7 @@ def test_tracks_are_few_and_the_one_from_the_beginning_stays(dataset: Dataset, m
     monkeypatch.setattr(track_module, "NEAR_BINS", 20)
     monkeypatch.setattr(track_module, "SETTLE_BINS", 60)
     behind = LookBack(dataset)
-    tracks = Tracks(dataset, lambda: behind, lambda: Speaker(spec_of("derivative", 0.9), dataset.config, 0))
+    tracks = Tracks(dataset, lambda: behind, lambda: SignalRunner(spec_of("derivative", 0.9), dataset.config, 0))
     first = tracks.at(0)
     late = [tracks.at(place) for place in (200, 300, 450, 560)]
     assert [track.first for track in late] == [200, 300, 450, 560]

@@ -13,7 +13,7 @@ from clockwork import Clockwork, run
 from test_pacing import Bins
 
 from vp_serving.metrics import Metrics
-from vp_serving.stream.session import STANDSTILL_S, Session
+from vp_serving.stream.connection import STANDSTILL_S, Connection
 from vp_serving.wire.frames import Frame
 
 QUEUE_BINS = 64
@@ -84,9 +84,9 @@ class _Reader:
 
 def play(
     socket: Socket, replay: Replay, speed: float = 1.0, meanwhile: Callable[[Clockwork], None] | None = None
-) -> Session:
+) -> Connection:
     """One session to its end."""
-    session = Session(
+    connection = Connection(
         socket,  # type: ignore[arg-type]
         replay,  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
@@ -99,12 +99,12 @@ def play(
     async def under_way() -> None:
         if meanwhile is not None:
             meanwhile(asyncio.get_running_loop())  # type: ignore[arg-type]
-        await session.run()
+        await connection.run()
 
     run(under_way())
-    assert session.dropped + session.sent == replay.n_bins
-    assert sum(socket.told) == session.dropped
-    return session
+    assert connection.dropped + connection.sent == replay.n_bins
+    assert sum(socket.told) == connection.dropped
+    return connection
 
 
 def stalls(at: int, seconds: float) -> Callable[[int], float]:
@@ -133,8 +133,8 @@ def test_a_client_that_stops_for_less_loses_nothing() -> None:
 
 def test_a_client_too_slow_for_the_market_stays_within_its_queue() -> None:
     socket = Socket(lambda seq: 0.2)
-    session = play(socket, Replay(1000))
-    assert session.dropped == pytest.approx(500, abs=QUEUE_BINS)
+    connection = play(socket, Replay(1000))
+    assert connection.dropped == pytest.approx(500, abs=QUEUE_BINS)
     late = [at - 0.1 * seq for seq, at in zip(socket.seqs, socket.at, strict=True)]
     assert max(late[:-QUEUE_BINS]) < 0.1 * (QUEUE_BINS + 4)  # after the last bin nothing presses any more
 
@@ -149,8 +149,8 @@ def test_bins_that_the_service_has_late_are_lost_to_nobody_who_reads(late_s: flo
 
 def test_bins_that_the_service_has_late_are_lost_to_who_is_slow_besides() -> None:
     socket = Socket(lambda seq: 0.15)
-    session = play(socket, Replay(1500, late_at=100, late_s=20.0))
-    assert session.dropped == pytest.approx(500, abs=2 * QUEUE_BINS)
+    connection = play(socket, Replay(1500, late_at=100, late_s=20.0))
+    assert connection.dropped == pytest.approx(500, abs=2 * QUEUE_BINS)
 
 
 @pytest.mark.parametrize("pause_s", [0.0, 1.0, 5.0])
@@ -178,7 +178,7 @@ def test_a_seek_counts_no_bin_as_lost() -> None:
     says = {9.05: '{"type":"seek","ts_ns":"500"}'}
     socket = Socket(stalls(5, 10.0), says)
     replay = Replay(600)
-    session = Session(
+    connection = Connection(
         socket,  # type: ignore[arg-type]
         replay,  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
@@ -187,7 +187,7 @@ def test_a_seek_counts_no_bin_as_lost() -> None:
         from_bin=0,
         queue_bins=QUEUE_BINS,
     )
-    run(session.run())
-    assert session.dropped == 90 - 5 - QUEUE_BINS
+    run(connection.run())
+    assert connection.dropped == 90 - 5 - QUEUE_BINS
     assert socket.seqs[:6] == list(range(6))
     assert socket.seqs[-100:] == list(range(500, 600))

@@ -1,4 +1,4 @@
-"""Sessions: deadlines, control messages, slow and vanishing clients. The replay is a stand-in with cheap bins."""
+"""Connections: deadlines, control messages, slow and vanishing clients. The replay is a stand-in with cheap bins."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from databento import BentoError, Live
 from databento_dbn import ErrorMsg, MBOMsg, SymbolMappingMsg, SystemMsg
 
 from vp_engine.errors import ConfigError
-from vp_engine.feed.line import LineLost, Received
+from vp_engine.feed.live_protocol import LineLost, Received
 from vp_engine.feed.records import MBO_BYTES, MBO_DTYPE
 
 DEFAULT_PORT = 13000

@@ -18,7 +18,7 @@ from vp_engine.jit import inlined
 NO_VARIANCE = 1e-12  # a variance at or under this has no skew
 
 
-class Moments(NamedTuple):
+class MomentsState(NamedTuple):
     """State of one window. samples: float64 (window,), the buffer; tails: float64 (window, 3), mean, M2 and M3 of the
     buffer's samples from a place to its end, as of when it was last full; head: float64 (3,), those of the samples
     since; counts: int64 (1,), samples seen."""
@@ -29,9 +29,9 @@ class Moments(NamedTuple):
     counts: np.ndarray
 
 
-def new_moments(window: int) -> Moments:
+def new_moments(window: int) -> MomentsState:
     """No samples yet. window in samples, at least 1."""
-    return Moments(np.zeros(window), np.zeros((window, 3)), np.zeros(3), np.zeros(1, np.int64))
+    return MomentsState(np.zeros(window), np.zeros((window, 3)), np.zeros(3), np.zeros(1, np.int64))
 
 
 @inlined

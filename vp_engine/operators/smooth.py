@@ -10,7 +10,7 @@ import numpy as np
 from vp_engine.jit import inlined
 
 
-class Lag(NamedTuple):
+class LagState(NamedTuple):
     """The last samples. ring: float64 (lag,); counts: int64 (1,), samples seen."""
 
     ring: np.ndarray
@@ -22,9 +22,9 @@ def new_level(n: int = 1) -> np.ndarray:
     return np.full(n, np.nan)
 
 
-def new_lag(lag: int) -> Lag:
+def new_lag(lag: int) -> LagState:
     """No samples yet. lag in samples, at least 1."""
-    return Lag(np.zeros(lag), np.zeros(1, np.int64))
+    return LagState(np.zeros(lag), np.zeros(1, np.int64))
 
 
 @inlined

@@ -14,7 +14,7 @@ FLAT = 1e-12  # a spread of samples at or under this is no spread
 HELD, LEAST = 0, 1  # places in `counts`
 
 
-class RobustZ(NamedTuple):
+class RobustZState(NamedTuple):
     """State of one window. ring, ordered: float64 (window,), its samples by arrival and by size; counts: int64 (2,),
     samples held, and how many it takes for a z."""
 
@@ -23,9 +23,9 @@ class RobustZ(NamedTuple):
     counts: np.ndarray
 
 
-def new_robust_z(window: int, min_periods: int = 30) -> RobustZ:
+def new_robust_z(window: int, min_periods: int = 30) -> RobustZState:
     """No samples yet. 1 <= min_periods <= window, in samples."""
-    return RobustZ(np.zeros(window), np.zeros(window), np.array([0, min_periods], np.int64))
+    return RobustZState(np.zeros(window), np.zeros(window), np.array([0, min_periods], np.int64))
 
 
 @inlined

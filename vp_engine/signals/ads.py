@@ -14,7 +14,7 @@ import numpy as np
 
 from vp_engine.jit import inlined, kernel
 from vp_engine.operators.slope import Slope, new_slope, slope_nb
-from vp_engine.operators.zscore import RobustZ, new_robust_z, robust_z_nb
+from vp_engine.operators.zscore import RobustZState, new_robust_z, robust_z_nb
 from vp_engine.schema import BinBlock
 from vp_engine.signals.base import Signal, SignalParams
 from vp_engine.signals.features import BANDS, Count, Window, ZscoreParams, band_means_nb, feed_of
@@ -36,7 +36,7 @@ class AdsState(NamedTuple):
     """slopes and zs: one each per window; weights: float64 (3,); tanh_scale."""
 
     slopes: tuple[Slope, Slope, Slope]
-    zs: tuple[RobustZ, RobustZ, RobustZ]
+    zs: tuple[RobustZState, RobustZState, RobustZState]
     weights: np.ndarray
     tanh_scale: float
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import model_validator
 
 from vp_engine.jit import inlined, kernel
-from vp_engine.operators.zscore import RobustZ, new_robust_z, robust_z_nb
+from vp_engine.operators.zscore import RobustZState, new_robust_z, robust_z_nb
 from vp_engine.schema import BinBlock
 from vp_engine.signals.base import Signal, SignalParams
 from vp_engine.signals.features import (
@@ -56,7 +56,7 @@ class _State(NamedTuple):
     """z: window of H; counts: int64 (3, 3), rows by part of the grid and state, scratch; gate_offset; radius;
     by_entropy: variant b."""
 
-    z: RobustZ
+    z: RobustZState
     counts: np.ndarray
     gate_offset: float
     radius: int

@@ -59,7 +59,7 @@ class ZscoreParams(FrameParams):
         return self
 
 
-class Feed(NamedTuple):
+class FeatureInput(NamedTuple):
     """n bins as kernels take them. valid: int8 (n,); columns: float32 (columns, n, rows), in the order asked for;
     place: int64 (n, 3), row at distance 1 below, row at distance 1 above, and number of distances inside the grid."""
 
@@ -69,7 +69,7 @@ class Feed(NamedTuple):
 
 
 def place_of(block: BinBlock, frame: Frame, config: VPRuntimeConfig) -> np.ndarray:
-    """int64 (n, 3) as in Feed; without meaning in invalid bins."""
+    """int64 (n, 3) as in FeatureInput; without meaning in invalid bins."""
     bins, radius = block.bins, block.radius
     place = np.empty((len(bins), 3), np.int64)
     if frame == "spot":
@@ -84,12 +84,12 @@ def place_of(block: BinBlock, frame: Frame, config: VPRuntimeConfig) -> np.ndarr
 
 def feed_of(
     block: BinBlock, columns: Sequence[str], frame: Frame, config: VPRuntimeConfig, scores: Scores | None = None
-) -> Feed:
+) -> FeatureInput:
     """What a kernel reads of a block, and of its scores where `columns` names them."""
     values = np.empty((len(columns), *block.state5.shape), np.float32)
     for at, name in enumerate(columns):
         values[at] = getattr(scores, name) if name in SCORE_COLUMNS else block.field(name)
-    return Feed(owned(block.bins["book_valid"]), values, place_of(block, frame, config))
+    return FeatureInput(owned(block.bins["book_valid"]), values, place_of(block, frame, config))
 
 
 @inlined

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from vp_engine.jit import inlined, kernel
-from vp_engine.operators.zscore import RobustZ, new_robust_z, robust_z_nb
+from vp_engine.operators.zscore import RobustZState, new_robust_z, robust_z_nb
 from vp_engine.schema import BinBlock
 from vp_engine.signals.base import Signal, SignalParams
 from vp_engine.signals.features import Count, ZscoreParams, feed_of, inverse_distance, weighted_sums_nb
@@ -36,7 +36,7 @@ class _State(NamedTuple):
     """z: window of the blend; weights: float64 (reach,), summing to 1; shares: float64 (2, 2), rows differ and agree,
     columns jerk and acceleration; tanh_scale."""
 
-    z: RobustZ
+    z: RobustZState
     weights: np.ndarray
     shares: np.ndarray
     tanh_scale: float

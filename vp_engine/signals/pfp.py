@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import model_validator
 
 from vp_engine.jit import inlined, kernel
-from vp_engine.operators.smooth import Lag, ema_nb, lag_nb, new_lag, new_level
+from vp_engine.operators.smooth import LagState, ema_nb, lag_nb, new_lag, new_level
 from vp_engine.schema import BinBlock
 from vp_engine.signals.base import Signal, SignalParams
 from vp_engine.signals.features import Count, FrameParams, Share, band_means_nb, feed_of
@@ -53,7 +53,7 @@ class PfpState(NamedTuple):
     """lags: of the outer zone, by lead (add bid, ask, pull bid, ask); levels: float64 (4, 2); zones: int64 (3,)
     inner last, outer first, outer last; knobs: float64 (3,) alpha, add weight, pull weight."""
 
-    lags: tuple[Lag, Lag, Lag, Lag]
+    lags: tuple[LagState, LagState, LagState, LagState]
     levels: np.ndarray
     zones: np.ndarray
     knobs: np.ndarray

@@ -65,7 +65,7 @@ def told(message: dict[str, Any]) -> StreamError:
     return StreamError(message.get("code", "protocol"), message.get("message", "no reason"), message.get("parameter"))
 
 
-class Connection:
+class ClientSocket:
     """An open WebSocket. What fails raises ConnectionLost."""
 
     def __init__(self, socket: ClientConnection) -> None:

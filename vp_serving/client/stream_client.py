@@ -24,7 +24,7 @@ import pyarrow as pa
 from vp_engine.errors import ConfigError
 from vp_engine.units import NS_PER_MS
 from vp_serving.client.socket import (
-    Connection,
+    ClientSocket,
     ConnectionLost,
     MessageIgnored,
     StreamChanged,
@@ -75,7 +75,7 @@ class StreamClient:
         self._speed, self._paused = _checked_speed(speed), False
         self._next_bin = from_bin
         self._sought: int | None = None  # until this bin comes, others are from before the seek
-        self._connection: Connection | None = None
+        self._connection: ClientSocket | None = None
         self._update: dict[str, Any] | None = None  # the last one, while its grid has not come yet
         self._config: dict[str, Any] = {}
         self._end: dict[str, Any] | None = None
@@ -217,7 +217,7 @@ class StreamClient:
         """Open the stream at the bin that is next, up to its first message."""
         at, speed = self.next_bin, self._speed
         query = urlencode({**self._query, "speed": f"{speed:.17g}", "from_bin": at})
-        connection = await Connection.open(f"{self._address}?{query}", self._protocols)
+        connection = await ClientSocket.open(f"{self._address}?{query}", self._protocols)
         try:
             message = await connection.receive()
             while isinstance(message, dict) and message["type"] == "warming":

@@ -1,7 +1,7 @@
 """Frames of a capture that has no dataset: the engine computes its bins as they are wanted. Bins by `bin_seq`.
 
 The engine knows a bin only by way of all before it, so the first look far ahead takes as long as the bins on the way
-take, some ten thousand a second. What stands behind every KEY_BINS of them is kept, packed, for all sessions of the
+take, some ten thousand a second. What stands behind every KEY_BINS of them is kept, packed, for all connections of the
 same request: a later seek begins at the nearest keyframe, with the same bits.
 """
 
@@ -21,7 +21,7 @@ import zstandard
 from vp_engine.engine import Keyframe
 from vp_engine.stream import EventStream
 from vp_serving.replay.readers import Ahead
-from vp_serving.replay.scorer import Chain
+from vp_serving.replay.scorer import BinScorer
 from vp_serving.wire.frames import Frame, FrameEncoder
 
 KEY_BINS = 5000  # between keyframes: half a second of computing
@@ -48,7 +48,7 @@ class Keyframes:
         self.used = 0
         """Bytes kept."""
 
-    def keep(self, request: Hashable, bin_seq: int, state: Callable[[], tuple[Keyframe, Chain]]) -> bool:
+    def keep(self, request: Hashable, bin_seq: int, state: Callable[[], tuple[Keyframe, BinScorer]]) -> bool:
         """Keep what stands before a bin, unless it is there or too near others; False for an own signal whose state
         cannot be copied."""
         with self._lock:
@@ -69,7 +69,7 @@ class Keyframes:
                 self._thin()
         return True
 
-    def before(self, request: Hashable, bin_seq: int, after: int) -> tuple[Keyframe, Chain] | None:
+    def before(self, request: Hashable, bin_seq: int, after: int) -> tuple[Keyframe, BinScorer] | None:
         """The last one at or before a bin and after bin `after`; None without one."""
         with self._lock:
             kept = self._requests.get(request)
@@ -79,7 +79,7 @@ class Keyframes:
             self._requests.move_to_end(request)
             packed = kept.packed[max(near)]
         # These bytes never left this process.
-        found: tuple[Keyframe, Chain] = pickle.loads(zstandard.decompress(packed))
+        found: tuple[Keyframe, BinScorer] = pickle.loads(zstandard.decompress(packed))
         return found
 
     def _thin(self) -> None:
@@ -95,20 +95,20 @@ class Keyframes:
 
 class EnginePlay(NamedTuple):
     """How a request is computed. key: what tells it from others; opened: the capture's bins, from a keyframe or from
-    its beginning; chain: makes what scores them."""
+    its beginning; scorer: makes what scores them."""
 
     key: Hashable
     opened: Opened
-    chain: Callable[[], Chain]
+    scorer: Callable[[], BinScorer]
     encoder: FrameEncoder
 
 
-def _state(events: EventStream, chain: Chain) -> tuple[Keyframe, Chain]:
-    return events.keyframe(), chain
+def _state(events: EventStream, scorer: BinScorer) -> tuple[Keyframe, BinScorer]:
+    return events.keyframe(), scorer
 
 
 class EngineReader(Ahead):
-    """A session's place in a capture that is computed. `behind`: bins on the way to the first wanted one."""
+    """A connection's place in a capture that is computed. `behind`: bins on the way to the first wanted one."""
 
     def __init__(self, play: EnginePlay, keyframes: Keyframes, pool: ThreadPoolExecutor, from_bin: int) -> None:
         self._play, self._keyframes = play, keyframes
@@ -126,19 +126,19 @@ class EngineReader(Ahead):
         play, first = self._play, self._from_bin
         found = self._keyframes.before(play.key, first, -1)
         while True:
-            begin, chain = found or (None, play.chain())
+            begin, scorer = found or (None, play.scorer())
             found = None
             events = play.opened(begin)
-            keeps = self._keyframes.keep(play.key, begin.bin_seq if begin else 0, partial(_state, events, chain))
+            keeps = self._keyframes.keep(play.key, begin.bin_seq if begin else 0, partial(_state, events, scorer))
             for block in events:
-                scored = chain.score(block)
+                scored = scorer.score(block)
                 begins, self._at = int(block.bins["bin_seq"][0]), int(block.bins["bin_seq"][-1]) + 1
                 yield play.encoder.encode(scored.since(max(first - begins, 0))) if first < self._at else []
                 if self._at % KEY_BINS == 0 and keeps:
-                    # Another session may have been this way already, and further.
+                    # Another connection may have been this way already, and further.
                     found = self._keyframes.before(play.key, first, self._at)
                     if found is not None:
                         break
-                    keeps = self._keyframes.keep(play.key, self._at, partial(_state, events, chain))
+                    keeps = self._keyframes.keep(play.key, self._at, partial(_state, events, scorer))
             if found is None:
                 return

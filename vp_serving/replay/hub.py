@@ -1,8 +1,8 @@
-"""What sessions share: open datasets, their decoded bins, and frames. The same request is computed once for everyone.
+"""What connections share: open datasets, their decoded bins, and frames. The same request is computed once for all.
 
 A feed is one request over one dataset: same bins, scoring, state model and signal. Its frames are made in batches of
-BLOCK_BINS, by a chain that stands at the batch's first bin; a chain that has made a batch waits at the next one for
-whoever comes first. Where no chain stands, one is begun there. Feeds are used on the event loop, work is done in a
+BLOCK_BINS, by a scorer that stands at the batch's first bin; a scorer that has made a batch waits at the next one for
+whoever comes first. Where no scorer stands, one is begun there. Feeds are used on the event loop, work is done in a
 pool; every store is bounded, and what was let go is made again with the same bits.
 """
 
@@ -27,14 +27,14 @@ from vp_engine.schema import BinBlock
 from vp_engine.specs import VPRuntimeConfig
 from vp_serving.replay.cache import Register, Shelf
 from vp_serving.replay.engine_feed import Keyframes
-from vp_serving.replay.scorer import Chain, Speaker
+from vp_serving.replay.scorer import BinScorer, SignalRunner
 from vp_serving.replay.track import Track, Tracks
 from vp_serving.wire.frames import Frame, FrameEncoder
 
 BLOCK_BINS = 50  # bins of a batch: small enough to answer soon, large enough to cost little
 PATIENCE_S = 0.3  # that bins wait for a signal which is behind
 AHEAD_BINS = 2000  # bins that a signal's track is kept ahead of the frames, so that a refit stops nobody
-_KEPT = 16  # open datasets and feeds that stay though no session holds them
+_KEPT = 16  # open datasets and feeds that stay though no connection holds them
 _serials = itertools.count()
 
 
@@ -78,36 +78,36 @@ class OpenDataset:
         return BinBlock(np.concatenate(bins), np.concatenate(grids, 1), np.concatenate(codes), np.concatenate(events))
 
 
-class Request(NamedTuple):
-    """What a feed is made from. speaker: makes a fresh signal, None without one; said: what tells one signal from
+class FeedRequest(NamedTuple):
+    """What a feed is made from. runner: makes a fresh signal, None without one; signal_key: what tells one signal from
     another, as plain data."""
 
     dataset: Dataset
     config: VPRuntimeConfig
     encoder: FrameEncoder
-    speaker: Callable[[], Speaker] | None
-    said: dict[str, Any] | None
+    runner: Callable[[], SignalRunner] | None
+    signal_key: dict[str, Any] | None
 
 
 class Hub:
     """The shared stores of one service. cache_bytes: for decoded bins and frames together, and as much again for
-    keyframes; max_chains: chains that wait for whoever needs them."""
+    keyframes; max_scorers: scorers that wait for whoever needs them."""
 
-    def __init__(self, pool: ThreadPoolExecutor, cache_bytes: int, max_chains: int) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, cache_bytes: int, max_scorers: int) -> None:
         self.pool = pool
         self.groups: Shelf[BinBlock] = Shelf(cache_bytes * 3 // 4, _block_bytes)
         self.frames: Shelf[list[Frame]] = Shelf(cache_bytes // 4, _batch_bytes)
         self.keyframes = Keyframes(cache_bytes)
         self.suspects: set[LakePath] = set()  # datasets that could not be read while they were streamed
-        self.chains: Shelf[Chain] = Shelf(max_chains)
+        self.scorers: Shelf[BinScorer] = Shelf(max_scorers)
         self._datasets: Register[OpenDataset] = Register(_KEPT)
-        self._feeds: Register[Feed] = Register(_KEPT)
+        self._feeds: Register[DatasetFeed] = Register(_KEPT)
 
-    def feed(self, request: Request) -> Feed:
+    def feed(self, request: FeedRequest) -> DatasetFeed:
         """The feed of a request; the same one for the same request."""
         opened = self._open(request.dataset)
-        key = (opened.serial, request.config.config_version, canonical_json(request.said))
-        return self._feeds.get_or_make(key, lambda: Feed(self, opened, request))
+        key = (opened.serial, request.config.config_version, canonical_json(request.signal_key))
+        return self._feeds.get_or_make(key, lambda: DatasetFeed(self, opened, request))
 
     def _open(self, dataset: Dataset) -> OpenDataset:
         """The open dataset of this folder, unless it was computed anew since."""
@@ -123,16 +123,16 @@ class Hub:
         self.suspects.add(opened.dataset.path)
 
 
-class Feed:
+class DatasetFeed:
     """Frames of one request over one dataset."""
 
-    def __init__(self, hub: Hub, opened: OpenDataset, request: Request) -> None:
+    def __init__(self, hub: Hub, opened: OpenDataset, request: FeedRequest) -> None:
         self._hub, self._opened = hub, opened
         self._config, self._encoder = request.config, request.encoder
-        self._tracks = Tracks(opened.dataset, lambda: opened.behind, request.speaker) if request.speaker else None
+        self._tracks = Tracks(opened.dataset, lambda: opened.behind, request.runner) if request.runner else None
         self._serial = next(_serials)
         self._making: dict[tuple[int, bool], asyncio.Task[list[Frame]]] = {}
-        self._wanted: dict[tuple[int, bool], int] = {}  # sessions that wait for a batch
+        self._wanted: dict[tuple[int, bool], int] = {}  # connections that wait for a batch
         self._steps: dict[Track, asyncio.Future[None]] = {}
         self._goals: dict[Track, int] = {}  # of tracks that are followed: the bin each is to reach
         self._following: set[asyncio.Task[None]] = set()
@@ -140,8 +140,8 @@ class Feed:
         self.readers = 0
 
     async def batch(self, number: int, patient: bool) -> list[Frame]:
-        """Frames of bins [number, number + 1) · BLOCK_BINS. Of sessions that want it at once one has it computed; what
-        nobody waits for any more is given up. A signal that is behind holds up those who are patient only."""
+        """Frames of bins [number, number + 1) · BLOCK_BINS. Connections that want it at once share one computation;
+        what nobody waits for any more is given up. A signal that is behind holds up those who are patient only."""
         held = self._hub.frames.get((self._serial, number))
         if held is not None:
             return held
@@ -221,31 +221,31 @@ class Feed:
     def _encode(self, number: int, first: int, after: int, track: Track | None) -> list[Frame]:
         """Score and encode one batch. Runs in the pool."""
         hub, opened = self._hub, self._opened
-        chain = hub.chains.take((self._serial, first))
-        if chain is None:
+        scorer = hub.scorers.take((self._serial, first))
+        if scorer is None:
             config = self._config
-            chain = Chain.begun_at(config, opened.behind, opened.block, first) if first else Chain(config)
+            scorer = BinScorer.begun_at(config, opened.behind, opened.block, first) if first else BinScorer(config)
         block = opened.block(first, after)
         if track is None:
-            scored = chain.score(block)
+            scored = scorer.score(block)
         elif track.done >= after:
-            scored = chain.score(block, track.part(first, after))
+            scored = scorer.score(block, track.part(first, after))
         else:
-            scored = chain.score(block, behind=max(first - track.done, 0))
+            scored = scorer.score(block, behind=max(first - track.done, 0))
         frames = self._encoder.encode(scored)
         if track is None or scored.signal is not None:
             hub.frames.put((self._serial, number), frames)
         if after < self.n_bins:
-            hub.chains.put((self._serial, after), chain)
+            hub.scorers.put((self._serial, after), scorer)
         return frames
 
 
 class FeedReader:
-    """A session's place in a feed, one batch ahead of what was taken."""
+    """A connection's place in a feed, one batch ahead of what was taken."""
 
     behind = 0
 
-    def __init__(self, feed: Feed, from_bin: int, patient: Callable[[], bool]) -> None:
+    def __init__(self, feed: DatasetFeed, from_bin: int, patient: Callable[[], bool]) -> None:
         self._feed, self._patient = feed, patient
         self._number, self._skip = divmod(from_bin, BLOCK_BINS)
         self._ahead: asyncio.Task[list[Frame]] | None = None

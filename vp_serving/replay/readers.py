@@ -1,4 +1,4 @@
-"""Where a session takes its frames from: batches in order, computed off the event loop."""
+"""Where a connection takes its frames from: batches in order, computed off the event loop."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from vp_serving.wire.frames import Frame
 from vp_serving.wire.messages import Wire
 
 
-class Reader(Protocol):
-    """Frames from one bin on. Used by one session, on the event loop."""
+class FrameReader(Protocol):
+    """Frames from one bin on. Used by one connection, on the event loop."""
 
     async def take(self) -> list[Frame] | None:
         """The next batch, which may be empty; None at the end. Raises what the computation raised."""
@@ -26,8 +26,8 @@ class Reader(Protocol):
         """Let go of what is under way; called once, after the last `take` has ended or was cancelled."""
 
 
-class Replay(Protocol):
-    """What a session needs of a replay."""
+class Replayable(Protocol):
+    """What a connection needs of a replay."""
 
     name: str
     bin_s: float
@@ -43,9 +43,9 @@ class Replay(Protocol):
     def runtime_config(self, speed: float, from_bin: int) -> Wire:
         """The first message."""
 
-    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Reader:
-        """Frames from a bin on; work is done in the pool. patient: whether the session would rather wait than get bins
-        of which a signal far behind cannot speak yet."""
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> FrameReader:
+        """Frames from a bin on; work is done in the pool. patient: whether the connection would rather wait than
+        get bins for which a signal far behind has no value yet."""
 
     def bin_at(self, ts_ns: int) -> int:
         """The bin that holds a time; ConfigError outside the capture."""

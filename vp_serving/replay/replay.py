@@ -1,7 +1,7 @@
 """One replay: the bins of a capture, scored and encoded. The source of bins is a dataset or the engine; what follows
 is the same for both, so they send the same bytes.
 
-Over a dataset a replay may begin anywhere and shares its work with others (`hub`). Through the engine every session
+Over a dataset a replay may begin anywhere and shares its work with others (`hub`). Through the engine every connection
 computes its own bins, from the nearest keyframe that one before it has left (`engine_feed`).
 """
 
@@ -21,9 +21,9 @@ from vp_engine.specs import Capture, ServingSpec, VPRuntimeConfig
 from vp_engine.stream import EventStream
 from vp_engine.units import NS_PER_S, ns_to_et
 from vp_serving.replay.engine_feed import EnginePlay, EngineReader
-from vp_serving.replay.hub import Feed, FeedReader, Hub, Request
-from vp_serving.replay.readers import Reader
-from vp_serving.replay.scorer import Chain, Speaker, first_firing_bin
+from vp_serving.replay.hub import DatasetFeed, FeedReader, FeedRequest, Hub
+from vp_serving.replay.readers import FrameReader
+from vp_serving.replay.scorer import BinScorer, SignalRunner, first_firing_bin
 from vp_serving.replay.warm import Warmth
 from vp_serving.wire.frames import STATE_MODEL_NAME, FrameEncoder
 from vp_serving.wire.messages import (
@@ -40,7 +40,7 @@ from vp_serving.wire.messages import (
 )
 
 
-class Plan(NamedTuple):
+class ReplayPlan(NamedTuple):
     """What a request came down to: a dataset, or what opens the capture's bins from its first one or a keyframe."""
 
     config: VPRuntimeConfig
@@ -66,7 +66,7 @@ class Plan(NamedTuple):
 class Replay:
     """A plan, ready to be streamed."""
 
-    def __init__(self, plan: Plan, hub: Hub, warmth: Warmth) -> None:
+    def __init__(self, plan: ReplayPlan, hub: Hub, warmth: Warmth) -> None:
         """ConfigError or NotFoundError for what is wrong with a signal's parameters."""
         self.plan = plan
         self._warmth = warmth
@@ -75,14 +75,14 @@ class Replay:
         self.n_bins = plan.capture.n_bins
         self._first_firing = first_firing_bin(plan.serving, plan.capture, plan.addresses.dataset)
         self._encoder = _encoder(plan)
-        self._speaker = _speaker(plan, self._first_firing)
+        self._runner = _runner(plan, self._first_firing)
         # Valid bins before the first that the signal can speak of.
-        self._signal_needs = None if self._speaker is None else self._speaker().signal.needed_bins - 1
-        self._said = _said(plan, self._first_firing)
+        self._signal_needs = None if self._runner is None else self._runner().signal.needed_bins - 1
+        self._signal_key = _signal_key(plan, self._first_firing)
         self._keyframes = hub.keyframes
-        self._feed: Feed | None = None
+        self._feed: DatasetFeed | None = None
         if plan.dataset is not None:
-            self._feed = hub.feed(Request(plan.dataset, plan.config, self._encoder, self._speaker, self._said))
+            self._feed = hub.feed(FeedRequest(plan.dataset, plan.config, self._encoder, self._runner, self._signal_key))
 
     def prepare(self) -> None:
         """Load the signal's kernels and models; LakeError for models that cannot be read."""
@@ -98,17 +98,17 @@ class Replay:
         signal = self.plan.serving.signal if self.plan.serving is not None else None
         return "kernels" if signal is None else f"kernels and models of signal `{signal.name}`"
 
-    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> Reader:
+    def reader(self, pool: ThreadPoolExecutor, from_bin: int, patient: Callable[[], bool]) -> FrameReader:
         """Frames from a bin on, with the same bytes wherever it begins, but for a signal that is behind."""
         if self._feed is not None:
             return FeedReader(self._feed, from_bin, patient)
         assert self.plan.events is not None
-        key = (self.plan.addresses.dataset, self.plan.config.config_version, canonical_json(self._said))
-        play = EnginePlay(key, self.plan.events, self._chain, self._encoder)
+        key = (self.plan.addresses.dataset, self.plan.config.config_version, canonical_json(self._signal_key))
+        play = EnginePlay(key, self.plan.events, self._scorer, self._encoder)
         return EngineReader(play, self._keyframes, pool, from_bin)
 
-    def _chain(self) -> Chain:
-        return Chain(self.plan.config, self._speaker() if self._speaker is not None else None)
+    def _scorer(self) -> BinScorer:
+        return BinScorer(self.plan.config, self._runner() if self._runner is not None else None)
 
     def bin_at(self, ts_ns: int) -> int:
         """The bin that holds a time; ConfigError outside the capture."""
@@ -150,14 +150,14 @@ class Replay:
         )
 
 
-def _speaker(plan: Plan, first_firing: int) -> Callable[[], Speaker] | None:
+def _runner(plan: ReplayPlan, first_firing: int) -> Callable[[], SignalRunner] | None:
     """Makes a fresh one of the plan's signal."""
     if plan.serving is None or plan.serving.signal is None:
         return None
-    return partial(Speaker, plan.serving, plan.config, first_firing, plan.models)
+    return partial(SignalRunner, plan.serving, plan.config, first_firing, plan.models)
 
 
-def _said(plan: Plan, first_firing: int) -> dict[str, Any] | None:
+def _signal_key(plan: ReplayPlan, first_firing: int) -> dict[str, Any] | None:
     """What tells the plan's signal from others over the same bins."""
     serving = plan.serving
     if serving is None or serving.signal is None:
@@ -166,7 +166,7 @@ def _said(plan: Plan, first_firing: int) -> dict[str, Any] | None:
     return {**serving.signal.model_dump(mode="json"), "first_bin": first_firing, "models": models}
 
 
-def _encoder(plan: Plan) -> FrameEncoder:
+def _encoder(plan: ReplayPlan) -> FrameEncoder:
     signal = plan.serving.signal if plan.serving is not None else None
     name, threshold = (signal.name, signal.threshold) if signal is not None else (None, None)
     return FrameEncoder(plan.config.grid_radius_ticks, plan.config.projection_horizons_ms, name, threshold)
@@ -195,7 +195,7 @@ def _projection(config: VPRuntimeConfig) -> ProjectionModel:
     )
 
 
-def _serving(plan: Plan) -> ActiveServing | None:
+def _serving(plan: ReplayPlan) -> ActiveServing | None:
     spec = plan.serving
     if spec is None:
         return None

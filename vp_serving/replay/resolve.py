@@ -39,7 +39,7 @@ from vp_engine.stream import BINS_CODE_VERSION, EventStream, stream_events
 from vp_engine.units import et_to_ns, parse_clock
 from vp_serving.replay.catalog import Catalog
 from vp_serving.replay.hub import BLOCK_BINS
-from vp_serving.replay.replay import Plan
+from vp_serving.replay.replay import ReplayPlan
 from vp_serving.wire.messages import Addresses
 from vp_serving.wire.query import QueryError, StreamRequest
 
@@ -57,7 +57,7 @@ class _Choice(NamedTuple):
     day: str | None = None
 
 
-def resolve(catalog: Catalog, request: StreamRequest) -> Plan:
+def resolve(catalog: Catalog, request: StreamRequest) -> ReplayPlan:
     """The plan of a request; QueryError, ConfigError, NotFoundError, SignalError or DataError saying what is wrong."""
     catalog.require_lake()
     _check_instrument(catalog.base, request)
@@ -167,14 +167,14 @@ def _default_end(start: str) -> str:
     return f"{end:%H:%M:%S}" if end.day == 1 else "23:59"
 
 
-def _of_dataset(dataset: Dataset, config: VPRuntimeConfig, choice: _Choice) -> Plan:
+def _of_dataset(dataset: Dataset, config: VPRuntimeConfig, choice: _Choice) -> ReplayPlan:
     """A plan that reads a dataset. What its bins depend on is the dataset's own, the rest is the request's."""
     held = dataset.config
     if (held.symbol, held.tick_int) != (config.symbol, config.tick_int):
         raise QueryError("dataset", f"`dataset` is of {held.symbol}, the instrument is {config.symbol}")
     config = build_config_with_overrides(config, {name: getattr(held, name) for name in PIPELINE_FIELDS})
     inputs = dataset.manifest.get("inputs", {})
-    return Plan(
+    return ReplayPlan(
         config=config,
         capture=dataset.capture,
         serving=choice.serving,
@@ -197,7 +197,7 @@ def _texts(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _Choice) -> Plan:
+def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _Choice) -> ReplayPlan:
     """A plan for a capture: its dataset if there is one, else the engine over its raw days."""
     judged = find_dataset(lake, choice.judged) if choice.judged is not None else None
     days = [find_raw(lake, config, day) for day in capture.utc_days()]
@@ -226,7 +226,7 @@ def _of_capture(lake: Lake, config: VPRuntimeConfig, capture: Capture, choice: _
         checkpoint = find_book(lake, capture, book) if begin is None else None
         return stream_events([raw.file() for raw in raws], config, capture, checkpoint, BLOCK_BINS, begin)
 
-    return Plan(
+    return ReplayPlan(
         config=config,
         capture=capture,
         serving=choice.serving,

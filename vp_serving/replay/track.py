@@ -15,7 +15,7 @@ import numpy as np
 from vp_engine.evaluation.detection import PREDICTIONS, Detector
 from vp_engine.lake import Dataset
 from vp_engine.lake.lookback import LookBack
-from vp_serving.replay.scorer import Speaker, Spoken
+from vp_serving.replay.scorer import SignalRunner, SignalValues
 
 NEAR_BINS = 5000  # bins that a track goes on for rather than another is begun
 _MOST = 4  # tracks of one signal, the one from bin 0 among them
@@ -25,9 +25,9 @@ SETTLE_BINS = 3000  # valid bins behind a late beginning in which a stretch with
 class Track:
     """Values and firings of bins [first, done). `advance` may be called by one thread while others read."""
 
-    def __init__(self, dataset: Dataset, speaker: Speaker, first: int = 0) -> None:
-        self._dataset, self._speaker = dataset, speaker
-        self._columns = speaker.signal.stored_columns()
+    def __init__(self, dataset: Dataset, runner: SignalRunner, first: int = 0) -> None:
+        self._dataset, self._runner = dataset, runner
+        self._columns = runner.signal.stored_columns()
         self._values = np.empty(dataset.n_bins)
         self._fired = np.zeros(dataset.n_bins, np.int8)
         self._lock = threading.Lock()
@@ -47,22 +47,22 @@ class Track:
             group, skip = divmod(self.done, size)
             block = self._dataset.group(group, self._columns)
             part = block.part(skip, block.bins.size)
-            spoken = self._speaker.speak(part)
+            signal_values = self._runner.update(part)
             after = self.done + part.bins.size
-            self._values[self.done : after], self._fired[self.done : after] = spoken
+            self._values[self.done : after], self._fired[self.done : after] = signal_values
             self.done = after
 
-    def part(self, first: int, after: int) -> Spoken:
+    def part(self, first: int, after: int) -> SignalValues:
         """What was said of bins [first, after), which must be known."""
         assert self.first <= first <= after <= self.done
-        return Spoken(self._values[first:after], self._fired[first:after])
+        return SignalValues(self._values[first:after], self._fired[first:after])
 
 
 class Tracks:
-    """The tracks of one signal over one dataset. speaker: makes a fresh signal."""
+    """The tracks of one signal over one dataset. runner: makes a fresh signal."""
 
-    def __init__(self, dataset: Dataset, behind: Callable[[], LookBack], speaker: Callable[[], Speaker]) -> None:
-        self._dataset, self._behind, self._speaker = dataset, behind, speaker
+    def __init__(self, dataset: Dataset, behind: Callable[[], LookBack], runner: Callable[[], SignalRunner]) -> None:
+        self._dataset, self._behind, self._runner = dataset, behind, runner
         self._tracks: list[Track] = []  # the last one was asked for last
         self._lock = threading.Lock()
 
@@ -82,26 +82,26 @@ class Tracks:
 
     def _begun(self, bin_seq: int) -> Track:
         if bin_seq > NEAR_BINS:
-            late = begin_late(self._dataset, self._behind(), self._speaker(), bin_seq)
+            late = begin_late(self._dataset, self._behind(), self._runner(), bin_seq)
             if late is not None:
                 return late
         before = [track for track in self._tracks if track.first <= bin_seq]
-        return max(before, key=lambda track: track.done) if before else Track(self._dataset, self._speaker())
+        return max(before, key=lambda track: track.done) if before else Track(self._dataset, self._runner())
 
 
-def begin_late(dataset: Dataset, behind: LookBack, speaker: Speaker, at: int) -> Track | None:
+def begin_late(dataset: Dataset, behind: LookBack, runner: SignalRunner, at: int) -> Track | None:
     """A track whose first bin is `at`; None where the signal must see all, or an old firing could matter still."""
-    memory = speaker.signal.memory_bins
+    memory = runner.signal.memory_bins
     known = behind.last_valid(at, 0 if memory is None else memory + SETTLE_BINS)
     if memory is None or known.size <= memory + 1:
         return None
     begin = int(known[0])
-    speaker.signal.begin_after(behind.n_valid(begin))
-    track = Track(dataset, speaker, begin)
+    runner.signal.begin_after(behind.n_valid(begin))
+    track = Track(dataset, runner, begin)
     while track.done < at:
         track.advance()
     values = track.part(begin, at).values
-    if speaker.detector is not None and not _settled(speaker.detector, values, known[memory:], begin, at):
+    if runner.detector is not None and not _settled(runner.detector, values, known[memory:], begin, at):
         return None
     track.first = at
     return track

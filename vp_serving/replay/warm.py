@@ -20,7 +20,7 @@ from vp_engine.signals.ml import WalkForwardSignal
 from vp_engine.signals.registry import get_signal, make_signal
 from vp_engine.specs import VPRuntimeConfig
 from vp_engine.spectrum.scoring import CHANNEL_NAMES
-from vp_serving.replay.scorer import Chain
+from vp_serving.replay.scorer import BinScorer
 from vp_serving.wire.frames import FrameEncoder
 
 LOADING = "kernels are being loaded"
@@ -82,7 +82,7 @@ class Warmth:
     def _core(self) -> None:
         config = self._config
         block = _block(config)
-        FrameEncoder(config.grid_radius_ticks, config.projection_horizons_ms).encode(Chain(config).score(block))
+        FrameEncoder(config.grid_radius_ticks, config.projection_horizons_ms).encode(BinScorer(config).score(block))
         spot = (block.bins["spot_ref_price_int"] // config.tick_int).astype(np.int32)
         radius, channels = config.grid_radius_ticks, np.zeros((len(CHANNEL_NAMES), *block.state5.shape), np.float32)
         bins, counts = np.zeros((1, 2), np.int32), np.zeros(1, np.int64)

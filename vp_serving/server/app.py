@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse, Response
 
-from vp_serving.replay.readers import Replay
+from vp_serving.replay.readers import Replayable
 from vp_serving.rest.problems import add_problem_handlers
 from vp_serving.server.guard import Guard, cors_origins
 from vp_serving.server.read_only import ReadOnly
@@ -24,7 +24,7 @@ from vp_serving.wire.query import StreamRequest
 REST_THREADS = 6  # that answer requests at once: each may keep the streams from the interpreter
 
 
-def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Replay] | None = None) -> FastAPI:
+def create_app(settings: ServingSettings, resolver: Callable[[StreamRequest], Replayable] | None = None) -> FastAPI:
     """The application for these settings. `resolver` replaces how a request becomes a replay."""
     service = Service(settings, resolver)
 

@@ -1,4 +1,4 @@
-"""One running service: settings, catalog, worker threads, figures, what sessions share, and the streams."""
+"""One running service: settings, catalog, worker threads, figures, what connections share, and the streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vp_engine.specs import ServingSpec
 from vp_serving.metrics import Metrics
 from vp_serving.replay.catalog import Catalog
 from vp_serving.replay.hub import Hub
-from vp_serving.replay.readers import Replay as ReplayLike
+from vp_serving.replay.readers import Replayable
 from vp_serving.replay.replay import Replay
 from vp_serving.replay.resolve import resolve
 from vp_serving.replay.warm import Warmth
@@ -33,7 +33,7 @@ class Service:
     are logged and left out."""
 
     def __init__(
-        self, settings: ServingSettings, resolver: Callable[[StreamRequest], ReplayLike] | None = None
+        self, settings: ServingSettings, resolver: Callable[[StreamRequest], Replayable] | None = None
     ) -> None:
         self.settings = settings
         load_signals(settings.signals_path, lambda error: log.warning("own signal left out", reason=str(error)))
@@ -44,7 +44,7 @@ class Service:
         self.warmth = Warmth(settings.base)
         self.hub = Hub(self.pool, settings.cache_mb << 20, settings.max_streams + 8)
         self.metrics.kept("vp_cache_bytes", "Decoded bins, frames and keyframes kept", self._cached)
-        self.metrics.kept("vp_chains", "Chains that wait for the next batch", lambda: len(self.hub.chains))
+        self.metrics.kept("vp_chains", "Chains that wait for the next batch", lambda: len(self.hub.scorers))
         self.streams = Streams(settings, resolver or self._resolve, self.pool, self.metrics)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Service:
         """Why a run cannot be streamed; None if it can."""
         return self.why_not(run_id=run_id)
 
-    def _resolve(self, request: StreamRequest) -> ReplayLike:
+    def _resolve(self, request: StreamRequest) -> Replayable:
         plan = resolve(self.catalog, request)
         if plan.dataset is not None and plan.dataset.path in self.hub.suspects:
             self.catalog.lake.verify_dir(plan.dataset.path)

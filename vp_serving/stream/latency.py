@@ -16,7 +16,7 @@ from vp_serving.wire.frames import Frame
 
 
 class LatencyWriter:
-    """Appends to the file of one service; sessions share it on the event loop."""
+    """Appends to the file of one service; connections share it on the event loop."""
 
     def __init__(self, settings: LatencyLog) -> None:
         self._start = parse_clock(settings.start_et) if settings.start_et else None

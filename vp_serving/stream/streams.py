@@ -1,4 +1,4 @@
-"""The streams under way: who is let in, what is said to those who are not, and one session for everyone else."""
+"""The streams under way: who is let in, what is said to those who are not, and one connection for everyone else."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 from vp_serving import memory
 from vp_serving.metrics import Metrics
-from vp_serving.replay.readers import Replay
+from vp_serving.replay.readers import Replayable
 from vp_serving.settings import ServingSettings
+from vp_serving.stream.connection import Connection
 from vp_serving.stream.latency import LatencyWriter
-from vp_serving.stream.session import Session
 from vp_serving.wire.errors import close_code, error_message
 from vp_serving.wire.messages import CLOSE_INTERNAL, CLOSE_REFUSED, CLOSE_TRY_LATER, StreamError, Warming
 from vp_serving.wire.query import StreamRequest, parse_query
@@ -31,12 +31,12 @@ def client_name(socket: WebSocket) -> str:
 
 
 class Streams:
-    """Lets sockets in and runs their sessions. `resolver` turns a request into a replay and may block."""
+    """Lets sockets in and runs their connections. `resolver` turns a request into a replay and may block."""
 
     def __init__(
         self,
         settings: ServingSettings,
-        resolver: Callable[[StreamRequest], Replay],
+        resolver: Callable[[StreamRequest], Replayable],
         pool: ThreadPoolExecutor,
         metrics: Metrics,
     ) -> None:
@@ -101,7 +101,7 @@ class Streams:
                 log.exception("stream cannot be prepared", replay=replay.name)
             await self._refuse(socket, error_message(error), close_code(error))
             return
-        session = Session(
+        connection = Connection(
             socket,
             replay,
             self._pool,
@@ -115,12 +115,12 @@ class Streams:
         said = log.bind(client=client_name(socket), replay=replay.name)
         said.info("stream opened", speed=request.speed, from_bin=request.from_bin)
         try:
-            await session.run()
+            await connection.run()
         finally:
             seconds = round(loop.time() - began, 3)
-            said.info("stream closed", sent=session.sent, dropped=session.dropped, seconds=seconds)
+            said.info("stream closed", sent=connection.sent, dropped=connection.dropped, seconds=seconds)
 
-    async def _prepare(self, socket: WebSocket, replay: Replay) -> None:
+    async def _prepare(self, socket: WebSocket, replay: Replayable) -> None:
         """Have the replay make itself ready, and tell the client if that takes a while."""
         ready = asyncio.get_running_loop().run_in_executor(self._preparing, replay.prepare)
         done, _ = await asyncio.wait([ready], timeout=WARMING_AFTER_S)

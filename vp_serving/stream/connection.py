@@ -1,6 +1,6 @@
-"""Sessions: one client, one replay. Times in seconds of the event loop's clock, bins by `bin_seq`.
+"""Connections: one client, one replay. Times in seconds of the event loop's clock, bins by `bin_seq`.
 
-A session has three tasks on the event loop. The pacer takes frames from the replay, which computes them in worker
+A connection has three tasks on the event loop. The pacer takes frames from the replay, which computes them in worker
 threads, and puts each into a bounded queue when its absolute deadline has come. The sender empties the queue into the
 socket. The reader takes the client's messages. At speed 0 there are no deadlines and the pacer waits for the sender, so
 nothing is lost. At speed > 0 a full queue loses its oldest bin once that has lain there for as long as the queue's bins
@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from vp_engine.errors import VPError
 from vp_serving.metrics import Metrics
-from vp_serving.replay.readers import Reader, Replay
+from vp_serving.replay.readers import FrameReader, Replayable
 from vp_serving.stream.clock import Clock
 from vp_serving.stream.latency import LatencyWriter
 from vp_serving.wire.errors import close_code, error_message
@@ -52,7 +52,7 @@ log = structlog.get_logger("vp_serving")
 
 
 class _Due(NamedTuple):
-    """A frame, the loop time it was due at, and since when, in the session's own time, it lies there for the client."""
+    """A frame, the loop time it was due at, and since when, in the connection's own time, it waits for the client."""
 
     frame: Frame
     at: float
@@ -66,13 +66,13 @@ class _Finish(NamedTuple):
     code: int
 
 
-class Session:
+class Connection:
     """One client's stream, from the first message to the close."""
 
     def __init__(
         self,
         socket: WebSocket,
-        replay: Replay,
+        replay: Replayable,
         pool: ThreadPoolExecutor,
         metrics: Metrics,
         latency: LatencyWriter | None = None,
@@ -143,7 +143,7 @@ class Session:
         self._queue.append(finish)
         self._filled.set()
 
-    async def _pace_from(self, reader: Reader) -> bool:
+    async def _pace_from(self, reader: FrameReader) -> bool:
         """Pace until the end (False) or until a seek asks for another place (True)."""
         loop = asyncio.get_running_loop()
         tell_at = loop.time() + TELL_EVERY_S
@@ -170,7 +170,7 @@ class Session:
             await self._space.wait()
         return self._take_seek()
 
-    async def _take(self, reader: Reader) -> list[Frame] | None:
+    async def _take(self, reader: FrameReader) -> list[Frame] | None:
         """The next batch; an empty one where a seek comes before it."""
         batch = asyncio.ensure_future(reader.take())
         sought = asyncio.ensure_future(self._sought.wait())

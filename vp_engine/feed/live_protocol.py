@@ -20,7 +20,7 @@ class Received(NamedTuple):
     lost: str | None
 
 
-class Feed(Protocol):
+class LiveFeed(Protocol):
     """One contract's records. After `lost` or LineLost, `connect` starts anew."""
 
     def connect(self) -> None:
