@@ -149,7 +149,7 @@ def test_promote_again_when_the_signal_looks_ahead_then_the_stored_spec_is_not_t
 ) -> None:
     with monkeypatch.context() as patch:  # swept and promoted before there was a check
         patch.setattr(writers, "require_contract", lambda *_: None)
-        patch.setattr(promotion, "require_contract", lambda *_: None)
+        patch.setattr(promotion, "require_contract", lambda *_: ())
         for command in ("run", "promote"):
             said = vp(command, peek)
             assert said.code == 0, said.err

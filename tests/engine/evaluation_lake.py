@@ -79,10 +79,11 @@ def synthetic_blocks(seed: int, n: int, start_ns: int, config: VPRuntimeConfig, 
         yield whole.part(first, min(first + block, n))
 
 
-def make_dataset(lake: Lake, seed: int = 1, address: str = "ab" * 32) -> Dataset:
-    """One committed dataset of 3,000 bins."""
-    config = PIPELINE.config(load_instrument())
-    capture = PIPELINE.resolve(load_instrument())
+def make_dataset(lake: Lake, seed: int = 1, address: str = "ab" * 32, end_time: str = "09:35") -> Dataset:
+    """One committed dataset from 09:30 on: of 3,000 bins, or of more that end later."""
+    pipeline = PIPELINE.model_copy(update={"capture": PIPELINE.capture.model_copy(update={"end_time": end_time})})
+    config = pipeline.config(load_instrument())
+    capture = pipeline.resolve(load_instrument())
     info = write_dataset(
         lake,
         synthetic_blocks(seed, capture.n_bins, capture.start_ns, config),

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from evaluation_lake import CONFIG, SERVING, experiment, make_lake
 
-from vp_engine.errors import ConfigError
+from vp_engine.errors import ConfigError, DataError
 from vp_engine.evaluation import expand
+from vp_engine.evaluation import workers as workers_module
 from vp_engine.evaluation.groups import Evaluator, sweep_input
 from vp_engine.evaluation.rows import COUNTED, Sharing
-from vp_engine.evaluation.workers import Plan, _sweep_leftovers, count_here, count_in_processes
+from vp_engine.evaluation.workers import Plan, _sweep_leftovers, count_here, count_in_processes, run_groups
+from vp_engine.signals import load_signals, own
+from vp_engine.signals import registry as registry_module
 
 PIECE = Sharing(50)
 
@@ -105,3 +108,37 @@ def test_files_of_a_killed_sweep_are_swept_by_the_next(tmp_path):
     _sweep_leftovers(tmp_path)
     assert not left.exists()
     assert own.is_dir()
+
+
+LATE_ENDS = [
+    ("os._exit(0)", r"a worker process of the sweep died: .* or signal `ending` \(.*ending.py, line 6\) ended it"),
+    (
+        "while True: pass",
+        r"no trial of the sweep has ended for .* signal `ending` \(.*ending.py, line 6\) does not return",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), LATE_ENDS, ids=[line for line, _ in LATE_ENDS])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sweep_when_an_own_signal_ends_or_hangs_its_process_late_then_one_error_names_it(
+    dataset, tmp_path, monkeypatch, line, words, workers
+):
+    monkeypatch.setattr(registry_module, "_SIGNALS", dict(registry_module._SIGNALS))
+    monkeypatch.setattr(own, "_files", {})
+    monkeypatch.setattr(workers_module, "STALL_S", 15.0 if "while" in line else 300.0)
+    file = tmp_path / "ending.py"
+    file.write_text(f"""
+import os
+from vp_engine.signals import Signal, SignalParams
+class Ending(Signal):
+    name, columns, Params, default_thresholds = "ending", (), SignalParams, (1.0,)
+    def update(self, block, scores=None):
+        if block.bins["bin_seq"][0] > 600:
+            {line}
+        return block.bins["mid_price"] * 1.0
+""")
+    load_signals([file])
+    source = sweep_input(dataset, ["ending"])
+    with pytest.raises(DataError, match=words):
+        run_groups(source, PIECE, groups_of(["ending"]), workers, None, lambda *_: None)

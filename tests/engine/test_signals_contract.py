@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_lake import SERVING, experiment, make_lake
+from evaluation_lake import SERVING, experiment, make_dataset, make_lake
 
 from vp_engine.errors import SignalError
 from vp_engine.evaluation import expand
-from vp_engine.evaluation.contracts import Asked, asked_by, beginning, bins_needed, require_contract
+from vp_engine.evaluation.contracts import Asked, asked_by, bins_needed, require_contract, stretch
+from vp_engine.lake import Lake
 from vp_engine.schema import BinBlock
 from vp_engine.signals import (
     Signal,
@@ -377,6 +378,32 @@ class Mine(Signal):
         require_contract(lake, dataset, [Asked("mine", {}, {})])
 
 
+class AheadWhenItFires(Toy):
+    """Silent on the made-up market and until late on a dataset, then right about what follows in its block."""
+
+    name = "ahead_late"
+
+    def update(self, block: BinBlock, scores: Any = None) -> np.ndarray:
+        """Zeros, then changes to the end of the block."""
+        bids = block.bins["best_bid_price_int"] * 1e-9
+        return np.where(block.bins["bin_seq"] >= 7_000, bids[-1] - bids, 0.0)
+
+
+def test_a_signal_that_looks_ahead_only_where_it_fires_is_caught_at_its_first_firing(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    dataset = make_dataset(lake, end_time="09:45")
+    register_signal(AheadWhenItFires)
+    with pytest.raises(SignalError, match=r"looks ahead: bin 7,\d\d\d is"):
+        require_contract(lake, dataset, [Asked("ahead_late", {}, {})])
+
+
+def test_a_signal_that_fires_nowhere_is_named_until_it_has_fired(tmp_path):
+    lake, dataset = make_lake(tmp_path / "lake")
+    register_signal(Toy)
+    assert require_contract(lake, dataset, [Asked("toy", {}, {}, (1e9,))]) == ("toy",)
+    assert require_contract(lake, dataset, [Asked("toy", {}, {}, (0.25,))]) == ()
+
+
 def test_a_signal_that_fires_nowhere_is_checked_again_the_next_time(house, checks):
     lake, dataset = house
     register_signal(Toy)
@@ -392,9 +419,10 @@ def test_a_signal_that_is_silent_for_long_is_checked_on_more_bins(house):
         needed_bins = 4000
 
     register_signal(Late)
-    assert bins_needed(Asked("toy", {}, {}), dataset.config) == 6_000
+    assert bins_needed(Asked("toy", {}, {}), dataset.config) == 9_000
     whole = np.concatenate([block.bins for block in dataset.blocks()])
-    np.testing.assert_array_equal(beginning(dataset, 1500).bins, whole[:1500])
+    np.testing.assert_array_equal(stretch(dataset, 0, 1500).bins, whole[:1500])
+    np.testing.assert_array_equal(stretch(dataset, 1700, 900).bins, whole[1700:2600])
 
 
 ENDS = [

@@ -12,7 +12,14 @@ import typer
 
 from vp_assets.cli.common import Session, command
 from vp_assets.cli.pipelines import generate_day, print_steps, require_raw, steps_data
-from vp_assets.cli.runs_table import best_per_run, most_trades, print_choice, print_leaders, print_runs
+from vp_assets.cli.runs_table import (
+    best_per_run,
+    most_trades,
+    print_choice,
+    print_leaders,
+    print_runs,
+    signals_without_trades,
+)
 
 if TYPE_CHECKING:
     from vp_assets.research.requests import Chain
@@ -67,12 +74,19 @@ def run(
         top_n=None,
     )
     rows = query(min_signals=selection.min_signals).to_pylist()
-    trades = {} if rows else most_trades(query(min_signals=0).to_pylist())
+    every_row = query(min_signals=0).to_pylist()
+    trades = {} if rows else most_trades(every_row)
+    silent = signals_without_trades(every_row)
     best = best_per_run(rows)[:_SHOWN]
     over_days = {one: leading for one in members if (leading := _over_days(chain, one))}
 
     def render(console: Any) -> None:
         print_steps(console, steps)
+        for signal in silent:
+            console.print(
+                f"Signal {signal} has no trade at any threshold, so its contract was checked on bins without firings.",
+                soft_wrap=True,
+            )
         for one, leading in over_days.items():
             print_leaders(console, f"Best trials of {one} over its train days by {selection.sort}", leading)
             print_choice(console, leading[0])

@@ -38,6 +38,14 @@ def most_trades(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return most
 
 
+def signals_without_trades(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Signals that fired in no row, by name."""
+    fired: dict[str, bool] = {}
+    for row in rows:
+        fired[row["signal"]] = fired.get(row["signal"], False) or int(row["n_signals"]) > 0
+    return sorted(name for name, any_fired in fired.items() if not any_fired)
+
+
 def best_per_run(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The first row of each run, in the order of the rows."""
     best: dict[str, Mapping[str, Any]] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vp_assets.research.requests import Chain
-from vp_engine.errors import ConfigError, DataError
+from vp_engine.errors import ConfigError, DataError, SignalError
 from vp_engine.evaluation.contracts import Asked, require_contract
 from vp_engine.evaluation.learned import keep_models
 from vp_engine.evaluation.promotion import promoted_spec, require_same_signal
@@ -26,6 +26,7 @@ from vp_engine.lake.paths import promoted_serving_path
 from vp_engine.lake.promoted import commit_promoted
 from vp_engine.lake.store import LakePath
 from vp_engine.signals import get_signal
+from vp_engine.signals.source import place_of_signal
 from vp_engine.specs import ExperimentSpec, ServingSpec, SpecBook, dump_yaml, load_yaml_spec
 from vp_engine.specs.runtime import SCORING_FIELDS
 from vp_engine.specs.serving import PromotionRecord
@@ -98,7 +99,12 @@ class Promotion:
         """SignalError for a signal that breaks its contract, whether its spec is stored or not; the dataset that it was
         judged on."""
         dataset = open_dataset(self._chain.lake, self.choice.meta["dataset_address"])
-        require_contract(self._chain.lake, dataset, [asked_of(self.choice.meta, self._record.threshold)])
+        for name in require_contract(self._chain.lake, dataset, [asked_of(self.choice.meta, self._record.threshold)]):
+            raise SignalError(
+                f"signal `{name}` ({place_of_signal(get_signal(name))}) fires nowhere in dataset {dataset.dataset_id} "
+                f"at threshold {self._record.threshold:g}, so nothing shows that it keeps its contract; promote a row "
+                f"that has trades"
+            )
         return dataset
 
     def commit(self) -> PromotedSpec:

@@ -3,31 +3,36 @@
 A check that a signal has passed is noted in the lake under the digest of its source, so it is made once. A shipped
 signal is checked with the parameters of its first trial, on a made-up market. An own signal is checked with its
 defaults and with its first trial's parameters, on the made-up market and on the dataset if that is long enough; every
-other set of parameters that is tried has a shorter check.
+other set of parameters that is tried has a shorter check. The bins of the dataset are such that the signal fires before
+every cut, if it fires anywhere in it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vp_engine.evaluation.groups import BLOCK_BINS
+from vp_engine.evaluation.groups import BLOCK_BINS, sweep_input
+from vp_engine.evaluation.scored import dataset_scores, score_blocks
 from vp_engine.evaluation.trials import Trial
 from vp_engine.hashing import address
 from vp_engine.lake.datasets import Dataset
 from vp_engine.lake.paths import signal_proof_path
 from vp_engine.lake.store import Lake
 from vp_engine.schema import BinBlock
-from vp_engine.signals import get_signal
+from vp_engine.signals import get_signal, make_signal, run_signal
 from vp_engine.signals.check_market import check_market
-from vp_engine.signals.contract import CHECK_BINS, CONTRACT_VERSION, Subject, check_contract
+from vp_engine.signals.contract import CHECK_BINS, CONTRACT_VERSION, FIRST_CUT, Subject, check_contract, firing_bins
 from vp_engine.signals.first_run import require_first_run
 from vp_engine.signals.source import is_shipped, place_of_signal, source_digest
 from vp_engine.specs.runtime import VPRuntimeConfig, build_config_with_overrides
 
-_MOST_BINS = 12_000  # of a check of a signal that is silent for long
+_MOST_BINS = 24_000  # of a check of a signal that is silent for long
+_ROOM_BINS = 300  # from when a signal may speak to the first cut, at least
+_BEFORE_FIRING = 0.47  # share of the bins of a check about a firing that lie before it; it comes before the first cut
 Progress = Callable[[int, int], None]
 
 
@@ -49,16 +54,22 @@ def asked_by(trials: Sequence[Trial]) -> list[Asked]:
     return list(sets.values())
 
 
-def require_contract(lake: Lake, dataset: Dataset, asked: Sequence[Asked], on_progress: Progress | None = None) -> None:
+def require_contract(
+    lake: Lake, dataset: Dataset, asked: Sequence[Asked], on_progress: Progress | None = None
+) -> tuple[str, ...]:
     """SignalError in one line for the first signal that breaks its contract. What has been proven before is not run
-    again; a signal that fires nowhere passes, and is checked again the next time."""
+    again. Names of signals that passed without a firing in what was checked, which proves little of them: they are
+    checked again the next time."""
+    silent = []
     jobs = [job for name in dict.fromkeys(one.signal for one in asked) for job in _jobs(dataset, name, asked)]
     for done, job in enumerate(jobs):
         if on_progress is not None:
             on_progress(done, len(jobs))
-        _prove(lake, job)
+        if not _prove(lake, job):
+            silent.append(job.sets[0].signal)
     if on_progress is not None and jobs:
         on_progress(len(jobs), len(jobs))
+    return tuple(dict.fromkeys(silent))
 
 
 class _Job(NamedTuple):
@@ -80,8 +91,8 @@ def _jobs(dataset: Dataset, name: str, asked: Sequence[Asked]) -> list[_Job]:
     return [*jobs, _Job(dataset, tuple(sets[1:]), False)] if sets[1:] else jobs
 
 
-def _prove(lake: Lake, job: _Job) -> None:
-    """Run one job and note that it passed, unless that is noted."""
+def _prove(lake: Lake, job: _Job) -> bool:
+    """Run one job and note that it passed, unless that is noted. False if no firing was seen, which is not noted."""
     kind = get_signal(job.sets[0].signal)
     digest, shipped = source_digest(kind), is_shipped(kind)
     facts = {
@@ -94,7 +105,7 @@ def _prove(lake: Lake, job: _Job) -> None:
     proof = address("signal_proof", CONTRACT_VERSION, facts, [digest])
     path = lake.path(signal_proof_path(proof))
     if lake.exists(path):
-        return
+        return True
     fired = {"made-up market": 0, job.dataset.dataset_id: 0}
     for one in job.sets:
         config = build_config_with_overrides(job.dataset.config, dict(one.scoring))
@@ -103,11 +114,13 @@ def _prove(lake: Lake, job: _Job) -> None:
             require_first_run(one.signal, one.params, config, n_bins)
         fired["made-up market"] += _checked(one, config, check_market(n_bins, config), job.whole)
         if _reaches(job, one) and (not shipped or not fired["made-up market"]):
-            fired[job.dataset.dataset_id] += _checked(one, config, beginning(job.dataset, n_bins), job.whole)
-    if any(fired.values()) or not job.whole:
+            fired[job.dataset.dataset_id] += _checked_on_dataset(one, config, job, n_bins)
+    noted = any(fired.values()) or not job.whole
+    if noted:
         lake.commit_document(
             path, {"kind": "signal_proof", **facts, "source": digest, "place": place_of_signal(kind), "fired": fired}
         )
+    return noted
 
 
 def _reaches(job: _Job, one: Asked) -> bool:
@@ -124,22 +137,41 @@ def _checked(one: Asked, config: VPRuntimeConfig, block: BinBlock, whole: bool) 
     return check_contract(Subject(one.signal, one.params, config, block), one.thresholds, whole)
 
 
+def _checked_on_dataset(one: Asked, config: VPRuntimeConfig, job: _Job, n_bins: int) -> int:
+    """Check on the first bins of the dataset, and if nothing fires there before the first cut, on those about the first
+    firing of a run over all of it."""
+    fired = _checked(one, config, stretch(job.dataset, 0, n_bins), job.whole)
+    kind = get_signal(one.signal)
+    if fired or kind.kind == "ml":  # which is checked on a schedule of its own, unlike that of the run
+        return fired
+    source = sweep_input(job.dataset, [one.signal])
+    scores = score_blocks(dataset_scores(config, source.blocks()), BLOCK_BINS) if kind.reads_scores else None
+    signal = make_signal(one.signal, dict(one.params), config)
+    fires = np.flatnonzero(firing_bins(kind, run_signal(signal, source.blocks(reader=kind), scores), one.thresholds))
+    if not fires.size:
+        return 0
+    first = int(np.clip(fires[0] - int(_BEFORE_FIRING * n_bins), 0, job.dataset.n_bins - n_bins))
+    return 1 + _checked(one, config, stretch(job.dataset, first, n_bins), job.whole)
+
+
 def bins_needed(one: Asked, config: VPRuntimeConfig) -> int:
     """Bins of a check: CHECK_BINS, or more for a signal that says it needs more before it speaks."""
     kind = get_signal(one.signal)
     if kind.kind == "ml":
         return CHECK_BINS  # its schedule is shortened
     needed = kind(kind.Params.parse(dict(one.params), f"signal `{kind.name}`"), config).needed_bins
-    blocks = -(-(needed + CHECK_BINS // 2) // BLOCK_BINS)
+    blocks = math.ceil((needed + _ROOM_BINS) / FIRST_CUT / BLOCK_BINS)
     return int(np.clip(blocks * BLOCK_BINS, CHECK_BINS, _MOST_BINS))
 
 
-def beginning(dataset: Dataset, n_bins: int) -> BinBlock:
-    """The first bins of a dataset, every column read."""
-    groups = [dataset.group(at) for at in range(-(-n_bins // dataset.row_group_bins))]
+def stretch(dataset: Dataset, first: int, n_bins: int) -> BinBlock:
+    """Bins [first, first + n_bins) of a dataset, every column read."""
+    size = dataset.row_group_bins
+    begin = first // size
+    groups = [dataset.group(at) for at in range(begin, -(-(first + n_bins) // size))]
     return BinBlock(
-        np.concatenate([group.bins for group in groups])[:n_bins],
-        np.concatenate([group.grid for group in groups], axis=1)[:, :n_bins],
-        np.concatenate([group.state5 for group in groups])[:n_bins],
-        np.concatenate([group.last_event_id for group in groups])[:n_bins],
-    )
+        np.concatenate([group.bins for group in groups]),
+        np.concatenate([group.grid for group in groups], axis=1),
+        np.concatenate([group.state5 for group in groups]),
+        np.concatenate([group.last_event_id for group in groups]),
+    ).part(first - begin * size, first - begin * size + n_bins)

@@ -2,9 +2,10 @@
 depend on it.
 
 Kernels give up the interpreter's lock, so statistical signals run in threads, which cost nothing to start and share
-the dataset. Learning signals spend their time in libraries that do not, and get processes; those read the dataset from
-files that all of them map. Flow scores, the dearest thing a statistical sweep makes, are made once per scoring by
-whoever is free, and handed to every group that reads them.
+the dataset. Learning signals spend their time in libraries that do not, and get processes; own signals may end their
+process or never return, and get processes too. Those read the dataset from files that all of them map. Flow scores, the
+dearest thing a statistical sweep makes, are made once per scoring by whoever is free, and handed to every group that
+reads them.
 """
 
 from __future__ import annotations
@@ -39,16 +40,24 @@ from vp_engine.evaluation.rows import Counted, Sharing
 from vp_engine.evaluation.trials import Trial
 from vp_engine.hashing import canonical_json
 from vp_engine.signals import get_signal, load_signals, loaded_files
+from vp_engine.signals.own import is_from_file
+from vp_engine.signals.source import place_of_signal
 from vp_engine.spectrum.scoring import Scores
 
 Group = Sequence[Trial]
 Done = Callable[[int, Counted], None]  # position of the group, its rows
 _FOLDER = "spymaster-sweep-"
+STALL_S = 1200.0  # without a trial that ends, after which a sweep in processes is given up
 
 
 def is_learning(group: Group) -> bool:
     """Whether the group's signal is fitted along the dataset."""
     return get_signal(group[0].signal).kind == "ml"
+
+
+def is_own(group: Group) -> bool:
+    """Whether the group's signal is from a user's file: it may end its process, or never return."""
+    return is_from_file(get_signal(group[0].signal))
 
 
 class Plan:
@@ -114,8 +123,10 @@ def _drive(
     count: Callable[[Group, Any], Counted],
     forget: Callable[[Any], None],
     on_done: Done,
+    stall_s: float | None = None,
 ) -> None:
-    """Keep `in_flight` tasks with the pool until every group is counted; what a task raises is raised here."""
+    """Keep `in_flight` tasks with the pool until every group is counted; what a task raises is raised here.
+    TimeoutError if no task ends for `stall_s` seconds."""
     plan, running = Plan(groups, in_flight), dict[Future[Any], str | int]()
 
     def fill() -> None:
@@ -130,7 +141,10 @@ def _drive(
 
     fill()
     while running:
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        ended = wait(running, stall_s, return_when=FIRST_COMPLETED).done
+        if not ended:
+            raise TimeoutError
+        for future in ended:
             task = running.pop(future)
             result = future.result()
             if isinstance(task, str):
@@ -246,14 +260,34 @@ def count_in_processes(
         pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(folder, loaded_files()))
         try:
             # One more than there are workers, so that none waits for the next task to arrive.
-            _drive(pool, workers + 1, groups, _score_to_files, _count_from_files, _forget_files, on_done)
+            _drive(pool, workers + 1, groups, _score_to_files, _count_from_files, _forget_files, on_done, STALL_S)
         except BrokenExecutor as error:
             raise DataError(
-                "a worker process of the sweep died: it was killed, ran out of memory, or a library crashed in it; run "
-                "the same again, which goes on where it was, with `parallel: {max_workers: 1}` where memory is short"
+                f"a worker process of the sweep died: it was killed, ran out of memory, or {_suspects(groups)} ended "
+                "it; run the same again, which goes on where it was, with `parallel: {max_workers: 1}` where memory is "
+                "short"
             ) from error
+        except TimeoutError:
+            _kill(pool)
+            raise DataError(
+                f"no trial of the sweep has ended for {STALL_S / 60:g} minutes: {_suspects(groups)} does not return, "
+                "or the machine is too busy; run the same again, which goes on where it was"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _suspects(groups: Sequence[Group]) -> str:
+    """What in these groups may end a process: own signals by name, file and line, or else a library."""
+    kinds = {group[0].signal: get_signal(group[0].signal) for group in groups if is_own(group)}
+    named = ", ".join(f"signal `{name}` ({place_of_signal(kind)})" for name, kind in sorted(kinds.items()))
+    return named or "a library in it"
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the workers of a pool, whom its shutdown would wait for (`kill_workers` from Python 3.14 on)."""
+    for process in list((pool._processes or {}).values()):
+        process.kill()
 
 
 def run_groups(
@@ -271,7 +305,7 @@ def run_groups(
         from vp_engine.evaluation.cluster import count_on_cluster
 
         count_on_cluster(scheduler, source, sharing, groups, on_done)
-    elif workers > 1 and any(is_learning(group) for group in groups):
-        count_in_processes(source, sharing, groups, workers, on_done)
+    elif any(is_own(group) or (workers > 1 and is_learning(group)) for group in groups):
+        count_in_processes(source, sharing, groups, max(workers, 1), on_done)
     else:
         count_here(source, sharing, groups, workers, on_done)

@@ -25,18 +25,20 @@ from vp_engine.signals.values import fault_of_values
 from vp_engine.specs.runtime import VPRuntimeConfig
 from vp_engine.spectrum.scoring import Scores, SpectrumScorer
 
-CONTRACT_VERSION = "1"  # part of every stored proof
+CONTRACT_VERSION = "2"  # part of every stored proof
 CHECK_BINS = 3000
 BLOCK_BINS = 600  # of a sweep
 OTHER_BLOCKS = (1, 7, 50)
-_CUTS = (0.483, 0.937)  # share of the bins before a cut, in the midst of a block
+FIRST_CUT = 0.483
+_CUTS = (FIRST_CUT, 0.937)  # share of the bins before a cut, in the midst of a block
 _TIME_FIELDS = ("bin_seq", "bin_start_ns", "bin_end_ns", "ts_ns")
 # Of a signal that learns, at most, so that it fits several times within the bins of a check.
 _SHORT_SCHEDULE = {"first_bins": 900, "refit_bins": 800, "label_hold_bins": 300, "rounds": 40}
 
 
 class Subject(NamedTuple):
-    """What is checked: a signal with its parameters, on consecutive bins from bin 0 on under a configuration."""
+    """What is checked: a signal with its parameters, on consecutive bins under a configuration. It begins afresh at the
+    first of them, whatever their numbers are."""
 
     signal: str
     params: Mapping[str, Any]
@@ -45,8 +47,9 @@ class Subject(NamedTuple):
 
 
 def check_contract(subject: Subject, thresholds: tuple[float, ...] | None = None, whole: bool = True) -> int:
-    """Number of bins whose value reaches the lowest threshold (None: is not 0); SignalError that names the signal's
-    file and line, the first bin that differs and both values.
+    """Number of bins before the first cut whose value reaches the lowest threshold (None: is not 0), so that it fires
+    before every cut where this is not 0; SignalError that names the signal's file and line, the first bin that differs
+    and both values.
 
     whole: False leaves out what parameters seldom change: small blocks, a second instance, undeclared columns. What
     the signal itself raises passes through.
@@ -59,7 +62,7 @@ def check_contract(subject: Subject, thresholds: tuple[float, ...] | None = None
         check.side_by_side(values)
         check.undeclared(values)
     check.blocks(values, OTHER_BLOCKS if whole else OTHER_BLOCKS[-1:])
-    return _n_firing(check.kind, values, thresholds)
+    return int(np.count_nonzero(firing_bins(check.kind, values[: int(FIRST_CUT * check.n)], thresholds)))
 
 
 def check_reference(subject: Subject) -> None:
@@ -81,12 +84,15 @@ def short_schedule(signal: type[Signal], params: Mapping[str, Any]) -> dict[str,
     return {**full, **short}
 
 
-def _n_firing(kind: type[Signal], values: np.ndarray, thresholds: tuple[float, ...] | None) -> int:
+def firing_bins(kind: type[Signal], values: np.ndarray, thresholds: tuple[float, ...] | None) -> np.ndarray:
+    """bool (n,): bins whose value reaches the lowest threshold (None: the signal's own; without any: is not 0)."""
     lowest = min(thresholds or kind.default_thresholds or (0.0,))
     with np.errstate(invalid="ignore"):
         if kind.prediction == "probability":
-            return int(np.count_nonzero((values >= lowest) | (values <= 1 - lowest)))
-        return int(np.count_nonzero((np.abs(values) >= lowest) & (values != 0)))
+            fires = (values >= lowest) | (values <= 1 - lowest)
+        else:
+            fires = (np.abs(values) >= lowest) & (values != 0)
+    return np.asarray(fires)
 
 
 class _Check:
@@ -237,8 +243,9 @@ class _Check:
         differs = np.flatnonzero((values != other) & ~(np.isnan(values) & np.isnan(other)))
         if differs.size:
             at = int(differs[0])
+            number = int(self.full.bins["bin_seq"][0]) + at
             raise self._error(
-                f"{fault}: bin {at:,} is {float(values[at])!r} {how} and {float(other[at])!r} {otherwise}"
+                f"{fault}: bin {number:,} is {float(values[at])!r} {how} and {float(other[at])!r} {otherwise}"
             )
 
     def _error(self, words: str) -> SignalError:

@@ -19,7 +19,7 @@ from vp_engine.errors import SignalError
 from vp_engine.signals.check_market import check_market
 from vp_engine.signals.contract import Subject, check_reference
 from vp_engine.signals.ml.model_probe import limit_memory
-from vp_engine.signals.own import load_signals, loaded_files
+from vp_engine.signals.own import is_from_file, load_signals, loaded_files
 from vp_engine.signals.registry import get_signal
 from vp_engine.signals.source import place_of_signal
 from vp_engine.specs.runtime import VPRuntimeConfig
@@ -31,9 +31,10 @@ MEMORY_BYTES = 4 << 30  # of a first run, beyond what the libraries take
 def require_first_run(name: str, params: Mapping[str, Any], config: VPRuntimeConfig, n_bins: int) -> None:
     """SignalError in one line that names the signal's file if its run over n_bins made-up bins ends the process or does
     not end in time. Nothing for a signal that is not from a file."""
-    place = place_of_signal(get_signal(name))
-    if place.rsplit(", line ", 1)[0] not in {str(file) for file in loaded_files()}:
+    kind = get_signal(name)
+    if not is_from_file(kind):
         return
+    place = place_of_signal(kind)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "vp_engine.signals.first_run"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,

@@ -22,7 +22,7 @@ from vp_engine.errors import ConfigError
 from vp_engine.hashing import canonical_json, sha256_file, sha256_text
 from vp_engine.signals.base import Signal
 from vp_engine.signals.registry import leave_out, register_signal
-from vp_engine.signals.source import used_files
+from vp_engine.signals.source import place_of_signal, used_files
 
 ENTRY_POINTS = "spymaster.signals"  # each names a Signal class, or a module that defines some
 _DIGEST = 8
@@ -61,6 +61,11 @@ def load_signals(
 def loaded_files() -> tuple[Path, ...]:
     """Files loaded so far: what another process must load to know the same signals."""
     return tuple(_files)
+
+
+def is_from_file(signal: type[Signal]) -> bool:
+    """Whether a signal was loaded from a file that a user named."""
+    return place_of_signal(signal).rsplit(", line ", 1)[0] in {str(file) for file in _files}
 
 
 def _python_files(path: Path) -> list[Path]:
