@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from traceback import extract_tb
 from types import FunctionType
 from typing import Any
 
@@ -39,10 +40,11 @@ def checked(update: Callable[..., Any]) -> Callable[..., np.ndarray]:
         try:
             values: np.ndarray = update(self, block, *more, **named)
         except SystemExit as error:
-            at = int(block.bins["bin_seq"][0])
+            file, at = update.__code__.co_filename, int(block.bins["bin_seq"][0])
+            lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
             raise SignalError(
-                f"signal `{self.name}` ({place}) asks the process to end in the block that begins at bin {at:,}; raise "
-                f"an error instead"
+                f"signal `{self.name}` ({file}, line {lines[-1]}) asks the process to end (SystemExit: {error.code}) "
+                f"in the block that begins at bin {at:,}; raise an error instead"
             ) from error
         fault = fault_of_values(values, int(block.bins["bin_seq"][0]), len(block.bins))
         if fault is not None:
