@@ -96,3 +96,33 @@ def test_a_kind_that_is_none_is_refused(world: World, lake: Path, capsys: pytest
     said = gc(capsys, world, lake, "--only", "raw")
     assert said.code == 2
     assert "`--only` must be one of results, models, dataset, book, was 'raw'" in said.err
+
+
+def test_gc_when_a_derived_thing_is_damaged_then_names_it_and_goes_on(
+    world: World, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = gc(capsys, world, lake, "--keep-days", "0")
+    dataset = next(row["name"] for row in listed.data["things"] if row["kind"] == "dataset")
+    manifest = lake / "research/vp_immutable" / dataset / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-40])
+    book = next((lake / "cache/vp_book").glob("*.manifest.json"))
+    book.write_text("{}")
+    said = gc(capsys, world, lake, "--keep-days", "0")
+    assert said.code == 0, said.err
+    assert said.err.count("left out: ") == 2
+    assert dataset in said.err
+    assert book.name in said.err
+    assert dataset not in {row["name"] for row in said.data["things"]}
+
+
+def test_gc_when_a_campaign_is_damaged_then_drops_nothing(
+    world: World, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Lake(lake).path("research/vp_campaigns")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "damaged__0123456789ab.json").write_text("{")
+    before = sorted(path for path in lake.rglob("*") if path.is_file())
+    said = gc(capsys, world, lake, "--keep-days", "0", "--yes")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "damaged__0123456789ab.json" in said.err
+    assert sorted(path for path in lake.rglob("*") if path.is_file()) == before

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from lake_kit import ADDRESS, DAY, NAME, dbn_file, small_config, write_random
 
-from vp_engine.errors import ConfigError
+from vp_engine.errors import ConfigError, LakeError
 from vp_engine.lake import Lake, book_address, dataset_address, import_raw, paths, sweep_address
 from vp_engine.lake.catalog import VIEWS, Catalog
 from vp_engine.specs import SpecBook, build_config_with_overrides, load_instrument, resolve_capture
@@ -165,4 +165,15 @@ def test_show_tables_when_the_lake_is_empty_or_full_then_lists_the_views_and_not
 def test_wrong_sql_is_one_line(tmp_path, query):
     with Catalog(Lake(tmp_path)) as catalog, pytest.raises(ConfigError, match="SQL: ") as caught:
         catalog.sql(query)
+    assert "\n" not in str(caught.value)
+
+
+def test_sql_when_a_stored_file_is_damaged_then_one_line_names_the_command_that_finds_it(tmp_path):
+    lake = Lake(tmp_path)
+    path = write_random(lake).file("grid_clean.parquet")
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = b"\xff" * (len(content) // 2 - 4)  # its footer stays readable
+    path.write_bytes(content)
+    with Catalog(lake) as catalog, pytest.raises(LakeError, match="`vp verify` says which one is damaged") as caught:
+        catalog.sql("SELECT sum(pressure_variant), sum(v_add), sum(k) FROM grid")
     assert "\n" not in str(caught.value)

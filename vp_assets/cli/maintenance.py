@@ -111,7 +111,9 @@ def gc(
         if kind not in collection.DROPPED:
             raise ConfigError(f"`--only` must be one of {', '.join(collection.DROPPED)}, was {kind!r}")
     chain = Chain(session.settings, session.lake, session.specs)
-    found = collection.candidates(chain, inventory(session.lake), keep_days, kinds, dt.datetime.now(ET).date())
+    found = collection.candidates(
+        chain, inventory(session.lake, session.note_damage), keep_days, kinds, dt.datetime.now(ET).date()
+    )
     freed = collection.drop(chain, found) if yes else 0
     total = sum(one.thing.bytes for one in found)
 

@@ -20,6 +20,10 @@ DROPPED = (RESULTS, MODELS, DATASET, BOOK)  # what is made of a thing goes befor
 STALE = "stale"
 
 
+def _ignore(where: object, problem: object) -> None:
+    """A damaged raw day is no root; the inventory has named it."""
+
+
 class Candidate(NamedTuple):
     """A thing that may go, and why."""
 
@@ -51,7 +55,9 @@ def drop(chain: Chain, chosen: Sequence[Candidate]) -> int:
 
 def current_addresses(chain: Chain) -> set[str]:
     """Shortened addresses of everything that today's specs and code would make of the raw days at hand."""
-    near = {held.manifest.day + dt.timedelta(days=n) for held in list_raw(chain.lake, chain.lock) for n in (-1, 0)}
+    near = {
+        held.manifest.day + dt.timedelta(days=n) for held in list_raw(chain.lake, chain.lock, _ignore) for n in (-1, 0)
+    }
     found: set[str] = set()
     for name, spec in chain.specs.pipelines.items():
         experiments = [one for one in chain.specs.experiments if chain.specs.pipeline_of(one).name == name]
@@ -90,7 +96,7 @@ def _roots(lineage: Lineage, thing: Thing) -> list[Thing]:
 def _is_stale(chain: Chain, lineage: Lineage, thing: Thing, current: set[str]) -> bool:
     """Whether nobody asks for this version any more. Another instrument's things are not judged: its specs are not
     loaded. Models are as current as the dataset they were fitted on."""
-    known = {day.manifest.address for day in list_raw(chain.lake, chain.lock)}
+    known = {day.manifest.address for day in list_raw(chain.lake, chain.lock, _ignore)}
     if not all(root.address in known for root in _roots(lineage, thing)):
         return False
     if thing.kind == MODELS:

@@ -114,12 +114,19 @@ class Catalog:
         return True
 
     def sql(self, query: str) -> pa.Table:
-        """Result of a query, empty for a statement without one; ConfigError in DuckDB's own words if it is wrong."""
+        """Result of a query, empty for a statement without one; ConfigError in DuckDB's own words if it is wrong,
+        LakeError if a stored file cannot be read."""
         try:
             result = self.connection.sql(query)
             found = result.to_arrow_table() if result is not None else pa.table({})
         except duckdb.Error as error:
-            raise ConfigError(f"SQL: {' '.join(str(error).split())}") from None
+            words = " ".join(str(error).split())
+            # Of bytes that are no Parquet DuckDB raises its base class, or names the file that it failed to read.
+            if type(error) is duckdb.Error or "Failed to read file" in words:
+                raise LakeError(
+                    f"SQL: a stored file cannot be read ({words}); `vp verify` says which one is damaged"
+                ) from None
+            raise ConfigError(f"SQL: {words}") from None
         return found.rename_columns(_apart(found.column_names))
 
     def _table(self, name: str, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ Deleting makes a thing invisible first and frees its bytes after, so a reader se
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from vp_engine.errors import ConfigError, LakeError
 from vp_engine.hashing import SHORT, sha256_text
 from vp_engine.lake import paths
-from vp_engine.lake.datasets import list_datasets
+from vp_engine.lake.datasets import iter_datasets
 from vp_engine.lake.manifests import listed, unsealed
 from vp_engine.lake.promoted import read_promoted
 from vp_engine.lake.store import MANIFEST, Entry, Lake, LakePath, beside
@@ -25,6 +25,9 @@ from vp_engine.specs.serving import ServingSpec
 RAW, BOOK, DATASET, RESULTS = "raw", "book", "dataset", "results"
 MODELS, PROMOTED, CAMPAIGN = "models", "promoted", "campaign"
 KINDS = (RAW, BOOK, DATASET, RESULTS, MODELS, PROMOTED, CAMPAIGN)  # inputs before what is made of them
+
+
+OnDamage = Callable[[LakePath, LakeError], None]  # where it lies, and what is wrong
 
 
 class Thing(NamedTuple):
@@ -103,10 +106,14 @@ class Lineage:
         return held is not None and held.kind == RAW
 
 
-def inventory(lake: Lake) -> Lineage:
-    """What the lake holds now. LakeError for a thing whose manifest cannot be read."""
-    return Lineage((*_raws(lake), *_books(lake), *_datasets(lake), *_results(lake), *_models(lake), *_promoted(lake),
-                    *_campaigns(lake)))  # fmt: skip
+def inventory(lake: Lake, on_damage: OnDamage | None = None) -> Lineage:
+    """What the lake holds now. LakeError for a thing whose manifest cannot be read; with `on_damage`, raw days, books,
+    datasets, results and models among them are told to it and left out. A promoted spec or a campaign that cannot be
+    read is always an error: what it stands on could not be told from what nobody needs."""
+    derived = (_raws, _books, _datasets, _results, _models)
+    return Lineage(
+        (*(thing for things in derived for thing in things(lake, on_damage)), *_promoted(lake), *_campaigns(lake))
+    )
 
 
 def delete(lake: Lake, thing: Thing) -> int:
@@ -134,10 +141,20 @@ def _entry(lake: Lake, path: LakePath) -> Entry:
     return lake.entry(path) or Entry(0, 0.0)
 
 
-def _loose(lake: Lake, folder: PurePosixPath, pattern: str) -> Iterator[tuple[LakePath, dict[str, Any]]]:
-    """(path, document) of every manifest that stands beside its files."""
-    for where, content in lake.read_many(lake.entries(lake.path(folder), f"{pattern}{paths.MANIFEST_SUFFIX}")).items():
-        yield where, unsealed(content, where)
+@contextmanager
+def _leaving_out(where: LakePath, on_damage: OnDamage | None) -> Iterator[None]:
+    """Tell a LakeError to `on_damage`, if there is one, and go on."""
+    try:
+        yield
+    except LakeError as error:
+        if on_damage is None:
+            raise
+        on_damage(where, error)
+
+
+def _loose(lake: Lake, folder: PurePosixPath, pattern: str) -> Iterator[tuple[LakePath, bytes]]:
+    """(path, bytes) of every manifest that stands beside its files."""
+    yield from lake.read_many(lake.entries(lake.path(folder), f"{pattern}{paths.MANIFEST_SUFFIX}")).items()
 
 
 def _loose_thing(
@@ -152,35 +169,36 @@ def _loose_thing(
     return Thing(kind, name, address, tuple(inputs), (where, *files), size, day, _utc(entry), tuple(code_versions))
 
 
-def _raws(lake: Lake) -> Iterator[Thing]:
-    for where, document in _loose(lake, paths.RAW, "*/*/*/*/*"):
-        with _as_manifest_of(where, "a raw day"):
-            address, name = document["sha256"], document["file"]
-            day = dt.date.fromisoformat(document["day"])
-        yield _loose_thing(lake, where, document, RAW, address, name, (), day, ())
+def _raws(lake: Lake, on_damage: OnDamage | None) -> Iterator[Thing]:
+    for where, content in _loose(lake, paths.RAW, "*/*/*/*/*"):
+        with _leaving_out(where, on_damage), _as_manifest_of(where, "a raw day"):
+            document = unsealed(content, where)
+            address, name, day = document["sha256"], document["file"], dt.date.fromisoformat(document["day"])
+            yield _loose_thing(lake, where, document, RAW, address, name, (), day, ())
 
 
-def _books(lake: Lake) -> Iterator[Thing]:
-    for where, document in _loose(lake, paths.BOOKS, "*"):
-        with _as_manifest_of(where, "a book cache"):
+def _books(lake: Lake, on_damage: OnDamage | None) -> Iterator[Thing]:
+    for where, content in _loose(lake, paths.BOOKS, "*"):
+        with _leaving_out(where, on_damage), _as_manifest_of(where, "a book cache"):
+            document = unsealed(content, where)
             address, version = document["address"], document["code_version"]
             day, inputs = dt.date.fromisoformat(document["dt"]), document["inputs"]["raw"]
-        name = where.name.removesuffix(f".arrow{paths.MANIFEST_SUFFIX}")
-        yield _loose_thing(lake, where, document, BOOK, address, name, inputs, day, (version,))
+            name = where.name.removesuffix(f".arrow{paths.MANIFEST_SUFFIX}")
+            yield _loose_thing(lake, where, document, BOOK, address, name, inputs, day, (version,))
 
 
-def _results(lake: Lake) -> Iterator[Thing]:
-    for where, document in _loose(lake, paths.RUNS_META, "*"):
-        with _as_manifest_of(where, "a sweep"):
+def _results(lake: Lake, on_damage: OnDamage | None) -> Iterator[Thing]:
+    for where, content in _loose(lake, paths.RUNS_META, "*"):
+        with _leaving_out(where, on_damage), _as_manifest_of(where, "a sweep"):
+            document = unsealed(content, where)
             address, inputs = document["address"], document["inputs"]["datasets"]
             name = "__".join([*document["experiments"][:1], address[:SHORT]])
             day = dt.date.fromisoformat(document["days"][-1]) if document["days"] else None
-            versions = document["code_versions"]
-        yield _loose_thing(lake, where, document, RESULTS, address, name, inputs, day, versions)
+            yield _loose_thing(lake, where, document, RESULTS, address, name, inputs, day, document["code_versions"])
 
 
-def _datasets(lake: Lake) -> Iterator[Thing]:
-    for info in list_datasets(lake):
+def _datasets(lake: Lake, on_damage: OnDamage | None) -> Iterator[Thing]:
+    for info in iter_datasets(lake, on_damage):
         inputs = info.manifest["inputs"]
         size = sum(info.manifest["bytes"].values())
         held = tuple(address for address in (inputs.get("book"), *inputs.get("raw", ())) if address)
@@ -191,14 +209,14 @@ def _datasets(lake: Lake) -> Iterator[Thing]:
         )
 
 
-def _models(lake: Lake) -> Iterator[Thing]:
+def _models(lake: Lake, on_damage: OnDamage | None) -> Iterator[Thing]:
     for folder, content, files in lake.folders(lake.path(paths.MODELS)):
-        manifest = unsealed(content, folder / MANIFEST)
-        with _as_manifest_of(folder / MANIFEST, "models"):
+        with _leaving_out(folder, on_damage), _as_manifest_of(folder / MANIFEST, "models"):
+            manifest = unsealed(content, folder / MANIFEST)
             name, inputs = f"{manifest['signal']}__{folder.name[:SHORT]}", (manifest["dataset_address"],)
             versions = (manifest["code_version"],)
-        size = sum(entry.bytes for entry in files.values())
-        yield Thing(MODELS, name, folder.name, inputs, (folder,), size, None, _utc(files[MANIFEST]), versions)
+            size = sum(entry.bytes for entry in files.values())
+            yield Thing(MODELS, name, folder.name, inputs, (folder,), size, None, _utc(files[MANIFEST]), versions)
 
 
 def _promoted(lake: Lake) -> Iterator[Thing]:
