@@ -425,8 +425,10 @@ export interface RunDetail {
   evaluated_hours: number | null;
   /** rows of this run */
   n_thresholds: number;
-  /** least trades of a row that its experiment chooses; 0 of an older version */
+  /** least trades of a row that its experiment chooses */
   min_signals: number;
+  /** column by which its experiment chooses; empty: of an older version */
+  selection_sort: string;
   /** rows of the sweep that are corrected for: those with enough signals to be judged */
   n_trials: number;
   /** Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times */
@@ -524,8 +526,10 @@ export interface RunRow {
   evaluated_hours: number | null;
   /** rows of this run */
   n_thresholds: number;
-  /** least trades of a row that its experiment chooses; 0 of an older version */
+  /** least trades of a row that its experiment chooses */
   min_signals: number;
+  /** column by which its experiment chooses; empty: of an older version */
+  selection_sort: string;
   /** rows of the sweep that are corrected for: those with enough signals to be judged */
   n_trials: number;
   /** Hansen's SPA: P(best row of the sweep by luck); NaN under 20 holding times */

@@ -12,7 +12,7 @@ from vp_engine.errors import ConfigError, LakeError, NotFoundError
 from vp_engine.evaluation import evaluate, expand, promoted_name, promoted_spec, replay_trades, select_row
 from vp_engine.lake import paths
 from vp_engine.lake.catalog import Catalog
-from vp_engine.lake.results import LESS_IS_BETTER, SORTABLE, ResultsDB, rank
+from vp_engine.lake.results import LESS_IS_BETTER, SORTABLE, ResultsDB, own_selection, rank
 from vp_engine.specs import ServingSpec, dump_yaml, load_yaml_spec
 
 SWEEP, SMALLER = "cd" * 32, "ce" * 32
@@ -167,6 +167,20 @@ def test_details_are_plain_and_complete(world):
         db.detail("0" * 16)
     with pytest.raises(NotFoundError, match="signals"):
         db.best_row(meta["run_id"], min_signals=10**6)
+
+
+def test_best_row_when_the_sweep_chose_by_another_column_then_follows_what_it_was_made_with(world, tmp_path):
+    dataset = world[1]
+    chosen = experiment(selection={"sort": "n_signals", "min_signals": 0})
+    result = evaluate(dataset, expand(chosen, SERVING, dataset.config), sweep_address=SMALLER, experiment=chosen)
+    db = ResultsDB(type(world[0])(tmp_path))
+    db.write(SMALLER, result.runs_meta, result.runs)
+    run = result.runs_meta["run_id"][0].as_py()
+    rows = db.detail(run)["rows"]
+    assert db.best_row(run)["n_signals"] == max(row["n_signals"] for row in rows)
+    table = db.query_runs(top_n=None)  # least trades 0 is 0, and no word of an older version
+    assert table.num_rows == result.runs.num_rows
+    assert own_selection({"selection_sort": "", "min_signals": 0}) == ("net_mean_pnl_ticks", 5)  # of an older version
 
 
 def test_promotion_round_trip(world, tmp_path):

@@ -23,8 +23,9 @@ def table(schema: pa.Schema, rows: int, **given: list[Any]) -> pa.Table:
 
 def commit(lake: Lake, number: int, run_id: str, n_trials: int = 10) -> None:
     address = f"{number:064x}"
-    meta = table(RUNS_META_SCHEMA, 1, run_id=[run_id], sweep_address=[address], n_trials=[n_trials])
-    ResultsDB(lake).write(address, meta, table(RUNS_SCHEMA, 1, run_id=[run_id], sweep_address=[address]))
+    own = {"run_id": [run_id], "sweep_address": [address]}
+    meta = table(RUNS_META_SCHEMA, 1, **own, n_trials=[n_trials], selection_sort=[""])
+    ResultsDB(lake).write(address, meta, table(RUNS_SCHEMA, 1, **own))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from vp_engine.evaluation.trials import SWEEP_CODE_VERSION, Evaluation, Trial, r
 from vp_engine.evaluation.workers import run_groups
 from vp_engine.hashing import canonical_json
 from vp_engine.lake.datasets import Dataset
-from vp_engine.lake.results import DEFAULT_MIN_SIGNALS, RUNS_SCHEMA
+from vp_engine.lake.results import DEFAULT_MIN_SIGNALS, DEFAULT_SORT, RUNS_SCHEMA
 from vp_engine.signals import get_signal
 from vp_engine.signals.base import FittedModels
 from vp_engine.specs.experiment import ExperimentSpec
@@ -174,6 +174,7 @@ def _shared_meta(
         "symbol": dataset.capture.symbol,
         "tick_dollars": dataset.config.tick_dollars,
         "min_signals": experiment.selection.min_signals if experiment else DEFAULT_MIN_SIGNALS,
+        "selection_sort": experiment.selection.sort if experiment else DEFAULT_SORT,
         "dt": dataset.capture.dt.isoformat(),
         "day_role": experiment.role_of(dataset.capture.dt.isoformat()) if experiment else "whole",
         "n_bins": dataset.n_bins,

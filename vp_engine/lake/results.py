@@ -41,6 +41,7 @@ LESS_IS_BETTER = frozenset(
 )  # fmt: skip
 SORTABLE = tuple(field.name for field in RUNS_FIELDS if field.dtype in ("f8", "i8"))
 _MOST = 2**63 - 1  # int64: no row has so many
+DEFAULT_SORT = "net_mean_pnl_ticks"
 DEFAULT_MIN_SIGNALS = 5  # of a row that does not say what its experiment wants
 _ARROW = {"str": pa.string(), "f8": pa.float64(), "i8": pa.int64()}
 META_FILE, RUNS_FILE = "runs_meta.parquet", "runs.parquet"  # their names in a sweep's manifest
@@ -70,7 +71,8 @@ def rank(table: pa.Table, sort: str, min_signals: int | None = 0) -> pa.Table:
         raise ConfigError(f"`sort` must be one of {', '.join(SORTABLE)}, was {sort!r}")
     if min_signals is None:
         own = table["min_signals"]
-        least: Any = pc.if_else(pc.equal(own, 0), DEFAULT_MIN_SIGNALS, own)
+        untold = pc.and_(pc.equal(own, 0), pc.equal(table["selection_sort"], ""))  # of an older version
+        least: Any = pc.if_else(untold, DEFAULT_MIN_SIGNALS, own)
     else:
         least = min(min_signals, _MOST)
     table = table.filter(pc.greater_equal(table["n_signals"], least))
@@ -85,6 +87,12 @@ def rank(table: pa.Table, sort: str, min_signals: int | None = 0) -> pa.Table:
         )
     )
     return table.take(pa.array(order))
+
+
+def own_selection(meta_row: Mapping[str, Any]) -> tuple[str, int]:
+    """(column, least trades) by which the experiment behind a run chooses."""
+    sort, least = meta_row["selection_sort"], int(meta_row["min_signals"])
+    return (sort, least) if sort else (DEFAULT_SORT, least or DEFAULT_MIN_SIGNALS)
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,7 +211,7 @@ class ResultsDB:
         self,
         signal: str | None = None,
         dataset_id: str | None = None,
-        sort: str = "net_mean_pnl_ticks",
+        sort: str = DEFAULT_SORT,
         min_signals: int | None = None,
         top_n: int | None = 50,
         *,
@@ -232,7 +240,7 @@ class ResultsDB:
         self,
         signal: str | None = None,
         dataset_id: str | None = None,
-        sort: str = "net_mean_pnl_ticks",
+        sort: str = DEFAULT_SORT,
         min_signals: int | None = None,
         top_n: int | None = 50,
     ) -> pa.Table:
@@ -284,9 +292,13 @@ class ResultsDB:
         rows = self._table(runs, RUNS_SCHEMA, filters=only).sort_by("threshold").to_pylist()
         return {**plain(told), "rows": [plain(row) for row in rows]}
 
-    def best_row(self, run_id: str, sort: str = "net_mean_pnl_ticks", min_signals: int = 5) -> dict[str, Any]:
-        """The row of `detail(run_id)` that ranks first; NotFoundError where no row has enough signals."""
+    def best_row(self, run_id: str, sort: str | None = None, min_signals: int | None = None) -> dict[str, Any]:
+        """The row of `detail(run_id)` that ranks first. None: by the selection that its sweep was made with, whatever
+        its experiment's spec says today. NotFoundError where no row has enough signals."""
         detail = self.detail(run_id)
+        own_sort, own_least = own_selection(detail)
+        sort = own_sort if sort is None else sort
+        min_signals = own_least if min_signals is None else min_signals
         rows = pa.Table.from_pylist([with_nan(row) for row in detail["rows"]], RUNS_SCHEMA)
         ranked = rank(rows, sort, min_signals).to_pylist()
         if not ranked:

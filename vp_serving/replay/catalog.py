@@ -80,8 +80,7 @@ class Catalog:
             raise QueryError("run_id", f"run `{run_id}` was judged without a serving spec and cannot be streamed")
         experiment = self._experiment(detail)
         if threshold is None:
-            selection = experiment.selection
-            row = results.best_row(run_id, selection.sort, selection.min_signals)
+            row = results.best_row(run_id)
         else:
             row = row_at(detail["rows"], threshold)
         base = ServingSpec.parse(detail["serving_spec"], f"serving spec of run `{run_id}`")
