@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, number, table
+from vp_assets.cli.common import CommandContext, command, count, number, table
 
 if TYPE_CHECKING:
     from vp_engine.evaluation.analysis import Analysis, ProjectionTrial
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def online_sim(
-    session: Session,
+    context: CommandContext,
     signal: Annotated[str | None, typer.Option(help="Signal with its default parameters.")] = None,
     serving: Annotated[
         str | None, typer.Option(help="Serving spec instead: its parameters, scoring and, if promoted, its models.")
@@ -46,15 +46,15 @@ def online_sim(
     from vp_engine.signals.source import place_of_signal
     from vp_engine.units import NS_PER_MS
 
-    session.load_signals()
+    context.load_signals()
     if (signal is None) == (serving is None):
         raise ConfigError("name either `--signal` or `--serving`")
-    dataset = dataset_of(session, dataset_id)
-    name, params, scoring, models = (signal, {}, {}, None) if signal else _of_serving(session, serving or "")
+    dataset = dataset_of(context, dataset_id)
+    name, params, scoring, models = (signal, {}, {}, None) if signal else _of_serving(context, serving or "")
     assert name is not None
-    with session.progress(f"{name} live") as progress:
+    with context.progress(f"{name} live") as progress:
         check = partial(progress, "check of signals")
-        require_contract(session.lake, dataset, [Asked(name, params, scoring)], check)
+        require_contract(context.lake, dataset, [Asked(name, params, scoring)], check)
         report = simulate_online(
             dataset,
             name,
@@ -68,7 +68,7 @@ def online_sim(
     data = {key: part._asdict() if hasattr(part, "_asdict") else part for key, part in report._asdict().items()}
     data["budget_share"] = report.budget_share
     data["same_bits"] = report.same_bits
-    session.finish(data, lambda console: _print_timing(console, report))
+    context.finish(data, lambda console: _print_timing(console, report))
     if report.first_other is not None:
         at, single, in_blocks = report.first_other
         raise SignalError(
@@ -77,32 +77,32 @@ def online_sim(
         )
 
 
-def dataset_of(session: Session, dataset_id: str | None) -> Dataset:
+def dataset_of(context: CommandContext, dataset_id: str | None) -> Dataset:
     """The dataset named, or the lake's only one; ConfigError where that is not one."""
     from vp_engine.errors import ConfigError
     from vp_engine.lake import open_dataset
     from vp_engine.lake.datasets import iter_datasets
 
     if dataset_id is not None:
-        return open_dataset(session.lake, dataset_id)
-    names = [info.dataset_id for info in iter_datasets(session.lake, session.note_damage)]
+        return open_dataset(context.lake, dataset_id)
+    names = [info.dataset_id for info in iter_datasets(context.lake, context.note_damage)]
     if len(names) != 1:
         there = "none; `vp generate PIPELINE` makes one" if not names else ", ".join(names)
         raise ConfigError(f"name a dataset by `--dataset-id`; there are: {there}")
-    return open_dataset(session.lake, names[0])
+    return open_dataset(context.lake, names[0])
 
 
-def _of_serving(session: Session, name: str) -> tuple[str, dict[str, Any], dict[str, Any], Any]:
+def _of_serving(context: CommandContext, name: str) -> tuple[str, dict[str, Any], dict[str, Any], Any]:
     """(signal, parameters, scoring, models) of a serving spec."""
     from vp_engine.errors import ConfigError
     from vp_engine.lake.models import open_models
     from vp_engine.signals import get_signal
 
-    spec = session.specs.serving[name]
+    spec = context.specs.serving[name]
     if spec.signal is None:
         raise ConfigError(f"serving spec `{name}` has no signal")
     kept = spec.promoted.models if spec.promoted is not None else None
-    models = open_models(session.lake, kept, spec.signal.name) if kept is not None else None
+    models = open_models(context.lake, kept, spec.signal.name) if kept is not None else None
     params = get_signal(spec.signal.name).spec_params(spec.state_model) | spec.signal.params
     return spec.signal.name, params, dict(spec.scoring), models
 
@@ -131,7 +131,7 @@ def _print_timing(console: Any, report: OnlineReport) -> None:
 
 
 def analyze(
-    session: Session,
+    context: CommandContext,
     dataset: Annotated[str | None, typer.Argument(help="Dataset; the lake's only one if left out.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the plots [./analysis/DATASET].", show_default=False)
@@ -141,8 +141,8 @@ def analyze(
     from vp_assets.research.plots import PLOTS
     from vp_engine.evaluation.analysis import analyze as analysed
 
-    chosen = dataset_of(session, dataset)
-    with session.progress("analysis") as progress:
+    chosen = dataset_of(context, dataset)
+    with context.progress("analysis") as progress:
         found = analysed(chosen, on_progress=lambda done, total: progress("projection models", done, total))
         folder = out or Path("analysis") / chosen.dataset_id
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ def analyze(
         ],
         "plots": files,
     }
-    session.finish(data, lambda console: _print_analysis(console, found, files))
+    context.finish(data, lambda console: _print_analysis(console, found, files))
 
 
 def projection_verdict(own: ProjectionTrial, tried: Sequence[ProjectionTrial]) -> str:

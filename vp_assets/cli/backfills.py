@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, seconds, styled, table
+from vp_assets.cli.common import CommandContext, command, seconds, styled, table
 
 PANEL = "Datasets"
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backfill(
-    session: Session,
+    context: CommandContext,
     first: Annotated[str, typer.Option("--from", help="First Eastern day.")],
     last: Annotated[str, typer.Option("--to", help="Last Eastern day.")],
     names: Annotated[
@@ -31,7 +31,7 @@ def backfill(
     from vp_engine.units import parse_date
 
     begin, end = parse_date(first, "--from"), parse_date(last, "--to")
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
 
     from vp_assets.runs import backfill as days
 
@@ -39,7 +39,7 @@ def backfill(
 
     from vp_assets.runs.in_process import Runner
 
-    with session.progress("backfill") as report, Runner(chain, report, f"vp backfill {begin} {end}") as runner:
+    with context.progress("backfill") as report, Runner(chain, report, f"vp backfill {begin} {end}") as runner:
         done = days.run(chain, runner, work, report)
     counts = {state: sum(one.state == state for one in done) for state in (days.NEW, days.THERE, days.CLOSED)}
     failed = [one for one in done if one.state == days.FAILED]
@@ -57,6 +57,6 @@ def backfill(
     rows = [{**one.task._asdict(), **one._asdict(), "task": None} for one in done]
     for row in rows:
         del row["task"]
-    session.finish({"days": rows, "failed": len(failed), **counts}, render)
+    context.finish({"days": rows, "failed": len(failed), **counts}, render)
     if failed:
         raise DataError(f"{len(failed)} of {len(done)} days failed; {failed[0].task.day}: {failed[0].problem}")

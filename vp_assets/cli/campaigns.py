@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, seconds, styled, table
+from vp_assets.cli.common import CommandContext, command, count, seconds, styled, table
 from vp_assets.cli.pipelines import generate_day
 
 if TYPE_CHECKING:
@@ -22,21 +22,21 @@ def register(app: typer.Typer) -> None:
 
 
 def campaign(
-    session: Session,
+    context: CommandContext,
     gold: Annotated[str, typer.Argument(metavar="GOLD.yaml", help="A campaign spec: its file or its name.")],
 ) -> None:
     """Compute the datasets of every variant of a pipeline, and write an index of them."""
     from vp_assets.research.campaign import commit_index, index_rows, load_campaign, plan
     from vp_assets.research.requests import Chain
 
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     spec = load_campaign(chain, gold)
     planned = plan(chain, spec)
 
     from vp_assets.runs.in_process import Runner
 
     new = set()
-    with session.progress(spec.name) as report, Runner(chain, report, f"vp campaign {spec.name}") as runner:
+    with context.progress(spec.name) as report, Runner(chain, report, f"vp campaign {spec.name}") as runner:
         for at, one in enumerate(planned):
             report("datasets", at, len(planned))
             steps = generate_day(chain, runner, one.variant.spec.name, one.day)
@@ -56,11 +56,11 @@ def campaign(
         console.print(shown)
         console.print(f"Index: {path}", soft_wrap=True)
 
-    session.finish({"campaign": spec.name, "index": str(path), "datasets": rows}, render)
+    context.finish({"campaign": spec.name, "index": str(path), "datasets": rows}, render)
 
 
 def warm(
-    session: Session,
+    context: CommandContext,
     first: Annotated[str, typer.Option("--from", help="First Eastern day.")],
     last: Annotated[str, typer.Option("--to", help="Last Eastern day.")],
     pipeline: Annotated[list[str] | None, typer.Option(help="Pipelines to warm; all if left out; repeatable.")] = None,
@@ -76,7 +76,7 @@ def warm(
     begin, end = parse_date(first, "--from"), parse_date(last, "--to")
     if end < begin:
         raise ConfigError(f"`--to` must not lie before `--from`, was {end} against {begin}")
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     names = [chain.specs.pipelines[name].name for name in pipeline or sorted(chain.specs.pipelines)]
     wanted = []
     for offset in range((end - begin).days + 1):
@@ -87,7 +87,7 @@ def warm(
     from vp_assets.runs.in_process import Runner
 
     rows: list[dict[str, Any]] = []
-    with session.progress("warming") as report, Runner(chain, report, "vp warm") as runner:
+    with context.progress("warming") as report, Runner(chain, report, "vp warm") as runner:
         for at, (name, day) in enumerate(wanted):
             report("book caches", at, len(wanted))
             began = time.perf_counter()
@@ -115,7 +115,7 @@ def warm(
         if ready:
             console.print(f"Kernels of the engine and of {warmed} signals: {kernels['seconds']:.1f} s.")
 
-    session.finish({"books": rows, "kernels": kernels if ready else None}, render)
+    context.finish({"books": rows, "kernels": kernels if ready else None}, render)
 
 
 def _warm_kernels(chain: Chain, pipeline: str, day: str) -> int:

@@ -1,4 +1,4 @@
-"""What every command shares: four options, the session behind them, output for people and for machines.
+"""What every command shares: four options, the context behind them, output for people and for machines.
 
 Progress goes to stderr, results to stdout. Heavy imports happen inside functions, so that `vp --help` is quick.
 """
@@ -51,7 +51,7 @@ _SHARED = {
 }
 
 
-class Session:
+class CommandContext:
     """The settings of one command and what is opened from them, each on first use."""
 
     def __init__(self, lake_root: str | None, config_dir: Path | None, instrument: Path | None, as_json: bool) -> None:
@@ -205,11 +205,11 @@ def command(
         @functools.wraps(function)
         def run(**given: Any) -> None:
             global _last_hints
-            session = Session(**{key: given.pop(key) for key in _SHARED})
-            _last_hints = session.hints
+            context = CommandContext(**{key: given.pop(key) for key in _SHARED})
+            _last_hints = context.hints
             if reads:
-                session.require_lake()
-            function(session, **given)
+                context.require_lake()
+            function(context, **given)
 
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vp_assets.cli import downloads, live
-from vp_assets.cli.common import Session, command, count, size, table
+from vp_assets.cli.common import CommandContext, command, count, size, table
 
 if TYPE_CHECKING:
     from vp_engine.lake.raw import Imported, RawManifest
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sample(
-    session: Session,
+    context: CommandContext,
     day: Annotated[str | None, typer.Option(help="UTC day, YYYY-MM-DD.", show_default="2026-02-06")] = None,
     first: Annotated[
         str | None, typer.Option("--from", help="Many quick days instead: the first; days without a session left out.")
@@ -68,22 +68,22 @@ def sample(
         given = QUICK | given
     if whole_day:
         given |= {"start": None, "end": None}
-    spec = SampleSpec(symbol=session.lock.symbol, tick_size=session.lock.tick_size, seed=seed, **given)
+    spec = SampleSpec(symbol=context.lock.symbol, tick_size=context.lock.tick_size, seed=seed, **given)
     specs = [spec]
     if first is not None and last is not None:
         specs = span(spec, parse_date(first, "--from"), parse_date(last, "--to"))
     taken = []
-    with session.progress("sample days") as report:
+    with context.progress("sample days") as report:
         for at, one in enumerate(specs):
             report("days", at, len(specs))
             # Of many days, one that is there with other activity stays: the others must not wait for it.
-            taken.append(bring(session.lake, session.lock, one, replace, report, keep=first is not None))
+            taken.append(bring(context.lake, context.lock, one, replace, report, keep=first is not None))
         report("days", len(specs), len(specs))
-    _show(session, "Sample", taken)
+    _show(context, "Sample", taken)
 
 
 def import_files(
-    session: Session,
+    context: CommandContext,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="DBN files (.dbn or .dbn.zst).")],
     source: Annotated[str, typer.Option(help="Where the files come from; names a folder of the lake.")] = "databento",
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a day that has other bytes.")] = False,
@@ -93,14 +93,14 @@ def import_files(
     from vp_engine.errors import DataError
     from vp_engine.lake.raw_files import import_files as bring_in
 
-    with session.progress("importing") as report:
-        taken, left_out = bring_in(session.lake, session.lock, files, source, replace=replace, on_progress=report)
-    _show(session, "Imported", taken)
+    with context.progress("importing") as report:
+        taken, left_out = bring_in(context.lake, context.lock, files, source, replace=replace, on_progress=report)
+    _show(context, "Imported", taken)
     if left_out:
         raise DataError("; ".join(left_out))
 
 
-def _show(session: Session, title: str, taken: list[Imported]) -> None:
+def _show(context: CommandContext, title: str, taken: list[Imported]) -> None:
     """What came in, one row per raw day."""
     data: list[dict[str, Any]] = [
         {
@@ -132,7 +132,7 @@ def _show(session: Session, title: str, taken: list[Imported]) -> None:
         for item in taken:
             _say_findings(console, item.manifest)
 
-    session.finish(data, render)
+    context.finish(data, render)
 
 
 def _say_findings(console: Any, facts: RawManifest) -> None:

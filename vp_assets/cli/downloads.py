@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, size, table
+from vp_assets.cli.common import CommandContext, command, count, size, table
 
 if TYPE_CHECKING:
     from vp_assets.databento import Arrival
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    session: Session,
+    context: CommandContext,
     first: Annotated[str, typer.Option("--from", help="First UTC day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last UTC day, itself included.")],
     max_cost: Annotated[
@@ -44,12 +44,12 @@ def download(
 
     from vp_assets.databento import Terms, failure, open_source
 
-    settings = session.settings
-    source = open_source(settings, session.lake, session.lock)
+    settings = context.settings
+    source = open_source(settings, context.lake, context.lock)
     terms = Terms(settings.max_cost_usd if max_cost is None else max_cost, admit, replace, stream)
-    with session.progress(f"{session.lock.symbol} from Databento") as report:
+    with context.progress(f"{context.lock.symbol} from Databento") as report:
         arrivals = source.bring(days, terms, report)
-    session.finish([_arrival(one) for one in arrivals], lambda console: _print_arrivals(console, arrivals))
+    context.finish([_arrival(one) for one in arrivals], lambda console: _print_arrivals(console, arrivals))
     error = failure(arrivals)
     if error is not None:
         raise error
@@ -103,7 +103,7 @@ def _print_arrivals(console: Any, arrivals: list[Arrival]) -> None:
 
 
 def admit(
-    session: Session,
+    context: CommandContext,
     day: Annotated[str, typer.Argument(metavar="DAY", help="UTC day, YYYY-MM-DD.")],
     note: Annotated[str, typer.Option(help="Why, for the manifest.")] = "admitted by hand",
     closed: Annotated[bool, typer.Option("--closed", help="The day has no data because it had no session.")] = False,
@@ -114,24 +114,24 @@ def admit(
 
     utc_day = parse_date(day, "DAY")
     if closed:
-        noted = write_no_session(session.lake, session.lock, utc_day, note)
-        session.finish(noted.model_dump(mode="json"), lambda console: console.print(f"{utc_day}: no session ({note})"))
+        noted = write_no_session(context.lake, context.lock, utc_day, note)
+        context.finish(noted.model_dump(mode="json"), lambda console: console.print(f"{utc_day}: no session ({note})"))
         return
-    facts = admit_raw(session.lake, session.lock, utc_day, note).manifest
+    facts = admit_raw(context.lake, context.lock, utc_day, note).manifest
     said = facts.admitted or "nothing spoke against it"
-    session.finish(facts.model_dump(mode="json"), lambda console: console.print(f"{utc_day}: {said}"))
+    context.finish(facts.model_dump(mode="json"), lambda console: console.print(f"{utc_day}: {said}"))
 
 
-def list_days(session: Session) -> None:
+def list_days(context: CommandContext) -> None:
     """Every raw day of the locked contract: what it holds, what the vendor says of it, which days had no session."""
     from vp_engine.lake.admission import list_no_session
     from vp_engine.lake.raw import list_raw
 
     held = sorted(
-        (day.manifest for day in list_raw(session.lake, session.lock, session.note_damage)),
+        (day.manifest for day in list_raw(context.lake, context.lock, context.note_damage)),
         key=lambda facts: (facts.day, facts.source),
     )
-    closed = list_no_session(session.lake, session.lock, on_damage=session.note_damage)
+    closed = list_no_session(context.lake, context.lock, on_damage=context.note_damage)
     rows: list[tuple[dt.date, str, RawManifest | None, str]] = [
         (facts.day, facts.source, facts, _standing(facts)) for facts in held
     ]
@@ -147,7 +147,7 @@ def list_days(session: Session) -> None:
                 shown.add_row(str(day), source, count(facts.kept), size(facts.bytes), facts.address[:12], standing)
         console.print(shown)
 
-    session.finish(
+    context.finish(
         [
             {"day": day.isoformat(), "source": source, "standing": standing}
             | (facts.model_dump(mode="json") if facts is not None else {})

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, narrow, size, styled, table
+from vp_assets.cli.common import CommandContext, command, count, narrow, size, styled, table
 
 _NUMERIC = ("int8", "int16", "int32", "int64", "uint8", "uint64", "float", "double")
 
@@ -21,11 +21,11 @@ def register(app: typer.Typer) -> None:
     command(app, "sql", reads=True)(sql)
 
 
-def list_signals(session: Session) -> None:
+def list_signals(context: CommandContext) -> None:
     """Every signal, own ones included: what it reads, its parameters with their defaults, its thresholds."""
     from vp_engine.signals import list_signals as registered
 
-    session.load_signals()
+    context.load_signals()
     infos = registered()
 
     def render(console: Any) -> None:
@@ -40,7 +40,7 @@ def list_signals(session: Session) -> None:
             shown.add_row(*name, "\n".join(info.columns) if slim else " ".join(info.columns), params, levels)
         console.print(shown)
 
-    session.finish([info._asdict() for info in infos], render)
+    context.finish([info._asdict() for info in infos], render)
 
 
 def _value(value: Any) -> str:
@@ -50,11 +50,11 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def list_datasets(session: Session) -> None:
+def list_datasets(context: CommandContext) -> None:
     """Every dataset in the lake."""
     from vp_engine.lake.datasets import iter_datasets
 
-    infos = list(iter_datasets(session.lake, session.note_damage))
+    infos = list(iter_datasets(context.lake, context.note_damage))
     data = [
         {
             "dataset_id": info.dataset_id,
@@ -78,17 +78,17 @@ def list_datasets(session: Session) -> None:
                 row["dataset_id"], row["dt"], count(row["n_bins"]), count(row["valid_bins"]), count(row["events"]),
                 count(row["trades"]), size(row["bytes"]),
             )  # fmt: skip
-        console.print(shown if data else f"No datasets in {session.lake.root} yet; `vp generate PIPELINE` makes one.")
+        console.print(shown if data else f"No datasets in {context.lake.root} yet; `vp generate PIPELINE` makes one.")
 
-    session.finish(data, render)
+    context.finish(data, render)
 
 
-def list_specs(session: Session) -> None:
+def list_specs(context: CommandContext) -> None:
     """Pipelines, serving specs and experiments; those of other instruments, which are skipped; and what is broken."""
     from vp_assets.research.requests import Chain
     from vp_assets.research.unusable import broken_parts
 
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     book = chain.specs
     data: list[dict[str, Any]] = []
     for name, pipeline in sorted(book.pipelines.items()):
@@ -114,11 +114,11 @@ def list_specs(session: Session) -> None:
             shown.add_row(row["kind"], row["name"], row["of"] or "–", row["description"], style=style)
         console.print(shown)
 
-    session.finish(data, render)
+    context.finish(data, render)
 
 
 def sql(
-    session: Session,
+    context: CommandContext,
     query: Annotated[str | None, typer.Argument(help="A query; none opens a prompt.")] = None,
     limit: Annotated[int, typer.Option(help="Rows shown on a terminal.", min=1)] = 40,
 ) -> None:
@@ -126,18 +126,18 @@ def sql(
     from vp_engine.errors import ConfigError, VPError
     from vp_engine.lake.catalog import Catalog
 
-    with Catalog(session.lake, session.specs) as catalog:
+    with Catalog(context.lake, context.specs) as catalog:
         for problem in catalog.left_out:
-            session.note_damage(None, problem)
+            context.note_damage(None, problem)
         if query is not None:
             found = catalog.sql(query)
-            session.finish(
-                _rows(found) if session.as_json else None, lambda console: _print_rows(console, found, limit)
+            context.finish(
+                _rows(found) if context.as_json else None, lambda console: _print_rows(console, found, limit)
             )
             return
-        if session.as_json:
+        if context.as_json:
             raise ConfigError("`--json` needs a query")
-        session.console.print("Views: days, datasets, bins, grid, runs_meta, runs, best, serving_specs. Ctrl-D ends.")
+        context.console.print("Views: days, datasets, bins, grid, runs_meta, runs, best, serving_specs. Ctrl-D ends.")
         while True:
             try:
                 line = input("sql> ").strip()
@@ -145,9 +145,9 @@ def sql(
                 return
             try:
                 if line:
-                    _print_rows(session.console, catalog.sql(line), limit)
+                    _print_rows(context.console, catalog.sql(line), limit)
             except VPError as error:
-                session.console.print(str(error), style="red")
+                context.console.print(str(error), style="red")
 
 
 def _print_rows(console: Any, found: Any, limit: int) -> None:

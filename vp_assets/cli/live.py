@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count
+from vp_assets.cli.common import CommandContext, command, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def live(
-    session: Session,
+    context: CommandContext,
     pipeline: Annotated[
         str | None, typer.Argument(metavar="[PIPELINE]", help="Bins of this pipeline's window today; else from now on.")
     ] = None,
@@ -42,10 +42,10 @@ def live(
     """Record the locked contract from Databento's live gateway until Ctrl-C; a day that is over becomes a raw day."""
     from vp_engine.errors import ConfigError
 
-    settings = session.settings
+    settings = context.settings
     if settings.databento_key is None:
         raise ConfigError("no Databento key; set DATABENTO_API_KEY to the key of your account")
-    config, capture = _window(session, pipeline)
+    config, capture = _window(context, pipeline)
 
     from vp_assets.databento.recorded import DayCommitter
     from vp_engine.feed.live import DEFAULT_PORT, LiveFeed, parse_gateway
@@ -54,12 +54,12 @@ def live(
     given = settings.databento_live_gateway
     gateway, port = parse_gateway(given) if given is not None else (None, DEFAULT_PORT)
     feed = LiveFeed(settings.databento_key.get_secret_value(), config.dataset, config.symbol, gateway, port)
-    committer = DayCommitter(session.lake, session.lock)
+    committer = DayCommitter(context.lake, context.lock)
     folder = recording_folder(settings.lake_root)
     line = LiveSession(feed, folder, config, capture, lambda block: None, on_day=committer)
     until: float | None = None
     try:
-        with _stopping() as stopped, _shown(session, line.status) as show:
+        with _stopping() as stopped, _shown(context, line.status) as show:
 
             def stop() -> bool:
                 nonlocal until
@@ -76,7 +76,7 @@ def live(
             {"day": taken.manifest.day, "path": str(taken.path), "address": taken.manifest.address} for taken in days
         ],
     }
-    session.finish(status, lambda console: console.print(f"{_line(line.status, 'stopped')}; file in {folder}"))
+    context.finish(status, lambda console: console.print(f"{_line(line.status, 'stopped')}; file in {folder}"))
 
 
 def recording_folder(lake_root: str) -> Path:
@@ -84,7 +84,7 @@ def recording_folder(lake_root: str) -> Path:
     return Path(".live").absolute() if "://" in lake_root else Path(lake_root) / "live"
 
 
-def _window(session: Session, pipeline: str | None) -> tuple[VPRuntimeConfig, Capture]:
+def _window(context: CommandContext, pipeline: str | None) -> tuple[VPRuntimeConfig, Capture]:
     """Configuration and window: a pipeline's on this Eastern day, or a day's length from the next second on."""
     from vp_engine.errors import ConfigError
     from vp_engine.specs import Capture
@@ -93,18 +93,18 @@ def _window(session: Session, pipeline: str | None) -> tuple[VPRuntimeConfig, Ca
     now = time.time_ns()
     today = ns_to_et(now).date()
     if pipeline is None:
-        config = session.lock
+        config = context.lock
         start = (now // 10**9 + 1) * 10**9
         warmup = round(config.warmup_hours * 3600 * 10**9)
         return config, Capture(config.symbol, today, start, start + NS_PER_DAY, start - warmup, config.bin_ns)
-    spec = session.specs.pipelines[pipeline]
-    capture = spec.resolve(session.lock, None if spec.capture.dt else today)
+    spec = context.specs.pipelines[pipeline]
+    capture = spec.resolve(context.lock, None if spec.capture.dt else today)
     if capture.end_ns <= now:
         end = ns_to_et(capture.end_ns)
         raise ConfigError(
             f"`{pipeline}` ended at {end:%Y-%m-%d %H:%M} Eastern; name a pipeline whose window is to come"
         )
-    return spec.config(session.lock), capture
+    return spec.config(context.lock), capture
 
 
 @contextmanager
@@ -122,12 +122,12 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _shown(session: Session, status: LiveStatus) -> Iterator[Callable[[], None]]:
+def _shown(context: CommandContext, status: LiveStatus) -> Iterator[Callable[[], None]]:
     """One line on a terminal's stderr, drawn again twice a second."""
     from rich.console import Console
 
     err = Console(stderr=True, highlight=False)
-    if session.as_json or not err.is_terminal:
+    if context.as_json or not err.is_terminal:
         yield lambda: None
         return
     last = 0.0

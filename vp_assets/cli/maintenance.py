@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, size, styled, table
+from vp_assets.cli.common import CommandContext, command, size, styled, table
 
 PANEL = "Keeping house"
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    session: Session,
+    context: CommandContext,
     wanted: Annotated[
         str | None,
         typer.Argument(metavar="[ID]", help="A name, or 12 to 64 digits of an address; all there is by default."),
@@ -33,10 +33,10 @@ def verify(
     from vp_engine.errors import LakeError
     from vp_engine.lake.verify import jobs, verify
 
-    lake = session.lake
+    lake = context.lake
     ahead = jobs(lake, wanted)
     found: list[dict[str, Any]] = []
-    with session.progress("verifying") as report:
+    with context.progress("verifying") as report:
         for position, job in enumerate(ahead):
             kind, name, problem = verify(job)
             found.append({"kind": kind, "name": name, "ok": problem is None, "problem": problem})
@@ -53,7 +53,7 @@ def verify(
     broken = [row for row in found if not row["ok"]]
     if len(found) == 1 and broken:
         raise LakeError(broken[0]["problem"])
-    session.finish(found, render)
+    context.finish(found, render)
     if broken:
         raise LakeError(f"{len(broken)} of {len(found)} stored things differ from what vouches for them")
 
@@ -72,20 +72,20 @@ def bench() -> None:
     raise typer.Exit(subprocess.run([sys.executable, "-m", "benchmarks.run"], cwd=checkout, check=False).returncode)
 
 
-def clean(session: Session) -> None:
+def clean(context: CommandContext) -> None:
     """Delete temporary names whose writers are dead; what a living writer is making stays."""
-    gone = session.lake.sweep_temporaries()
+    gone = context.lake.sweep_temporaries()
 
     def render(console: Any) -> None:
         for path in gone:
             console.print(f"removed {path}")
-        console.print(f"{len(gone)} leftover{'' if len(gone) == 1 else 's'} removed from {session.lake.root}.")
+        console.print(f"{len(gone)} leftover{'' if len(gone) == 1 else 's'} removed from {context.lake.root}.")
 
-    session.finish({"removed": [str(path) for path in gone]}, render)
+    context.finish({"removed": [str(path) for path in gone]}, render)
 
 
 def gc(
-    session: Session,
+    context: CommandContext,
     keep_days: Annotated[
         int | None, typer.Option(help="Drop days older than this as well; stale versions alone if left out.", min=0)
     ] = None,
@@ -110,9 +110,9 @@ def gc(
     for kind in kinds:
         if kind not in collection.DROPPED:
             raise ConfigError(f"`--only` must be one of {', '.join(collection.DROPPED)}, was {kind!r}")
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     found = collection.candidates(
-        chain, inventory(session.lake, session.note_damage), keep_days, kinds, dt.datetime.now(ET).date()
+        chain, inventory(context.lake, context.note_damage), keep_days, kinds, dt.datetime.now(ET).date()
     )
     freed = collection.drop(chain, found) if yes else 0
     total = sum(one.thing.bytes for one in found)
@@ -121,7 +121,7 @@ def gc(
         shown = table("Can be made again", "kind", "name", "", "size", right=("size",))
         for one in found:
             shown.add_row(one.thing.kind, one.thing.name, one.reason, size(one.thing.bytes))
-        console.print(shown if found else f"Nothing to drop in {session.lake.root}.")
+        console.print(shown if found else f"Nothing to drop in {context.lake.root}.")
         if found and yes:
             console.print(f"{len(found)} dropped, {size(freed)} free.")
         elif found:
@@ -132,4 +132,4 @@ def gc(
         | {"bytes": one.thing.bytes, "dropped": yes}
         for one in found
     ]
-    session.finish({"things": rows, "bytes": total, "freed": freed}, render)
+    context.finish({"things": rows, "bytes": total, "freed": freed}, render)

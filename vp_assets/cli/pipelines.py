@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command, count, fitting, seconds, size, styled, table
+from vp_assets.cli.common import CommandContext, command, count, fitting, seconds, size, styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,23 +24,23 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
-    session: Session,
+    context: CommandContext,
     pipeline: Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="A pipeline spec: its file or its name.")],
     day: Annotated[str | None, typer.Option(help="Eastern day, for a pipeline without its own `dt`.")] = None,
 ) -> None:
     """Compute a pipeline's bins; what is in the lake already is not computed again."""
     from vp_assets.research.requests import Chain, spec_by_name_or_path
 
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     name = spec_by_name_or_path(chain.specs, pipeline, "pipeline")
     capture = chain.capture(name, day)
     require_raw(chain, name, capture.dt.isoformat())
 
     from vp_assets.runs.in_process import Runner
 
-    with session.progress(name) as report, Runner(chain, report, f"vp generate {name}") as runner:
+    with context.progress(name) as report, Runner(chain, report, f"vp generate {name}") as runner:
         steps = generate_day(chain, runner, name, capture.dt.isoformat())
-    show_steps(session, steps)
+    show_steps(context, steps)
 
 
 def require_raw(chain: Chain, pipeline: str, day: str) -> None:
@@ -103,6 +103,6 @@ def empty_capture(step: Materialized) -> str | None:
     )
 
 
-def show_steps(session: Session, steps: Sequence[Materialized]) -> None:
+def show_steps(context: CommandContext, steps: Sequence[Materialized]) -> None:
     """The result of a command that ends with its steps."""
-    session.finish({"steps": steps_data(steps)}, lambda console: print_steps(console, steps))
+    context.finish({"steps": steps_data(steps)}, lambda console: print_steps(console, steps))

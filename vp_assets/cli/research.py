@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vp_assets.cli.common import Session, command
+from vp_assets.cli.common import CommandContext, command
 from vp_assets.cli.pipelines import generate_day, print_steps, require_raw, steps_data
 from vp_assets.cli.runs_table import (
     best_per_run,
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    session: Session,
+    context: CommandContext,
     experiment: Annotated[
         str, typer.Argument(metavar="EXPERIMENT.yaml", help="An experiment spec: its file or its name.")
     ],
@@ -50,7 +50,7 @@ def run(
     """Sweep an experiment, computing book cache and bins first where they are missing."""
     from vp_assets.research.requests import Chain, spec_by_name_or_path
 
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     name = spec_by_name_or_path(chain.specs, experiment, "experiment")
     members = chain.specs.members(name)
     wanted = [(one, at) for one in members for asked in day or (None,) for at in chain.days(one, asked)]
@@ -63,7 +63,7 @@ def run(
     from vp_assets.runs.in_process import Runner
 
     steps = []
-    with session.progress(name) as report, Runner(chain, report, f"vp run {name}") as runner:
+    with context.progress(name) as report, Runner(chain, report, f"vp run {name}") as runner:
         for one, at in wanted:
             steps += generate_day(chain, runner, chain.specs.pipeline_of(one).name, at, [sweep_key(one)])
     selection = chain.specs.experiments[members[0]].selection
@@ -91,21 +91,21 @@ def run(
             print_leaders(console, f"Best trials of {one} over its train days by {selection.sort}", leading)
             print_choice(console, leading[0])
             first = () if len(members) == 1 else ("--run-id", str(leading[0].meta["run_id"]))
-            console.print(f"Promote the first: {session.hints.vp('promote', experiment, *first)}", soft_wrap=True)
+            console.print(f"Promote the first: {context.hints.vp('promote', experiment, *first)}", soft_wrap=True)
         if over_days:
             return
         print_runs(console, f"Best runs of {name} by {selection.sort}", best, rows, selection.min_signals, trades)
         if best:
-            hint = session.hints.vp("promote", experiment, "--run-id", best[0]["run_id"])
+            hint = context.hints.vp("promote", experiment, "--run-id", best[0]["run_id"])
             console.print(f"Promote one: {hint}", soft_wrap=True)
 
     days_data = [row for leading in over_days.values() for row in _rows_data(leading[0].by_day)]
     data = {"experiment": name, "steps": steps_data(steps), "best": _rows_data(best), "days": days_data}
-    session.finish(data, render)
+    context.finish(data, render)
 
 
 def compare(
-    session: Session,
+    context: CommandContext,
     signal: Annotated[str | None, typer.Option(help="Runs of this signal only.")] = None,
     dataset_id: Annotated[str | None, typer.Option(help="Runs on this dataset only.")] = None,
     experiment: Annotated[
@@ -122,19 +122,19 @@ def compare(
     from vp_engine.lake.results import ResultsDB
     from vp_engine.signals import get_signal
 
-    session.load_signals()
+    context.load_signals()
     if signal is not None:
         get_signal(signal)
-    db, asked = ResultsDB(session.lake, session.note_damage), dict[str, Any]()
+    db, asked = ResultsDB(context.lake, context.note_damage), dict[str, Any]()
     over_days: dict[str, list[Choice]] = {}
     if experiment is not None:
-        addresses, over_days = _asked(session, experiment)
+        addresses, over_days = _asked(context, experiment)
         # Results whose spec or code has changed since are found by name.
         asked = {"sweep_address": addresses} if addresses else {"experiment": experiment}
     every_row = db.query_runs(signal, dataset_id, sort, min_signals, None, **asked).to_pylist()
     if not every_row:
-        _require_known(session, db, dataset_id, experiment)
-    symbol = session.lock.symbol
+        _require_known(context, db, dataset_id, experiment)
+    symbol = context.lock.symbol
     foreign = sorted({row["symbol"] for row in every_row} - {symbol})
     untold = _test_days_of_specs(over_days)  # of results whose version did not store a day's role
     held_out = untold | {row["dt"] for row in every_row if row["day_role"] == "test" and row["symbol"] == symbol}
@@ -165,7 +165,7 @@ def compare(
             print_leaders(console, f"Best trials over the train days of {one}", leading)
             print_choice(console, leading[0])
 
-    session.finish(_rows_data(shown), render)
+    context.finish(_rows_data(shown), render)
 
 
 def _test_days_of_specs(over_days: Mapping[str, Sequence[Choice]]) -> set[str]:
@@ -175,7 +175,7 @@ def _test_days_of_specs(over_days: Mapping[str, Sequence[Choice]]) -> set[str]:
 
 
 def promote(
-    session: Session,
+    context: CommandContext,
     experiment: Annotated[
         str, typer.Argument(metavar="EXPERIMENT.yaml", help="An experiment spec: its file or its name.")
     ],
@@ -187,7 +187,7 @@ def promote(
     """Make a serving spec of an experiment's winner, replayed before it is written; it streams by name."""
     from vp_assets.research.requests import Chain, spec_by_name_or_path
 
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     name = _member(chain, spec_by_name_or_path(chain.specs, experiment, "experiment"), run_id)
     choice = _choice(chain, name, run_id, threshold)
 
@@ -196,7 +196,7 @@ def promote(
 
     config = {"run_id": run_id, "threshold": threshold}
     key = promoted_key(name)
-    with session.progress(name) as report, Runner(chain, report, f"vp promote {name}") as runner:
+    with context.progress(name) as report, Runner(chain, report, f"vp promote {name}") as runner:
         steps = runner.materialize([key], config={key: {k: v for k, v in config.items() if v is not None}})
     facts = steps[-1].metadata
     best = _promoted_rows(chain, facts["run_id"], facts["threshold"])
@@ -206,16 +206,16 @@ def promote(
         if len(choice.by_day) > 1:
             print_choice(console, choice)
         console.print(f"{facts['path']}", soft_wrap=True)
-        console.print(f"Stream it: {_stream_hint(session, facts['name'])}", soft_wrap=True)
+        console.print(f"Stream it: {_stream_hint(context, facts['name'])}", soft_wrap=True)
 
     data = {"serving": facts["name"], "path": facts["path"], "run_id": facts["run_id"], "threshold": facts["threshold"]}
     data |= {"days": _rows_data(choice.by_day), "steps": steps_data(steps)}
-    session.finish({**data, "figures": _rows_data(best)}, render)
+    context.finish({**data, "figures": _rows_data(best)}, render)
 
 
-def _stream_hint(session: Session, serving: str) -> str:
+def _stream_hint(context: CommandContext, serving: str) -> str:
     """What starts the service over this lake, and the page that shows a serving spec on it."""
-    settings = session.settings
+    settings = context.settings
     signals = os.pathsep.join(str(path) for path in settings.signals_path)
     variables = {
         "VP_CONFIG_DIR": settings.config_dir,
@@ -240,25 +240,25 @@ def _member(chain: Chain, experiment: str, run_id: str | None) -> str:
     return members[0]
 
 
-def _require_known(session: Session, db: ResultsDB, dataset_id: str | None, experiment: str | None) -> None:
+def _require_known(context: CommandContext, db: ResultsDB, dataset_id: str | None, experiment: str | None) -> None:
     """NotFoundError for a dataset or an experiment that has no run and is not there either: a name mistyped."""
     from vp_engine.errors import NotFoundError
     from vp_engine.lake.datasets import iter_datasets
 
     if dataset_id is not None and not db.query_runs(dataset_id=dataset_id, min_signals=0, top_n=1).num_rows:
-        there = sorted(info.dataset_id for info in iter_datasets(session.lake, session.note_damage))
+        there = sorted(info.dataset_id for info in iter_datasets(context.lake, context.note_damage))
         if dataset_id not in there:
             raise NotFoundError(f"no dataset `{dataset_id}`; there are: {', '.join(there) or 'none'}")
     if experiment is not None and not db.query_runs(experiment=experiment, min_signals=0, top_n=1).num_rows:
-        session.specs.members(experiment)  # says what there is
+        context.specs.members(experiment)  # says what there is
 
 
-def _asked(session: Session, experiment: str) -> tuple[list[str], dict[str, list[Choice]]]:
+def _asked(context: CommandContext, experiment: str) -> tuple[list[str], dict[str, list[Choice]]]:
     """Addresses of an experiment's results, and its best trials over days by what it became; nothing of one whose spec
     is gone, though its results may be there."""
     from vp_assets.research.requests import Chain
 
-    chain = Chain(session.settings, session.lake, session.specs)
+    chain = Chain(context.settings, context.lake, context.specs)
     if experiment not in chain.specs.families and experiment not in chain.specs.experiments:
         return [], {}
     members = chain.specs.members(experiment)

@@ -14,7 +14,7 @@ ADMIT, QUARANTINE, NO_SESSION, PENDING, MISSING = "admit", "quarantine", "no ses
 SATURDAY = 5
 
 
-class Verdict(NamedTuple):
+class Admission(NamedTuple):
     """`act` is one of the words above; reason: a sentence for people; condition: the vendor's word, if any."""
 
     act: str
@@ -24,21 +24,21 @@ class Verdict(NamedTuple):
 
 def judge(
     day: dt.date, condition: Condition | None, records: int, published_until: dt.datetime, symbol: str
-) -> Verdict:
+) -> Admission:
     """Verdict on one UTC day. Only `available` (or no word at all) lets records in without a look by hand."""
     word = condition.word if condition is not None else None
     if word == "pending" or ends(day) > published_until:
-        return Verdict(PENDING, f"Databento has published until {published_until:%Y-%m-%d %H:%M} UTC", word)
+        return Admission(PENDING, f"Databento has published until {published_until:%Y-%m-%d %H:%M} UTC", word)
     if records == 0:
         if word == "missing" and day.weekday() != SATURDAY:
             said = f"Databento has no data; `vp admit {day} --closed` if there was no session"
-            return Verdict(MISSING, said, word)
+            return Admission(MISSING, said, word)
         said = "no word" if word is None else word
-        return Verdict(NO_SESSION, f"Databento has no record of {symbol} (condition: {said})", word)
+        return Admission(NO_SESSION, f"Databento has no record of {symbol} (condition: {said})", word)
     if word in (None, "available"):
-        return Verdict(ADMIT, "", word)
+        return Admission(ADMIT, "", word)
     changed = f", last changed {condition.changed}" if condition is not None and condition.changed else ""
-    return Verdict(QUARANTINE, f"Databento calls the day {word}{changed}", word)
+    return Admission(QUARANTINE, f"Databento calls the day {word}{changed}", word)
 
 
 def ends(day: dt.date) -> dt.datetime:

@@ -23,7 +23,7 @@ _KEY_DIGITS = 16
 _CLOCKS_APART = dt.timedelta(hours=1)  # between this machine and the vendor's, generously
 
 
-class Entry(SpecModel):
+class LedgerEntry(SpecModel):
     """One request. state: `asking` (perhaps sent), `asked` (job known), `done` (nothing of it is wanted any more)."""
 
     key: str
@@ -66,13 +66,13 @@ class Ledger:
         self._lake, self._config = lake, config
         self._folder = lake.path(paths.LEDGER)
 
-    def open_entries(self) -> list[Entry]:
+    def open_entries(self) -> list[LedgerEntry]:
         """Requests of this contract that are not done."""
         found = [self._read(path) for path in self._lake.entries(self._folder, "*.json")]
         mine = (self._config.dataset, self._config.symbol)
         return [entry for entry in found if entry.state != "done" and (entry.dataset, entry.symbol) == mine]
 
-    def job_for(self, vendor: Vendor, days: Days, cost_usd: float | None = None) -> Entry:
+    def job_for(self, vendor: Vendor, days: Days, cost_usd: float | None = None) -> LedgerEntry:
         """The entry of a job over these days: the one that is noted, one that the account lists, or a new one."""
         key = request_key(self._config, days)
         with self._alone():
@@ -82,7 +82,7 @@ class Ledger:
             asking = noted
             if asking is None or asking.state == "done":
                 spent = () if noted is None else (*noted.spent, noted.job_id or "")
-                asking = Entry(
+                asking = LedgerEntry(
                     key=key, dataset=self._config.dataset, symbol=self._config.symbol, first=days.first, spent=spent,
                     last=days.last, state="asking", asked_at=dt.datetime.now(dt.UTC), cost_usd=cost_usd,
                 )  # fmt: skip
@@ -93,18 +93,18 @@ class Ledger:
             self._write(asked)
             return asked
 
-    def close(self, entry: Entry) -> None:
+    def close(self, entry: LedgerEntry) -> None:
         """Nothing of the request is wanted any more."""
         self._write(entry.model_copy(update={"state": "done"}))
 
-    def _find(self, key: str) -> Entry | None:
+    def _find(self, key: str) -> LedgerEntry | None:
         path = self._folder / f"{key}.json"
         return self._read(path) if self._lake.exists(path) else None
 
-    def _read(self, path: Path) -> Entry:
-        return Entry.parse(self._lake.read_manifest(path), str(path))
+    def _read(self, path: Path) -> LedgerEntry:
+        return LedgerEntry.parse(self._lake.read_manifest(path), str(path))
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: LedgerEntry) -> None:
         self._lake.commit_document(self._folder / f"{entry.key}.json", entry.model_dump(mode="json"))
 
     @contextmanager

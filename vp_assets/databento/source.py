@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vp_assets.databento import admission
-from vp_assets.databento.admission import Verdict, judge
-from vp_assets.databento.ledger import Entry, Ledger
+from vp_assets.databento.admission import Admission, judge
+from vp_assets.databento.ledger import Ledger, LedgerEntry
 from vp_assets.databento.retry import CutShort, Patience
 from vp_assets.databento.vendor import Days, JobFile, Vendor, runs_of
 from vp_assets.databento.verify_download import require_hash, require_records
@@ -64,7 +64,7 @@ class _Wanted(NamedTuple):
     """A day to be fetched, how many records it must have, and what becomes of it."""
 
     records: int
-    verdict: Verdict
+    verdict: Admission
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -137,7 +137,7 @@ class DatabentoSource:
             report("asked about", n + 1, len(days))
         return settled
 
-    def _resumable(self, wanted: dict[dt.date, _Wanted]) -> list[Entry]:
+    def _resumable(self, wanted: dict[dt.date, _Wanted]) -> list[LedgerEntry]:
         """Jobs of earlier calls that hold days still wanted; those that hold none are closed."""
         found = []
         for entry in self._ledger.open_entries():
@@ -176,7 +176,9 @@ class DatabentoSource:
         if whole:
             self._ledger.close(entry)
 
-    def _finished(self, span: Days, cost_usd: float | None, report: Report) -> tuple[Entry, dict[dt.date, JobFile]]:
+    def _finished(
+        self, span: Days, cost_usd: float | None, report: Report
+    ) -> tuple[LedgerEntry, dict[dt.date, JobFile]]:
         """Wait for a job over these days, asked for if need be; an expired one is asked for anew."""
         entry = self._ledger.job_for(self.vendor, span, cost_usd)
         waited, pause = 0.0, self._polling.first_s
@@ -197,7 +199,7 @@ class DatabentoSource:
             self._polling.sleep(pause)
             waited, pause = waited + pause, min(2 * pause, self._polling.longest_s)
 
-    def _from_job(self, entry: Entry, file: JobFile | None, target: Path) -> None:
+    def _from_job(self, entry: LedgerEntry, file: JobFile | None, target: Path) -> None:
         if file is None:
             raise DataError(f"batch job {entry.job_id} over {entry.days} has no file of the day")
         self.vendor.fetch(file, target)

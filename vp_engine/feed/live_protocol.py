@@ -20,7 +20,7 @@ class Received(NamedTuple):
     lost: str | None
 
 
-class LiveFeed(Protocol):
+class LiveSource(Protocol):
     """One contract's records. After `lost` or LineLost, `connect` starts anew."""
 
     def connect(self) -> None:

@@ -41,7 +41,7 @@ class Job(NamedTuple):
     run: Callable[[], object]
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
     """What became of it: `problem` None if every byte is as it was written."""
 
     kind: str
@@ -65,16 +65,16 @@ def jobs(lake: Lake, wanted: str | None = None) -> list[Job]:
     return named
 
 
-def verify(job: Job) -> Verdict:
+def verify(job: Job) -> Verification:
     """Run one job."""
     try:
         job.run()
     except VPError as error:
-        return Verdict(job.kind, job.name, str(error))
-    return Verdict(job.kind, job.name, None)
+        return Verification(job.kind, job.name, str(error))
+    return Verification(job.kind, job.name, None)
 
 
-def verify_all(lake: Lake, wanted: str | None = None) -> Iterator[Verdict]:
+def verify_all(lake: Lake, wanted: str | None = None) -> Iterator[Verification]:
     """The verdict on each, as it is reached."""
     for job in jobs(lake, wanted):
         yield verify(job)

@@ -24,7 +24,7 @@ from vp_engine.feed.capture import event_clock
 from vp_engine.feed.day_file import DayFile, day_file_pattern, day_of, mend
 from vp_engine.feed.dbn import DbnFile
 from vp_engine.feed.gaps import GapWatch
-from vp_engine.feed.live_protocol import LineLost, LiveFeed
+from vp_engine.feed.live_protocol import LineLost, LiveSource
 from vp_engine.feed.made import clear_record, snapshot_records, time_record
 from vp_engine.live.engine import LiveEngine
 from vp_engine.live.resync import QUIET_NS, Resync, adds_of
@@ -79,7 +79,7 @@ class LiveSession:
 
     def __init__(
         self,
-        feed: LiveFeed,
+        feed: LiveSource,
         folder: Path,
         config: VPRuntimeConfig,
         capture: Capture,

@@ -36,7 +36,7 @@ class JudgedRun(NamedTuple):
     dt: str
 
 
-class Catalog:
+class ReplayCatalog:
     """Read-only view of specs and lake. Every method may block."""
 
     def __init__(self, settings: ServingSettings) -> None:

@@ -37,7 +37,7 @@ from vp_engine.specs import (
 from vp_engine.specs.runtime import PIPELINE_FIELDS, check_instrument
 from vp_engine.stream import BINS_CODE_VERSION, EventStream, stream_events
 from vp_engine.units import et_to_ns, parse_clock
-from vp_serving.replay.catalog import Catalog
+from vp_serving.replay.catalog import ReplayCatalog
 from vp_serving.replay.hub import BLOCK_BINS
 from vp_serving.replay.replay import ReplayPlan
 from vp_serving.wire.messages import Addresses
@@ -57,7 +57,7 @@ class _Choice(NamedTuple):
     day: str | None = None
 
 
-def resolve(catalog: Catalog, request: StreamRequest) -> ReplayPlan:
+def resolve(catalog: ReplayCatalog, request: StreamRequest) -> ReplayPlan:
     """The plan of a request; QueryError, ConfigError, NotFoundError, SignalError or DataError saying what is wrong."""
     catalog.require_lake()
     _check_instrument(catalog.base, request)
@@ -112,7 +112,7 @@ def _check_instrument(lock: VPRuntimeConfig, request: StreamRequest) -> None:
                 raise QueryError(name, str(error)) from None
 
 
-def _choose(catalog: Catalog, request: StreamRequest) -> _Choice:
+def _choose(catalog: ReplayCatalog, request: StreamRequest) -> _Choice:
     if request.run_id is not None:
         run = catalog.judged_run(request.run_id, request.threshold)
         pipeline = catalog.specs().pipelines.get(run.serving.pipeline)
@@ -145,7 +145,7 @@ def _check_window(request: StreamRequest, capture: Capture) -> None:
             raise QueryError(name, f"`{name}` {text} is not that of the dataset; leave it out")
 
 
-def _window(catalog: Catalog, config: VPRuntimeConfig, request: StreamRequest, choice: _Choice) -> Capture:
+def _window(catalog: ReplayCatalog, config: VPRuntimeConfig, request: StreamRequest, choice: _Choice) -> Capture:
     """The capture asked for: the query's times over the pipeline's over the flags'."""
     spec = choice.pipeline.capture if choice.pipeline is not None else None
     day = request.dt or choice.day or (spec.dt if spec is not None else None) or catalog.settings.dt

@@ -9,13 +9,13 @@ from vp_engine.errors import LakeError
 from vp_engine.lake import DatasetInfo, open_dataset
 from vp_engine.specs import ServingSpec, dump_yaml
 from vp_engine.units import ns_to_et
-from vp_serving.replay.catalog import Catalog
+from vp_serving.replay.catalog import ReplayCatalog
 from vp_serving.rest import responses
 from vp_serving.rest.overview import overview
 from vp_serving.wire.query import stream_url
 
 
-def datasets(catalog: Catalog, offset: int, limit: int) -> responses.Datasets:
+def datasets(catalog: ReplayCatalog, offset: int, limit: int) -> responses.Datasets:
     """A page of the datasets, newest capture first."""
     left_out: list[responses.LeftOut] = []
 
@@ -34,18 +34,18 @@ def datasets(catalog: Catalog, offset: int, limit: int) -> responses.Datasets:
     )
 
 
-def dataset(catalog: Catalog, dataset_id: str) -> responses.DatasetDetail:
+def dataset(catalog: ReplayCatalog, dataset_id: str) -> responses.DatasetDetail:
     """One dataset with its manifest; NotFoundError if there is none."""
     info = open_dataset(catalog.lake, dataset_id).info
     return responses.DatasetDetail(**_dataset_fields(info), manifest=_texts_of_int64(info.manifest))
 
 
-def dataset_overview(catalog: Catalog, dataset_id: str, points: int) -> responses.DatasetOverview:
+def dataset_overview(catalog: ReplayCatalog, dataset_id: str, points: int) -> responses.DatasetOverview:
     """A dataset in at most `points` points; NotFoundError if there is none."""
     return overview(open_dataset(catalog.lake, dataset_id), points)
 
 
-def serving_specs(catalog: Catalog, reason: Callable[[ServingSpec], str | None]) -> responses.ServingSpecs:
+def serving_specs(catalog: ReplayCatalog, reason: Callable[[ServingSpec], str | None]) -> responses.ServingSpecs:
     """Every serving spec; `reason` says why one cannot be streamed, None if it can."""
     specs = catalog.specs()
     return responses.ServingSpecs(
@@ -54,7 +54,9 @@ def serving_specs(catalog: Catalog, reason: Callable[[ServingSpec], str | None])
     )
 
 
-def serving_spec(catalog: Catalog, name: str, reason: Callable[[ServingSpec], str | None]) -> responses.ServingDetail:
+def serving_spec(
+    catalog: ReplayCatalog, name: str, reason: Callable[[ServingSpec], str | None]
+) -> responses.ServingDetail:
     """One serving spec; NotFoundError if there is none of this instrument."""
     spec = catalog.specs().serving[name]
     return responses.ServingDetail(

@@ -17,7 +17,7 @@ from vp_engine.evaluation.verdicts import verdict, verdict_text
 from vp_engine.lake import Dataset, Lake, find_dataset
 from vp_engine.lake.results import plain, rank
 from vp_engine.specs import dump_yaml
-from vp_serving.replay.catalog import Catalog, row_at
+from vp_serving.replay.catalog import ReplayCatalog, row_at
 from vp_serving.rest import responses
 from vp_serving.rest.judged import TradesShelf
 from vp_serving.rest.links import Links
@@ -31,7 +31,7 @@ _EQUAL = ("signal", "signal_kind", "dataset_id", "experiment", "serving", "dt")
 class RunShelf:
     """Read-only view of the results of one lake. Every method may block."""
 
-    def __init__(self, catalog: Catalog, links: Links) -> None:
+    def __init__(self, catalog: ReplayCatalog, links: Links) -> None:
         self._catalog = catalog
         self._results = catalog.results
         self._links = links

@@ -13,7 +13,7 @@ from vp_engine.errors import VPError
 from vp_engine.signals import load_signals
 from vp_engine.specs import ServingSpec
 from vp_serving.metrics import Metrics
-from vp_serving.replay.catalog import Catalog
+from vp_serving.replay.catalog import ReplayCatalog
 from vp_serving.replay.hub import Hub
 from vp_serving.replay.readers import Replayable
 from vp_serving.replay.replay import Replay
@@ -37,7 +37,7 @@ class Service:
     ) -> None:
         self.settings = settings
         load_signals(settings.signals_path, lambda error: log.warning("own signal left out", reason=str(error)))
-        self.catalog = Catalog(settings)
+        self.catalog = ReplayCatalog(settings)
         self.runs = RunShelf(self.catalog, Links(settings))
         self.metrics = Metrics()
         self.pool = ThreadPoolExecutor((os.cpu_count() or 2) + 4, thread_name_prefix="replay")
