@@ -347,6 +347,12 @@ export interface PromotedAs {
   name: string;
   threshold: number;
   figures: Record<string, number>;
+  /** Eastern dates it was chosen on; empty where every day had a say */
+  train_days: string[];
+  /** Eastern dates that only reported */
+  test_days: string[];
+  /** what chose it, and what the test days say of it, in a sentence or two */
+  days_text: string;
   streaming_url: string;
 }
 

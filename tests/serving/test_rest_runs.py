@@ -16,7 +16,9 @@ from small_house import House
 from wire_client import Server, serving
 
 from vp_engine.errors import ConfigError
+from vp_engine.specs import SpecBook, load_instrument
 from vp_serving.rest import responses
+from vp_serving.rest.runs import days_text
 
 RUNS = "/v1/experiments/runs"
 
@@ -98,7 +100,29 @@ def test_detail_names_the_specs_promoted_from_it(server: Server, house: House) -
     assert [spec["name"] for spec in promoted] == [house.promoted]
     assert promoted[0]["figures"]["n_signals"] > 0
     assert promoted[0]["streaming_url"].endswith(f"serving={house.promoted}")
+    assert promoted[0]["days_text"] == "Chosen on its own day, with no test day to hold it against."
     assert server.get(f"{RUNS}/{house.run_ids[1]}/detail").json()["promoted"] == []
+
+
+def test_promoted_spec_when_days_were_split_then_says_what_the_test_days_say(house: House) -> None:
+    record = SpecBook.load(house.configs, house.root / "research/vp_harness/configs/serving", load_instrument())
+    promoted = record.serving[house.promoted].promoted
+    assert promoted is not None
+    split = promoted.model_copy(update={"train_days": ("2026-02-05",), "test_days": ("2026-02-06",)})
+    assert days_text(split) == (
+        "Chosen on 1 train day. No test day has results: these figures are those it was chosen by, and flatter it."
+    )
+    figures = {
+        "role": "test",
+        "n_days": 1,
+        "n_signals": 12,
+        "net_mean_pnl_ticks": 0.5,
+        "days_in_profit": 1,
+        "p_value": 0.3,
+    }
+    told = days_text(split.model_copy(update={"test_figures": figures}))
+    assert told.startswith("Chosen on 1 train day. Test days alone: Net pnl +0.50 ticks a trade")
+    assert "no proof of an edge" in told
 
 
 def test_trades_add_up_to_their_row(server: Server, house: House) -> None:

@@ -236,6 +236,9 @@ class PromotedAs(Wire):
     name: str
     threshold: float
     figures: dict[str, float]
+    train_days: list[str] = Field(description="Eastern dates it was chosen on; empty where every day had a say")
+    test_days: list[str] = Field(description="Eastern dates that only reported")
+    days_text: str = Field(description="what chose it, and what the test days say of it, in a sentence or two")
     streaming_url: str
 
 

@@ -4,6 +4,7 @@ and never again, so the joined table of all of them is kept until another one is
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vp_engine.errors import VPError
-from vp_engine.evaluation.verdicts import verdict, verdict_text
+from vp_engine.evaluation.verdicts import verdict, verdict_of_test_days, verdict_text
+from vp_engine.evaluation.walk_forward import Pooled
 from vp_engine.lake import Dataset, Lake, find_dataset
 from vp_engine.lake.results import plain, rank
 from vp_engine.specs import dump_yaml
+from vp_engine.specs.serving import PromotionRecord
 from vp_serving.replay.catalog import ReplayCatalog, row_at
 from vp_serving.rest import responses
 from vp_serving.rest.judged import TradesShelf
@@ -78,7 +81,7 @@ class RunShelf:
             next_offset=end if end < table.num_rows else None,
         )
 
-    def detail(self, run_id: str, reason: Reason) -> Any:
+    def detail(self, run_id: str, reason: Reason) -> Wire:
         """One run with all its threshold rows (RunDetail); NotFoundError if there is none."""
         self._catalog.require_lake()
         detail = self._results.detail(run_id)
@@ -116,6 +119,9 @@ class RunShelf:
                 name=spec.name,
                 threshold=spec.promoted.threshold,
                 figures=dict(spec.promoted.figures),
+                train_days=list(spec.promoted.train_days),
+                test_days=list(spec.promoted.test_days),
+                days_text=days_text(spec.promoted),
                 streaming_url=stream_url(serving=spec.name),
             )
             for spec in specs
@@ -140,6 +146,16 @@ class RunShelf:
         """Where else a run can be looked at; NotFoundError if there is none."""
         detail = self._results.detail(run_id)
         return self._links.of_run(detail, self._catalog.tracked_under(detail))
+
+
+def days_text(record: PromotionRecord) -> str:
+    """What chose a promoted spec, and what its test days say."""
+    if not record.train_days and not record.test_days:
+        return "Chosen on its own day, with no test day to hold it against."
+    figures: dict[str, Any] = dict.fromkeys(Pooled._fields, math.nan) | dict(record.test_figures)
+    tested = Pooled(**figures) if record.test_figures else None
+    days = f"{len(record.train_days)} train {'day' if len(record.train_days) == 1 else 'days'}"
+    return f"Chosen on {days}. {verdict_of_test_days(tested)}"
 
 
 def _filtered(table: pa.Table, query: responses.RunsQuery) -> pa.Table:

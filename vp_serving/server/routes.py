@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from vp_engine.lake.paths import DATASET_ID
 from vp_engine.signals.registry import list_signals
@@ -30,6 +33,17 @@ stream = APIRouter()
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+def rendered(handler: Callable[..., BaseModel]) -> Callable[..., Response]:
+    """A handler whose answer is made into JSON where the handler runs, in a worker thread: FastAPI would do it on the
+    event loop, and every stream would wait meanwhile."""
+
+    @wraps(handler)
+    def answer(*args: Any, **given: Any) -> Response:
+        return Response(handler(*args, **given).model_dump_json(), media_type="application/json")
+
+    return answer
 
 
 def _documented(pattern: str) -> Any:
@@ -65,7 +79,8 @@ def metrics(service: Shared) -> Response:
 
 
 @api.get("/instrument", response_model=responses.Instrument)
-def instrument(service: Shared) -> Any:
+@rendered
+def instrument(service: Shared) -> BaseModel:
     """The locked instrument and its configuration after the service's flags."""
     config = service.catalog.base
     return responses.Instrument(
@@ -74,6 +89,7 @@ def instrument(service: Shared) -> Any:
 
 
 @api.get("/signals", response_model=responses.Signals)
+@rendered
 def signals() -> responses.Signals:
     """Every registered signal."""
     return responses.Signals(
@@ -93,6 +109,7 @@ def signals() -> responses.Signals:
 
 
 @api.get("/datasets", response_model=responses.Datasets)
+@rendered
 def datasets(
     service: Shared,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
@@ -103,12 +120,14 @@ def datasets(
 
 
 @api.get("/datasets/{dataset_id}", response_model=responses.DatasetDetail)
+@rendered
 def dataset(service: Shared, dataset_id: DatasetId) -> responses.DatasetDetail:
     """One dataset with its manifest."""
     return listings.dataset(service.catalog, check_dataset_id(dataset_id, "dataset_id"))
 
 
 @api.get("/datasets/{dataset_id}/overview", response_model=responses.DatasetOverview)
+@rendered
 def dataset_overview(
     service: Shared, dataset_id: DatasetId, points: Annotated[int, Query(ge=2, le=10_000)] = 600
 ) -> responses.DatasetOverview:
@@ -117,30 +136,35 @@ def dataset_overview(
 
 
 @api.get("/serving", response_model=responses.ServingSpecs)
+@rendered
 def serving_specs(service: Shared) -> responses.ServingSpecs:
     """Every serving spec of the instrument, authored and promoted."""
     return listings.serving_specs(service.catalog, service.serving_reason)
 
 
 @api.get("/serving/{name}", response_model=responses.ServingDetail)
+@rendered
 def serving_spec(service: Shared, name: SpecName) -> responses.ServingDetail:
     """One serving spec, as data and as YAML."""
     return listings.serving_spec(service.catalog, check_name(name, "name"), service.serving_reason)
 
 
 @api.get("/experiments/runs", response_model=responses.Runs)
+@rendered
 def runs(service: Shared, query: Annotated[responses.RunsQuery, Query()]) -> responses.Runs:
     """Rows of the sweeps' results, best first."""
     return service.runs.runs(query, service.run_reason)
 
 
 @api.get("/experiments/runs/{run_id}/detail", response_model=responses.RunDetail)
-def run_detail(service: Shared, run_id: RunId) -> Any:
+@rendered
+def run_detail(service: Shared, run_id: RunId) -> BaseModel:
     """One run with all its threshold rows."""
     return service.runs.detail(check_run_id(run_id), service.run_reason)
 
 
 @api.get("/experiments/runs/{run_id}/trades", response_model=responses.RunTrades)
+@rendered
 def run_trades(
     service: Shared,
     run_id: RunId,
@@ -153,6 +177,7 @@ def run_trades(
 
 
 @api.get("/experiments/runs/{run_id}/links", response_model=responses.RunLinks)
+@rendered
 def run_links(service: Shared, run_id: RunId) -> responses.RunLinks:
     """The run's asset in Dagster and its sweep in MLflow, where VP_DAGSTER_URL and VP_MLFLOW_URL name them."""
     return service.runs.links(check_run_id(run_id))

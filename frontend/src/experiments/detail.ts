@@ -182,7 +182,10 @@ export class Detail {
     const specs = this.#detail?.promoted ?? [];
     setHidden(this.#promoted, specs.length === 0);
     const names = specs.map((spec) => el("a", { href: `vacuum-pressure.html?serving=${encodeURIComponent(spec.name)}`, title: `Threshold ${spec.threshold}` }, spec.name));
-    this.#promoted.replaceChildren("Promoted as ", ...names.flatMap((name, i) => (i === 0 ? [name] : [", ", name])));
+    const days = [...new Set(specs.map((spec) => spec.days_text))];
+    this.#promoted.replaceChildren(
+      "Promoted as ", ...names.flatMap((name, i) => (i === 0 ? [name] : [", ", name])), `. ${days.join(" ")}`,
+    );
   }
 
   #renderFigures(row: RunRow): void {
