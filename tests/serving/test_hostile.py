@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -248,8 +249,9 @@ def test_a_flood_of_nonsense_is_ended(server: Server) -> None:
         raw.open(server.port, f"{PATH}?serving=short_plain")
         raw.send(frame(TEXT, b"nonsense") * 5000)
         assert raw.until(CLOSE).payload == b"\x03\xf0"
-        raw.send(close_frame(1008))
-        raw.wait_end()
+        with suppress(ConnectionError):  # the server waits a while for the answer, which a busy machine may miss
+            raw.send(close_frame(1008))
+            raw.wait_end()
 
 
 def test_a_flood_of_good_messages_is_obeyed_in_its_end(server: Server) -> None:
