@@ -89,3 +89,17 @@ def test_command_when_the_lake_path_breaks_a_url_then_refuses_before_it_writes(
     said = say(capsys, *command, "--lake-root", tmp_path / "a#b")
     assert (said.code, "the path holds '#'" in said.err) == (2, True), said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_open_instance_when_the_home_names_the_launcher_of_an_older_version_then_mends_that_line_alone(
+    tmp_path: Path,
+) -> None:
+    settings = _settings(tmp_path / "lake")
+    open_instance(settings).dispose()
+    config = settings.dagster_home / "dagster.yaml"
+    today = config.read_text() + "# edited\n"
+    config.write_text(today.replace("module: vp_assets.runs.launcher", "module: vp_assets.launcher"))
+    assert config.read_text() != today
+    with open_instance(settings) as instance:
+        assert type(instance.run_launcher).__name__ == "PreparedRunLauncher"
+    assert config.read_text() == today

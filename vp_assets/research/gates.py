@@ -17,7 +17,6 @@ from vp_engine.schema import BinBlock
 from vp_engine.specs import Capture
 
 MIN_VALID_SHARE = 0.9  # below it a capture is worth a second look; it may hold an auction
-SIGNIFICANCE = 0.05  # of a Holm-adjusted p
 
 
 class Volumes(NamedTuple):

@@ -18,7 +18,6 @@ from dagster import PreviewWarning
 from vp_assets.defs.preview import table_markdown
 from vp_assets.research.gates import (
     MIN_VALID_SHARE,
-    SIGNIFICANCE,
     are_contiguous,
     bad_orders,
     volumes,
@@ -28,6 +27,7 @@ from vp_assets.research.requests import Chain
 from vp_engine.book.checkpoint import BookCheckpoint
 from vp_engine.book.snapshots import SnapshotDifferences
 from vp_engine.errors import DataError, VPError
+from vp_engine.evaluation.verdicts import SIGNIFICANT
 from vp_engine.lake import DatasetInfo, Lake, RawDay, open_dataset
 from vp_engine.lake.admission import NoSession
 from vp_engine.lake.raw_checks import MAX_BAD_FLAG_SHARE, bad_flag_share
@@ -72,7 +72,7 @@ SWEEP = (
 )
 PROMOTED = (
     Check("replays", "The promoted spec, replayed over its dataset, gives the figures it claims."),
-    Check("significant", f"The chosen run's Holm-adjusted p is at most {SIGNIFICANCE}.", blocking=False),
+    Check("significant", f"The chosen run's Holm-adjusted p is at most {SIGNIFICANT}.", blocking=False),
 )
 
 
@@ -201,7 +201,7 @@ def promoted(key: dg.AssetKey, chain: Chain, path: Path) -> Iterator[dg.AssetChe
     table = table_markdown(("figure", "claimed", "replayed"), [(name, *both) for name, both in figures.items()])
     yield result("replays", not wrong and "n_signals" in figures, figures=dg.MetadataValue.md(table))
     p_holm = spec.promoted.figures.get("p_holm") if spec.promoted is not None else None
-    significant = p_holm is not None and p_holm <= SIGNIFICANCE
+    significant = p_holm is not None and p_holm <= SIGNIFICANT
     yield result("significant", significant, **({} if p_holm is None else {"p_holm": float(p_holm)}))
 
 
