@@ -32,7 +32,7 @@ from vp_engine.schema import BinBlock
 from vp_engine.specs import SpecBook, load_instrument
 from vp_serving.client import StreamClient
 from vp_serving.replay.hub import BLOCK_BINS
-from vp_serving.replay.scorer import Chain, Speaker
+from vp_serving.replay.scorer import BinScorer, SignalRunner
 from vp_serving.wire.frames import FrameEncoder
 
 SERVING, PIPELINE = "derivative_baseline", "mnq_60m_baseline"
@@ -151,12 +151,12 @@ def costs(lake: Path) -> Iterator[Measure]:
     held = list(blocks())
 
     def score() -> int:
-        chain = Chain(config, Speaker(specs.serving[SERVING], config, FIRST_FIRING))
+        chain = BinScorer(config, SignalRunner(specs.serving[SERVING], config, FIRST_FIRING))
         return sum(chain.score(block).block.bins.size for block in held)
 
     yield cost(READ, lambda: sum(block.bins.size for block in blocks()))
     yield cost(SCORE, score)
-    chain = Chain(config, Speaker(specs.serving[SERVING], config, FIRST_FIRING))
+    chain = BinScorer(config, SignalRunner(specs.serving[SERVING], config, FIRST_FIRING))
     scored = [chain.score(block) for block in held]
     named = (signal.name, signal.threshold) if signal is not None else (None, None)
     encoder = FrameEncoder(config.grid_radius_ticks, config.projection_horizons_ms, *named)
